@@ -1,0 +1,114 @@
+"""Organisations, users with roles and territories, and access tokens."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from flask_security import AsaList, RoleMixin, UserMixin
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.ext.mutable import MutableList
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from areas.models import Area
+from core.model import Base
+
+user_role = Table(
+    "user_role",
+    Base.metadata,
+    Column("user_id", ForeignKey("user.id"), primary_key=True),
+    Column("role_id", ForeignKey("role.id"), primary_key=True),
+)
+
+user_territory = Table(
+    "user_territory",
+    Base.metadata,
+    Column("user_id", ForeignKey("user.id"), primary_key=True),
+    Column("area_id", ForeignKey("area.id"), primary_key=True),
+)
+
+
+class Organisation(Base):
+    """A department, a commune's office, an owner, an operator or a manager of towers."""
+
+    __tablename__ = "organisation"
+    __table_args__ = (
+        CheckConstraint(
+            "kind IN ('department', 'commune', 'owner', 'operator', 'manager')", name="kind"
+        ),
+        CheckConstraint("length(btrim(name)) BETWEEN 1 AND 300", name="name"),
+        Index("uq_organisation_name", text("lower(name)"), unique=True),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    name: Mapped[str]
+    kind: Mapped[str]
+    email: Mapped[str] = mapped_column(server_default="")
+    phone: Mapped[str] = mapped_column(server_default="")
+    address: Mapped[str] = mapped_column(server_default="")
+    version: Mapped[int] = mapped_column(server_default="1", default=1)
+    demo: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Role(Base, RoleMixin):
+    __tablename__ = "role"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    description: Mapped[str] = mapped_column(server_default="")
+
+
+class User(Base, UserMixin):
+    """A person who signs in. `everywhere` is a territory without limit."""
+
+    __tablename__ = "user"
+    __table_args__ = (Index("uq_user_email", text("lower(email)"), unique=True),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    email: Mapped[str]
+    name: Mapped[str] = mapped_column(server_default="")
+    password: Mapped[str | None]
+    active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    fs_uniquifier: Mapped[str] = mapped_column(unique=True)
+    everywhere: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    organisation_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("organisation.id"))
+    version: Mapped[int] = mapped_column(server_default="1", default=1)
+    demo: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    tf_primary_method: Mapped[str | None]
+    tf_totp_secret: Mapped[str | None]
+    mf_recovery_codes: Mapped[list[str] | None] = mapped_column(
+        MutableList.as_mutable(AsaList()), nullable=True
+    )
+
+    roles: Mapped[list[Role]] = relationship(secondary=user_role, lazy="selectin")
+    territories: Mapped[list[Area]] = relationship(secondary=user_territory, lazy="selectin")
+    organisation: Mapped[Organisation | None] = relationship()
+
+
+class AccessToken(Base):
+    """A named, revocable token; only its hash is kept."""
+
+    __tablename__ = "access_token"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("user.id"), index=True)
+    name: Mapped[str] = mapped_column(Text, server_default="")
+    hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    user: Mapped[User] = relationship()

@@ -1,0 +1,142 @@
+"""Sign-in: Flask-Security on our session, and our own tokens in `Authorization: Bearer`."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import timedelta
+
+from flask import Flask, request
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import current_user
+from flask_security import Security, SQLAlchemySessionUserDatastore
+from flask_wtf import CSRFProtect
+from sqlalchemy.orm import Session
+
+from accounts import tokens
+from accounts.models import Role, User
+from areas.queries import commune_ids
+from core import clock
+from core.db import current_session, db
+from core.errors import Unauthenticated
+from core.i18n import N_
+from core.policy import ANONYMOUS, PUBLIC, SIGNED_IN, Actor
+from core.settings import Settings
+
+# Routes that Flask-Security brings, each with its action; those that are not here are refused.
+ENDPOINT_ACTIONS = {
+    "static": PUBLIC,
+    "security.static": PUBLIC,
+    "security.login": PUBLIC,
+    "security.logout": PUBLIC,
+    "security.change_password": SIGNED_IN,
+    "security.verify": SIGNED_IN,
+    "security.two_factor_setup": SIGNED_IN,
+    "security.two_factor_token_validation": PUBLIC,
+    "security.two_factor_rescue": PUBLIC,
+    "security.two_factor_select": PUBLIC,
+    "security.mf_recovery": PUBLIC,
+    "security.mf_recovery_codes": SIGNED_IN,
+}
+
+
+def normalise_password(password: str) -> str:
+    """One form of a password everywhere: NFKD, as Flask-Security's sign-in form makes it."""
+    return unicodedata.normalize("NFKD", password)
+
+
+def actor_of(session: Session, user: User) -> Actor:
+    """The user as the policy sees them, with the territory resolved to communes."""
+    return Actor(
+        id=user.id,
+        email=user.email,
+        name=user.name or user.email,
+        roles=frozenset(role.name for role in user.roles),
+        communes=None if user.everywhere else commune_ids(session, user.territories),
+        organisation_id=user.organisation_id,
+    )
+
+
+def find_actor() -> Actor:
+    """Who makes this request: a token on any route, else the session.
+
+    Raises `Unauthenticated` for a token that is not (or no longer) good: such a request must
+    not go on as somebody else.
+    """
+    header = request.headers.get("Authorization", "")
+    scheme, _, token = header.partition(" ")
+    session = current_session()
+    if scheme.lower() == "bearer":
+        user = tokens.owner(session, token.strip(), now=clock.now())
+        if user is None:
+            raise Unauthenticated(N_("This token is unknown, expired or revoked"))
+        return actor_of(session, user)
+    if current_user.is_authenticated:
+        return actor_of(session, current_user)
+    return ANONYMOUS
+
+
+class TokenAwareCSRF(CSRFProtect):
+    """CSRF protection for cookies; a request with a bearer token cannot be forged by a page."""
+
+    def protect(self) -> None:
+        if request.headers.get("Authorization", "").lower().startswith("bearer "):
+            return
+        super().protect()
+
+
+def init_app(app: Flask, settings: Settings) -> Security:
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SECURITY_PASSWORD_SALT=settings.secret_key,
+        SECURITY_PASSWORD_HASH="argon2",
+        SECURITY_PASSWORD_LENGTH_MIN=12,
+        SECURITY_PASSWORD_CONFIRM_REQUIRED=True,
+        SECURITY_CHANGEABLE=True,
+        SECURITY_SEND_PASSWORD_CHANGE_EMAIL=False,
+        SECURITY_SEND_REGISTER_EMAIL=False,
+        SECURITY_REGISTERABLE=False,
+        SECURITY_TRACKABLE=False,
+        SECURITY_CONFIRMABLE=False,
+        SECURITY_RETURN_GENERIC_RESPONSES=True,
+        SECURITY_LOGIN_URL="/sign-in",
+        SECURITY_LOGOUT_URL="/sign-out",
+        SECURITY_LOGOUT_METHODS=["POST"],
+        SECURITY_CHANGE_URL="/password",
+        SECURITY_POST_LOGIN_VIEW="/",
+        SECURITY_POST_LOGOUT_VIEW="/sign-in",
+        SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False, "test_environment": True},
+        SECURITY_TWO_FACTOR=settings.two_factor,
+        SECURITY_TWO_FACTOR_ENABLED_METHODS=["authenticator"],
+        SECURITY_MULTI_FACTOR_RECOVERY_CODES=settings.two_factor,
+        SECURITY_TOTP_SECRETS={"1": settings.secret_key},
+        SECURITY_TOTP_ISSUER="Thap Canh",
+        SECURITY_CSRF_PROTECT_MECHANISMS=["session", "basic"],
+        SECURITY_I18N_DIRNAME=["builtin", str(settings.root / "translations")],
+        WTF_CSRF_TIME_LIMIT=12 * 3600,
+        WTF_CSRF_CHECK_DEFAULT=True,
+        WTF_CSRF_SSL_STRICT=False,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.https,
+        REMEMBER_COOKIE_HTTPONLY=True,
+        REMEMBER_COOKIE_SAMESITE="Lax",
+        REMEMBER_COOKIE_SECURE=settings.https,
+        PERMANENT_SESSION_LIFETIME=timedelta(days=7),
+    )
+    TokenAwareCSRF(app)
+    store = SQLAlchemySessionUserDatastore(db.session, User, Role)
+    security = Security(app, store)
+    limiter = Limiter(
+        key_func=get_remote_address,
+        app=app,
+        storage_uri="memory://",
+        enabled=bool(settings.sign_in_limit),
+    )
+    for endpoint in ("security.login", "security.two_factor_token_validation"):
+        view = app.view_functions.get(endpoint)
+        if view is not None:
+            app.view_functions[endpoint] = limiter.limit(
+                settings.sign_in_limit, methods=["POST"], per_method=True
+            )(view)
+    return security

@@ -1,0 +1,112 @@
+"""The application: the only place that names every feature and says who fills which slot."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+import accounts.api
+import accounts.cli
+import accounts.pages
+import accounts.policy
+import accounts.security
+import areas.api
+import areas.cli
+import areas.pages
+import areas.policy
+import inspections.api
+import inspections.cli
+import inspections.labels
+import inspections.pages
+import inspections.panels
+import inspections.policy
+import maps.pages
+import towers.api
+import towers.cli
+import towers.labels
+import towers.pages
+import towers.policy
+from core import api, cli, db, formats, guard, headers, health, i18n, logs, problems, slots
+from core import pages as core_pages
+from core.i18n import N_
+from core.policy import SIGNED_IN
+from core.settings import Settings
+from core.slots import MenuItem
+
+FEATURES = (accounts, areas, towers, inspections)
+
+MENU = (
+    MenuItem("inspections.dashboard", N_("Dashboard"), "dashboard", SIGNED_IN),
+    MenuItem("maps.page", N_("Map"), "map", "tower.view"),
+    MenuItem("towers.index", N_("Towers"), "tower", "tower.view"),
+    MenuItem("inspections.index", N_("Inspections"), "inspection", "inspection.view"),
+    MenuItem("inspections.violations", N_("Violations"), "violation", "violation.view"),
+    MenuItem("inspections.follow_up", N_("Follow-up"), "follow-up", "violation.view"),
+    MenuItem("accounts.users", N_("Users"), "users", "user.view", section="admin"),
+    MenuItem(
+        "accounts.organisations", N_("Organisations"), "organisation", "organisation.view", "admin"
+    ),
+    MenuItem("areas.index", N_("Areas"), "area", "area.view", section="admin"),
+)
+
+LABELS = {
+    **accounts.labels.VOCABULARIES,
+    **areas.labels.VOCABULARIES,
+    **towers.labels.VOCABULARIES,
+    **inspections.labels.VOCABULARIES,
+}
+
+PANELS = {
+    "tower": (*inspections.panels.TOWER_PANELS,),
+    "tower_map": (*maps.pages.TOWER_MAP_PANELS,),
+}
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The service with these settings; they must name a database."""
+    settings = (settings or Settings.from_environment()).with_secret()
+    logs.configure(settings.log_format)
+    app = Flask(__name__, static_folder="core/static", static_url_path="/static")
+    app.config.update(
+        SETTINGS=settings,
+        TIMEZONE=settings.timezone,
+        TESTING=settings.testing,
+        MAX_CONTENT_LENGTH=settings.max_upload_bytes,
+        MAX_FORM_MEMORY_SIZE=2 * 1024 * 1024,
+        MAX_FORM_PARTS=1000,
+        TRAP_HTTP_EXCEPTIONS=False,
+        JSON_AS_ASCII=False,
+    )
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    if not settings.database_url:
+        raise RuntimeError("no database: start with `make run` or set DATABASE_URL")
+    db.init_app(app, db.make_engine(settings.database_url, settings))
+    logs.init_app(app)
+    i18n.init_app(app, settings.languages)
+    problems.init_app(app)
+    headers.init_app(app, https=settings.https)
+    accounts.security.init_app(app, settings)
+    guard.init_app(
+        app,
+        find_actor=accounts.security.find_actor,
+        endpoint_actions=accounts.security.ENDPOINT_ACTIONS,
+    )
+    health.init_app(app)
+    formats.init_app(app, LABELS)
+    for feature in FEATURES:
+        feature.policy.register()
+
+    menu = slots.init_app(app)
+    menu.menu.extend(MENU)
+    menu.panels.update({slot: list(panels) for slot, panels in PANELS.items()})
+
+    app.register_blueprint(core_pages.blueprint)
+    for pages in (accounts.pages, areas.pages, towers.pages, inspections.pages, maps.pages):
+        app.register_blueprint(pages.blueprint)
+    service = api.init_app(app)
+    for feature in FEATURES:
+        for blueprint in feature.api.BLUEPRINTS:
+            service.register_blueprint(blueprint)
+    cli.init_app(app)
+    for feature in FEATURES:
+        feature.cli.init_app(app)
+    return app

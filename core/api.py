@@ -1,0 +1,223 @@
+"""The API under `/api/v1`: flask-smorest with our one error table and a local documentation page."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from flask import Flask, Response, jsonify, render_template
+from flask_smorest import Api
+from flask_smorest import Blueprint as SmorestBlueprint
+from webargs.flaskparser import FlaskParser
+from marshmallow import RAISE, Schema, ValidationError
+from werkzeug.exceptions import HTTPException
+
+from core import problems
+from core.errors import BadRequest, PreconditionFailed, PreconditionRequired, UnsupportedMedia
+from core.i18n import N_
+from core.policy import PUBLIC, SIGNED_IN, guard
+
+PROBLEM = "application/problem+json"
+MAX_DEPTH = 32
+
+
+class ProblemApi(Api):
+    """flask-smorest whose errors are answered by `core.problems`."""
+
+    def handle_http_exception(self, error: HTTPException) -> Response:  # type: ignore[override]
+        return problems.answer(error)
+
+
+class StrictParser(FlaskParser):
+    """Reads JSON bodies by `strict_json`; arguments of other places as webargs does."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {
+        "json": RAISE,
+        "query": RAISE,
+        "form": RAISE,
+        "files": RAISE,
+    }
+
+    def load_json(self, req: Any, schema: Schema) -> Any:
+        return json_body(req)
+
+
+class Blueprint(SmorestBlueprint):
+    """A blueprint of `/api/v1` with the strict parser."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+
+class StrictSchema(Schema):
+    """A body or query in which an unknown field is an error, never ignored."""
+
+    class Meta:
+        unknown = RAISE
+        ordered = True
+
+
+def version_tag(version: int) -> str:
+    """The ETag of a row: its version, the same for every reader."""
+    return f'"v{version}"'
+
+
+def with_tag(response: Response, version: int) -> Response:
+    response.headers["ETag"] = version_tag(version)
+    return response
+
+
+def require_match(given: str | None, current: int, fields: dict[str, Any] | None = None) -> None:
+    """Raise 428 without If-Match and 412 when the row has changed since the reader saw it."""
+    if not given:
+        raise PreconditionRequired(
+            N_("Send the ETag of the version you are changing in the header If-Match")
+        )
+    if given.strip() not in {version_tag(current), "*"}:
+        raise PreconditionFailed(current=version_tag(current), **({"now": fields} if fields else {}))
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return made
+
+
+def _not_finite(value: str) -> Any:
+    raise ValueError(f"{value} is not a number")
+
+
+def strict_json(data: bytes) -> Any:
+    """Parse JSON and refuse what loose parsers let through: NaN, 1e999, double keys, depth.
+
+    Raises `BadRequest` with the reason.
+    """
+    try:
+        text = data.decode("utf-8")
+        depth = deepest = 0
+        in_string = escaped = False
+        for character in text:
+            if in_string:
+                if escaped:
+                    escaped = False
+                elif character == "\\":
+                    escaped = True
+                elif character == '"':
+                    in_string = False
+            elif character == '"':
+                in_string = True
+            elif character in "[{":
+                depth += 1
+                deepest = max(deepest, depth)
+                if deepest > MAX_DEPTH:
+                    raise BadRequest(
+                        N_("The JSON is nested deeper than %(limit)s levels"), limit=MAX_DEPTH
+                    )
+            elif character in "]}":
+                depth -= 1
+        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_not_finite)
+        _refuse_unstorable(value)
+        return value
+    except (ValueError, UnicodeDecodeError) as error:
+        raise BadRequest(N_("The JSON cannot be read: %(reason)s"), reason=str(error)) from error
+
+
+def _refuse_unstorable(value: Any) -> None:
+    """Infinite numbers, lone surrogates and NUL can be parsed but not stored."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _refuse_unstorable(key)
+            _refuse_unstorable(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _refuse_unstorable(inner)
+    elif isinstance(value, float):
+        if value in (float("inf"), float("-inf")) or value != value:
+            raise ValueError("a number is not finite")
+    elif isinstance(value, str) and any(
+        character == "\x00" or "\ud800" <= character <= "\udfff" for character in value
+    ):
+        raise ValueError("a text has a character that cannot be stored")
+
+
+def json_body(request: Any) -> Any:
+    """The JSON of a request, strictly; raises 415 for another content type."""
+    if request.mimetype not in {"application/json", "application/merge-patch+json"}:
+        raise UnsupportedMedia(N_("Send JSON with the header Content-Type: application/json"))
+    return strict_json(request.get_data())
+
+
+def init_app(app: Flask) -> ProblemApi:
+    app.config.update(
+        API_TITLE="Tháp Canh",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.0.3",
+        OPENAPI_URL_PREFIX=None,
+        API_SPEC_OPTIONS={
+            "info": {
+                "description": "Tower safety: register, inspections, violations, follow-up.",
+                "license": {"name": "AGPL-3.0-or-later"},
+            },
+            "components": {
+                "securitySchemes": {
+                    "session": {"type": "apiKey", "in": "cookie", "name": "session"},
+                    "token": {"type": "http", "scheme": "bearer"},
+                }
+            },
+            "security": [{"token": []}, {"session": []}],
+        },
+    )
+    api = ProblemApi(app)
+
+    @app.get("/api/openapi.json")
+    @guard(SIGNED_IN)
+    def openapi_document() -> Response:
+        return jsonify(document(api))
+
+    @app.get("/api/docs")
+    @guard(SIGNED_IN)
+    def openapi_page() -> str:
+        return render_template("core/api_docs.html")
+
+    return api
+
+
+def document(api: ProblemApi) -> dict[str, Any]:
+    """The OpenAPI document as it is served: errors are problem+json."""
+    spec: dict[str, Any] = json.loads(json.dumps(api.spec.to_dict()))
+    for response in spec.get("components", {}).get("responses", {}).values():
+        content = response.get("content")
+        if content and "application/json" in content:
+            response["content"] = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    spec["components"]["schemas"]["Problem"] = {
+        "type": "object",
+        "required": ["type", "title", "status", "code", "detail"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "code": {"type": "string"},
+            "detail": {"type": "string"},
+            "fields": {
+                "type": "object",
+                "additionalProperties": {"type": "array", "items": {"type": "string"}},
+            },
+            "facts": {"type": "object"},
+        },
+    }
+    return spec
+
+
+__all__ = [
+    "PUBLIC",
+    "Blueprint",
+    "ProblemApi",
+    "StrictSchema",
+    "ValidationError",
+    "init_app",
+    "json_body",
+    "require_match",
+    "strict_json",
+    "version_tag",
+    "with_tag",
+]

@@ -1,0 +1,55 @@
+"""Who changed what: an append-only table, written in the transaction of the change."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Identity, insert
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from core.model import Base
+from core.policy import Actor
+
+
+class AuditEntry(Base):
+    """One change. The application may insert and read it, never change or delete it."""
+
+    __tablename__ = "audit_entry"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    at: Mapped[datetime]
+    actor_id: Mapped[str | None]
+    actor: Mapped[str]
+    action: Mapped[str]
+    kind: Mapped[str]
+    object_id: Mapped[str]
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+
+def record(
+    session: Session,
+    action: str,
+    kind: str,
+    object_id: object,
+    *,
+    by: Actor,
+    now: datetime,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    """Write down one change; `before` and `after` hold plain JSON values only."""
+    session.execute(
+        insert(AuditEntry).values(
+            at=now,
+            actor_id=str(by.id) if by.id else None,
+            actor=by.email,
+            action=action,
+            kind=kind,
+            object_id=str(object_id),
+            before=before,
+            after=after,
+        )
+    )

@@ -1,0 +1,43 @@
+"""How numbers, dates and enum values are written in pages, in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from flask import Flask
+from flask_babel import format_date, format_datetime, format_decimal
+
+from core.i18n import current_language, translate
+
+
+def init_app(app: Flask, labels: Mapping[str, Mapping[str, str]]) -> None:
+    """Add the filters; `labels` holds for each vocabulary the English text of each value."""
+
+    def label(value: Any, vocabulary: str) -> str:
+        if value is None or value == "":
+            return ""
+        return translate(labels[vocabulary].get(str(value), str(value)))
+
+    def day(value: date | None) -> str:
+        """A date as people here write it: 23/11/2026 in both languages."""
+        return value.strftime("%d/%m/%Y") if value else "–"
+
+    def moment(value: datetime | None) -> str:
+        return format_datetime(value, "dd/MM/yyyy HH:mm") if value else "–"
+
+    def number(value: Decimal | float | int | None, digits: int = 1) -> str:
+        if value is None:
+            return "–"
+        pattern = "#,##0" if digits == 0 else "#,##0." + "#" * digits
+        return format_decimal(value, pattern)
+
+    app.jinja_env.filters.update(label=label, day=day, moment=moment, number=number)
+    app.jinja_env.globals.update(language=current_language, format_date=format_date)
+
+
+def degrees(value: float) -> str:
+    """Degrees with six decimals, about 0.1 m."""
+    return f"{value:.6f}"

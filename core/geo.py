@@ -1,0 +1,64 @@
+"""Coordinates change their order here and nowhere else.
+
+People say latitude before longitude; PostGIS, GeoJSON and shapely take x (longitude) first.
+Everything stored is EPSG:4326 in degrees.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from geoalchemy2 import WKTElement
+from geoalchemy2.elements import WKBElement
+from geoalchemy2.shape import to_shape
+
+SRID = 4326
+
+
+@dataclass(frozen=True)
+class Position:
+    """A point in degrees of EPSG:4326."""
+
+    latitude: float
+    longitude: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.latitude) and math.isfinite(self.longitude)):
+            raise ValueError("a coordinate is not finite")
+        if not -90 <= self.latitude <= 90:
+            raise ValueError("latitude lies outside -90..90")
+        if not -180 <= self.longitude <= 180:
+            raise ValueError("longitude lies outside -180..180")
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A box in degrees of EPSG:4326."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    def contains(self, position: Position) -> bool:
+        return (
+            self.west <= position.longitude <= self.east
+            and self.south <= position.latitude <= self.north
+        )
+
+
+def to_point(position: Position) -> WKTElement:
+    """The position as PostGIS takes it."""
+    return WKTElement(f"POINT({position.longitude!r} {position.latitude!r})", srid=SRID)
+
+
+def to_position(point: WKTElement | WKBElement | str) -> Position:
+    """The position of a point read from, or meant for, the database."""
+    if isinstance(point, WKTElement):
+        x, y = point.data.removeprefix("POINT(").removesuffix(")").split()
+        return Position(latitude=float(y), longitude=float(x))
+    if isinstance(point, str):
+        point = WKBElement(point)
+    shape = to_shape(point)
+    return Position(latitude=shape.y, longitude=shape.x)

@@ -1,0 +1,90 @@
+"""Settings of one running service: the only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a deployment decides before the service starts.
+
+    `database_url` and `migration_database_url` are SQLAlchemy URLs; `None` means the private
+    cluster. What a department decides while the service runs (envelope, intervals) is data
+    in the database, not here.
+    """
+
+    root: Path = ROOT
+    instance: Path = ROOT / "instance"
+    database_url: str | None = None
+    migration_database_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    timezone: str = "Asia/Ho_Chi_Minh"
+    languages: tuple[str, ...] = ("vi", "en")
+    secret_key: str = ""
+    https: bool = False
+    two_factor: bool = False
+    sign_in_limit: str = "10 per minute"
+    max_upload_bytes: int = 64 * 1024 * 1024
+    max_photo_bytes: int = 25 * 1024 * 1024
+    max_photo_pixels: int = 60_000_000
+    statement_timeout_ms: int = 15_000
+    pool_size: int = 8
+    log_format: str = "console"
+    testing: bool = False
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Read the environment; a missing secret is made once and kept in the instance folder."""
+        env = os.environ
+        instance = Path(env.get("INSTANCE_DIR") or ROOT / "instance").resolve()
+        return cls(
+            instance=instance,
+            database_url=_psycopg_url(env.get("DATABASE_URL")),
+            migration_database_url=_psycopg_url(env.get("MIGRATION_DATABASE_URL")),
+            host=env.get("HOST") or "127.0.0.1",
+            port=int(env.get("PORT") or 8000),
+            timezone=env.get("TIMEZONE") or "Asia/Ho_Chi_Minh",
+            secret_key=env.get("SECRET_KEY") or "",
+            https=env.get("HTTPS", "") == "1",
+            two_factor=env.get("TWO_FACTOR", "") == "1",
+            log_format=env.get("LOG_FORMAT") or "console",
+        )
+
+    def with_secret(self) -> Settings:
+        """Return settings that have a secret key, made once and kept readable by its owner only."""
+        if self.secret_key:
+            return self
+        return replace(self, secret_key=kept_secret(self.instance / "secret-key"))
+
+
+def kept_secret(path: Path) -> str:
+    """Read the secret in `path`, made at the first call; two processes agree on one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        kept = path.read_text().strip()
+        if kept:
+            return kept
+        descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC)
+    secret = secrets.token_urlsafe(48)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secret)
+    return secret
+
+
+def _psycopg_url(url: str | None) -> str | None:
+    """Name the driver in a URL as hosting services write it (`postgres://…`)."""
+    if not url:
+        return None
+    scheme, separator, rest = url.partition("://")
+    if scheme in {"postgres", "postgresql"}:
+        return f"postgresql+psycopg{separator}{rest}"
+    return url

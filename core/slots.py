@@ -1,0 +1,83 @@
+"""Menu entries and panels: features fill them, `app.py` lists who fills what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Flask, current_app, request, url_for
+
+from core import policy
+from core.guard import current_actor
+from core.i18n import translate
+
+
+@dataclass(frozen=True)
+class MenuItem:
+    """One entry of the menu; it is shown to those who may do its action."""
+
+    endpoint: str
+    label: str
+    icon: str
+    action: str
+    section: str = "main"
+
+    @property
+    def url(self) -> str:
+        return url_for(self.endpoint)
+
+    @property
+    def active(self) -> bool:
+        here = request.endpoint or ""
+        if self.endpoint == "inspections.dashboard":
+            return here == self.endpoint
+        return here.partition(".")[0] == self.endpoint.partition(".")[0] and (
+            request.path == self.url or request.path.startswith(self.url + "/")
+        )
+
+    @property
+    def text(self) -> str:
+        return translate(self.label)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A part of somebody else's page: a template and what it shows for a thing."""
+
+    template: str
+    context: Callable[[Any], dict[str, Any]]
+    action: str
+
+
+@dataclass
+class Slots:
+    menu: list[MenuItem] = field(default_factory=list)
+    panels: dict[str, list[Panel]] = field(default_factory=dict)
+
+
+def init_app(app: Flask) -> Slots:
+    slots = Slots()
+    app.extensions["slots"] = slots
+
+    @app.context_processor
+    def menu() -> dict[str, Any]:
+        actor = current_actor()
+        return {
+            "actor": actor,
+            "may": lambda action, thing=None: policy.may(actor, action, thing),
+            "menu_items": [item for item in slots.menu if policy.allows(actor, item.action)],
+        }
+
+    return slots
+
+
+def panels(slot: str, thing: Any) -> list[tuple[str, dict[str, Any]]]:
+    """The templates that fill a slot for this thing, each with its values."""
+    slots: Slots = current_app.extensions["slots"]
+    actor = current_actor()
+    return [
+        (panel.template, panel.context(thing))
+        for panel in slots.panels.get(slot, [])
+        if policy.allows(actor, panel.action)
+    ]

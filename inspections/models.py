@@ -1,0 +1,272 @@
+"""Checklists, inspections with their answers and photos, violations and their events."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from geoalchemy2 import Geometry
+from geoalchemy2.elements import WKBElement
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    Numeric,
+    SmallInteger,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from accounts.models import User
+from core.geo import SRID
+from core.model import Base
+from towers.models import Tower
+
+SEVERITIES = "('critical', 'major', 'minor')"
+
+
+class ChecklistVersion(Base):
+    """One version of the catalogue, whole, as it judged the inspections that name it."""
+
+    __tablename__ = "checklist_version"
+    __table_args__ = (
+        UniqueConstraint("catalogue", "version"),
+        CheckConstraint("status IN ('draft', 'published', 'retired')", name="status"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    catalogue: Mapped[str]
+    version: Mapped[int]
+    status: Mapped[str]
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB, deferred=True)
+    published_at: Mapped[datetime | None]
+
+
+class Inspection(Base):
+    """One visit. The id comes from the device; `body_hash` tells a resend from another body."""
+
+    __tablename__ = "inspection"
+    __table_args__ = (
+        CheckConstraint(
+            "status IN ('draft', 'submitted', 'accepted', 'returned', 'voided')", name="status"
+        ),
+        CheckConstraint(
+            "kind IN ('periodic', 'campaign', 'complaint', 'after_storm', 'reinspection')",
+            name="kind",
+        ),
+        CheckConstraint("(status = 'draft') = (submitted_at IS NULL)", name="submitted_at"),
+        Index("ix_inspection_tower_id_inspected_on", "tower_id", "inspected_on"),
+        Index("ix_inspection_submitted_at_id", "submitted_at", "id"),
+        Index("ix_inspection_inspector_id", "inspector_id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    tower_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tower.id"))
+    checklist_version_id: Mapped[int] = mapped_column(ForeignKey("checklist_version.id"))
+    kind: Mapped[str]
+    status: Mapped[str]
+    structure_type: Mapped[str]
+    height_m: Mapped[Decimal | None] = mapped_column(Numeric(6, 1))
+    overall_height_m: Mapped[Decimal | None] = mapped_column(Numeric(6, 1))
+    inspector_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("user.id"))
+    inspected_on: Mapped[date]
+    submitted_at: Mapped[datetime | None]
+    body_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    position: Mapped[WKBElement | None] = mapped_column(
+        Geometry("POINT", srid=SRID, spatial_index=False)
+    )
+    position_accuracy_m: Mapped[Decimal | None] = mapped_column(Numeric(8, 1))
+    note: Mapped[str] = mapped_column(server_default="", default="")
+    review_reason: Mapped[str] = mapped_column(server_default="", default="")
+    assessment_requested: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    complete: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    demo: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    version: Mapped[int] = mapped_column(server_default="1", default=1)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    tower: Mapped[Tower] = relationship()
+    inspector: Mapped[User] = relationship()
+    checklist_version: Mapped[ChecklistVersion] = relationship()
+    answers: Mapped[list[Answer]] = relationship(
+        back_populates="inspection", cascade="all, delete-orphan", order_by="Answer.item_key"
+    )
+    photos: Mapped[list[Photo]] = relationship(
+        back_populates="inspection", order_by="Photo.received_at, Photo.id"
+    )
+
+
+class Submission(Base):
+    """Every body that was ever submitted for an inspection: evidence, only ever added."""
+
+    __tablename__ = "submission"
+    __table_args__ = (Index("ix_submission_inspection_id", "inspection_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    inspection_id: Mapped[uuid.UUID]
+    received_at: Mapped[datetime]
+    by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+    body: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    body_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    outcome: Mapped[str]
+
+
+class Answer(Base):
+    """What was answered to one item, and how the catalogue judged it."""
+
+    __tablename__ = "answer"
+    __table_args__ = (
+        CheckConstraint("outcome IN ('ok', 'not_checked', 'not_applicable')", name="outcome"),
+        CheckConstraint(f"severity IN {SEVERITIES}", name="severity"),
+    )
+
+    inspection_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("inspection.id", ondelete="CASCADE"), primary_key=True
+    )
+    item_key: Mapped[str] = mapped_column(primary_key=True)
+    given: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    outcome: Mapped[str]
+    value: Mapped[Any | None] = mapped_column(JSONB)
+    severity: Mapped[str | None]
+
+    inspection: Mapped[Inspection] = relationship(back_populates="answers")
+
+
+class Photo(Base):
+    """A picture of one inspection; the file lies in the photo store under its own hash."""
+
+    __tablename__ = "photo"
+    __table_args__ = (
+        CheckConstraint("byte_size > 0", name="byte_size"),
+        CheckConstraint("length(sha256) = 32", name="sha256"),
+        Index("ix_photo_inspection_id", "inspection_id"),
+        Index("ix_photo_sha256", "sha256"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    inspection_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("inspection.id"))
+    item_key: Mapped[str | None]
+    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    media_type: Mapped[str]
+    byte_size: Mapped[int]
+    width: Mapped[int]
+    height: Mapped[int]
+    original_name: Mapped[str] = mapped_column(server_default="")
+    by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+    received_at: Mapped[datetime]
+
+    inspection: Mapped[Inspection] = relationship(back_populates="photos")
+
+
+class Violation(Base):
+    """A defect of one tower. All but its identity is derived from its events."""
+
+    __tablename__ = "violation"
+    __table_args__ = (
+        CheckConstraint(f"severity IN {SEVERITIES}", name="severity"),
+        CheckConstraint("state IN ('open', 'closed', 'withdrawn')", name="state"),
+        CheckConstraint("(state = 'open') = (ended_on IS NULL)", name="ended_on"),
+        Index(
+            "uq_violation_open_tower_id_item_key",
+            "tower_id",
+            "item_key",
+            unique=True,
+            postgresql_where=text("state = 'open'"),
+        ),
+        Index(
+            "ix_violation_open_urgency",
+            "urgency",
+            "deadline",
+            "id",
+            postgresql_where=text("state = 'open'"),
+        ),
+        Index("ix_violation_tower_id", "tower_id"),
+        Index("ix_violation_found_on_id", "found_on", "id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(
+        primary_key=True, default=uuid.uuid4, server_default=text("gen_random_uuid()")
+    )
+    tower_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tower.id"))
+    item_key: Mapped[str]
+    checklist_version_id: Mapped[int] = mapped_column(ForeignKey("checklist_version.id"))
+    legal_basis: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    severity: Mapped[str]
+    # 1 critical, 3 major, 4 minor; 2 is left to a requested load-safety assessment.
+    urgency: Mapped[int] = mapped_column(
+        SmallInteger,
+        Computed(
+            "CASE severity WHEN 'critical' THEN 1 WHEN 'major' THEN 3 ELSE 4 END", persisted=True
+        ),
+    )
+    deadline: Mapped[date]
+    found_on: Mapped[date]
+    state: Mapped[str]
+    ended_on: Mapped[date | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    tower: Mapped[Tower] = relationship()
+    checklist_version: Mapped[ChecklistVersion] = relationship()
+    events: Mapped[list[ViolationEvent]] = relationship(order_by="ViolationEvent.id")
+
+
+class ViolationEvent(Base):
+    """One step in the life of a violation: evidence, only ever added."""
+
+    __tablename__ = "violation_event"
+    __table_args__ = (
+        CheckConstraint(
+            "kind IN ('found', 'withdrawn', 'reinspected', 'reinspection_withdrawn')", name="kind"
+        ),
+        CheckConstraint("outcome IN ('fixed', 'not_fixed', 'cannot_verify')", name="outcome"),
+        CheckConstraint(f"severity IN {SEVERITIES}", name="severity"),
+        Index("ix_violation_event_violation_id", "violation_id", "id"),
+        Index("ix_violation_event_inspection_id", "inspection_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    violation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("violation.id"))
+    kind: Mapped[str]
+    at: Mapped[datetime]
+    by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+    inspection_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("inspection.id"))
+    severity: Mapped[str | None]
+    deadline: Mapped[date | None]
+    outcome: Mapped[str | None]
+
+
+class LoadAssessment(Base):
+    """A load-safety assessment (đánh giá an toàn chịu lực) that was asked for a tower."""
+
+    __tablename__ = "load_assessment"
+    __table_args__ = (
+        Index(
+            "uq_load_assessment_pending_tower_id",
+            "tower_id",
+            unique=True,
+            postgresql_where=text("answered_at IS NULL"),
+        ),
+        Index("ix_load_assessment_tower_id", "tower_id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(
+        primary_key=True, default=uuid.uuid4, server_default=text("gen_random_uuid()")
+    )
+    tower_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tower.id"))
+    inspection_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("inspection.id"))
+    requested_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+    requested_at: Mapped[datetime]
+    requested_on: Mapped[date]
+    deadline: Mapped[date]
+    reason: Mapped[str] = mapped_column(server_default="", default="")
+    answered_at: Mapped[datetime | None]
+
+    tower: Mapped[Tower] = relationship()

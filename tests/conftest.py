@@ -1,0 +1,134 @@
+"""A real PostGIS made by the migrations; every test in a transaction that is rolled back.
+
+The suite owns a private cluster under a folder of its own, or uses `TEST_DATABASE_URL`'s server.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session, sessionmaker
+
+from core import migrate
+from core.db import database
+from core.policy import SYSTEM, Actor
+from core.settings import ROOT, Settings
+from tests import makers
+
+NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def instance() -> Iterator[Path]:
+    """An instance folder of this run alone."""
+    with tempfile.TemporaryDirectory(prefix="thap-canh-test-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def cluster(instance: Path):
+    """The private cluster of this run, stopped and removed at its end."""
+    from core.cluster import cluster_for
+
+    private = cluster_for(ROOT, instance)
+    private.start()
+    yield private
+    private.destroy()
+
+
+@pytest.fixture(scope="session")
+def database_urls(cluster) -> tuple[str, str]:
+    """Owner's and application's URL of a migrated database."""
+    urls = cluster.start()
+    migrate.upgrade(urls.owner_url, urls.app_url)
+    return urls.owner_url, urls.app_url
+
+
+@pytest.fixture(scope="session")
+def settings(database_urls: tuple[str, str], instance: Path) -> Settings:
+    owner, application = database_urls
+    return replace(
+        Settings(),
+        instance=instance,
+        database_url=application,
+        migration_database_url=owner,
+        secret_key="only-for-tests-" + uuid.uuid4().hex,
+        sign_in_limit="1000 per minute",
+        testing=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def whole_app(settings: Settings) -> Flask:
+    from app import create_app
+
+    return create_app(settings)
+
+
+@pytest.fixture
+def app(whole_app: Flask) -> Iterator[Flask]:
+    """The application, all of whose sessions share one transaction that is rolled back."""
+    with whole_app.app_context():
+        store = database()
+        connection = store.engine.connect()
+        outer = connection.begin()
+        usual = store.sessions
+        store.sessions = sessionmaker(
+            connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
+        )
+        try:
+            yield whole_app
+        finally:
+            store.sessions = usual
+            outer.rollback()
+            connection.close()
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    """A session of the test itself; commit what requests shall see."""
+    made = database().new_session()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def system() -> Actor:
+    return SYSTEM
+
+
+@pytest.fixture
+def sign_in(app: Flask, session: Session) -> Callable[..., FlaskClient]:
+    """`sign_in("staff")` gives a client whose requests carry that role's token.
+
+    Keyword arguments go to `makers.user` (`everywhere`, `territories`, `organisation`).
+    """
+
+    def enter(role: str, **facts) -> FlaskClient:
+        person = makers.user(session, role, **facts)
+        token = makers.token(session, person)
+        session.commit()
+        client = app.test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+        client.person = person  # type: ignore[attr-defined]
+        return client
+
+    return enter

@@ -1,0 +1,226 @@
+"""Reading the register: scope first, then filters, always a total order and a limit."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from accounts.models import Organisation
+from areas.models import Area
+from core import paging, policy
+from core.geo import Position, to_point
+from core.paging import Page
+from core.policy import Actor
+from towers.models import StructureKind, Tower
+
+OUT_OF_DATE = "out_of_date"
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a list, the map and an export are narrowed to; empty means everything."""
+
+    q: str = ""
+    condition: tuple[str, ...] = ()
+    severity: tuple[str, ...] = ()
+    overdue: bool = False
+    due_within: int | None = None
+    owner: uuid.UUID | None = None
+    commune: str = ""
+    structure_type: tuple[str, ...] = ()
+    include_dismantled: bool = False
+
+    @property
+    def any(self) -> bool:
+        return self != Filters()
+
+
+def condition_on(today: date) -> ColumnElement[str]:
+    """The condition as it counts today: what was `ok` becomes `unchecked` when its time is over."""
+    return case(
+        (and_(Tower.condition == "ok", Tower.ok_until < today), literal("unchecked")),
+        else_=Tower.condition,
+    )
+
+
+def reason_on(today: date) -> ColumnElement[str | None]:
+    """Why a tower is `unchecked` today: never, incomplete or out_of_date."""
+    return case(
+        (and_(Tower.condition == "ok", Tower.ok_until < today), literal(OUT_OF_DATE)),
+        else_=Tower.condition_reason,
+    )
+
+
+def overdue_on(today: date) -> ColumnElement[bool]:
+    """Whether an open violation is past its deadline; the day of the deadline is still in time."""
+    return func.coalesce(Tower.next_deadline < today, False)
+
+
+def has_condition(conditions: Sequence[str], today: date) -> ColumnElement[bool]:
+    """A predicate that uses the index on the stored condition."""
+    parts: list[ColumnElement[bool]] = []
+    for condition in conditions:
+        if condition == "ok":
+            parts.append(and_(Tower.condition == "ok", Tower.ok_until >= today))
+        elif condition == "unchecked":
+            parts.append(Tower.condition == "unchecked")
+            parts.append(and_(Tower.condition == "ok", Tower.ok_until < today))
+        else:
+            parts.append(Tower.condition == condition)
+    return or_(*parts)
+
+
+def like(text: str) -> str:
+    """A pattern that finds a text anywhere in it, its own wildcards taken literally."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def matches(text: str) -> ColumnElement[bool]:
+    """Every word of the text occurs in code or name, whatever case and marks."""
+    return and_(*(Tower.search.like(func.search_form(like(word))) for word in text.split()[:8]))
+
+
+def narrowed(filters: Filters, today: date) -> list[ColumnElement[bool]]:
+    """The filters as predicates on `Tower`."""
+    wanted: list[ColumnElement[bool]] = []
+    if not filters.include_dismantled:
+        wanted.append(Tower.lifecycle != "dismantled")
+    if filters.q.strip():
+        wanted.append(matches(filters.q))
+    if filters.condition:
+        wanted.append(has_condition(filters.condition, today))
+    if filters.severity:
+        wanted.append(Tower.worst_severity.in_(filters.severity))
+    if filters.overdue:
+        wanted.append(Tower.next_deadline < today)
+    if filters.due_within is not None:
+        wanted.append(
+            Tower.next_deadline.between(today, today + timedelta(days=filters.due_within))
+        )
+    if filters.owner:
+        wanted.append(Tower.owner_id == filters.owner)
+    if filters.commune:
+        wanted.append(
+            Tower.commune_id.in_(
+                select(Area.id).where(Area.code == filters.commune, Area.level == "commune")
+            )
+        )
+    if filters.structure_type:
+        wanted.append(Tower.structure_type.in_(filters.structure_type))
+    return wanted
+
+
+def filtered(
+    statement: Select[Any], actor: Actor, filters: Filters, *, today: date
+) -> Select[Any]:
+    """A statement over `Tower` with the reader's scope and then the filters."""
+    return statement.where(policy.visible(actor, "tower"), *narrowed(filters, today))
+
+
+SORTS = {"code": (Tower.code,), "name": (Tower.name.collate("vi-x-icu"), Tower.code)}
+
+
+def towers(
+    session: Session,
+    actor: Actor,
+    filters: Filters,
+    *,
+    today: date,
+    limit: int | None = None,
+    cursor: str | None = None,
+    sort: str = "code",
+) -> Page[Tower]:
+    """One page of the register, by code (bytewise) or by name (Vietnamese order)."""
+    limit = paging.clamp(limit)
+    keys = SORTS[sort]
+    statement = filtered(select(Tower), actor, filters, today=today).options(
+        joinedload(Tower.commune), joinedload(Tower.owner)
+    )
+    statement = paging.keyset(statement, keys, [paging.text_value] * len(keys), cursor)
+    rows = session.scalars(statement.limit(limit + 1)).all()
+    return paging.page_of(
+        rows, limit, lambda row: [row.code] if sort == "code" else [row.name, row.code]
+    )
+
+
+def count(session: Session, actor: Actor, filters: Filters, *, today: date) -> int:
+    """How many towers match, in the reader's scope."""
+    statement = filtered(select(func.count()).select_from(Tower), actor, filters, today=today)
+    return session.scalar(statement) or 0
+
+
+def by_code(session: Session, actor: Actor, code: str) -> Tower | None:
+    """The tower with a code, if the reader may see it."""
+    return session.scalar(
+        select(Tower)
+        .where(Tower.code == code, policy.visible(actor, "tower"))
+        .options(joinedload(Tower.commune), joinedload(Tower.owner))
+    )
+
+
+def by_id(session: Session, actor: Actor, tower_id: uuid.UUID) -> Tower | None:
+    return session.scalar(
+        select(Tower)
+        .where(Tower.id == tower_id, policy.visible(actor, "tower"))
+        .options(joinedload(Tower.commune), joinedload(Tower.owner))
+    )
+
+
+def nearest(
+    session: Session, actor: Actor, position: Position, *, metres: float, limit: int = 5
+) -> Sequence[tuple[Tower, float]]:
+    """The nearest towers within some metres of a point, with their distances in metres."""
+    point = func.geography(to_point(position))
+    distance = func.ST_Distance(func.geography(Tower.geom), point)
+    rows = session.execute(
+        select(Tower, distance)
+        .where(
+            policy.visible(actor, "tower"),
+            # About as many degrees as metres at these latitudes, a little wide, for the index.
+            Tower.geom.op("&&")(func.ST_Expand(to_point(position), metres / 90_000)),
+            distance <= metres,
+        )
+        .order_by(distance, Tower.code)
+        .limit(limit)
+    )
+    return [(tower, float(metres_away)) for tower, metres_away in rows]
+
+
+def counts_by_condition(session: Session, actor: Actor, *, today: date) -> dict[str, int]:
+    """How many towers stand in each condition today, dismantled ones left out."""
+    condition = condition_on(today).label("condition")
+    rows = session.execute(
+        filtered(select(condition, func.count()), actor, Filters(), today=today).group_by(condition)
+    )
+    return {name: number for name, number in rows}
+
+
+def overdue_count(session: Session, actor: Actor, *, today: date) -> int:
+    return count(session, actor, Filters(overdue=True), today=today)
+
+
+def owners_with_towers(session: Session, actor: Actor) -> Sequence[tuple[uuid.UUID, str]]:
+    """The owners of towers in the reader's scope, in Vietnamese order."""
+    statement = (
+        select(Organisation.id, Organisation.name)
+        .where(
+            select(Tower.id)
+            .where(Tower.owner_id == Organisation.id, policy.visible(actor, "tower"))
+            .exists()
+        )
+        .order_by(Organisation.name.collate("vi-x-icu"), Organisation.id)
+        .limit(2000)
+    )
+    return [(row[0], row[1]) for row in session.execute(statement)]
+
+
+def intervals(session: Session) -> dict[str, int | None]:
+    """The inspection interval in months of each structure type."""
+    return {kind.key: kind.interval_months for kind in session.scalars(select(StructureKind))}

@@ -1,0 +1,246 @@
+"""Changing the register: rules checked, history written, nothing committed."""
+
+from __future__ import annotations
+
+import unicodedata
+import uuid
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from accounts.models import Organisation
+from areas import queries as areas
+from core import audit, policy, store
+from core.errors import Conflict, Invalid
+from core.geo import Position, to_point, to_position
+from core.i18n import N_
+from core.policy import Actor
+from towers.models import Tower
+from towers.rules import StructureType
+
+# What a form, the API or a list may set; everything else is derived or kept by the system.
+FIELDS = (
+    "code",
+    "name",
+    "structure_type",
+    "services",
+    "height_m",
+    "host_building_height_m",
+    "address",
+    "built_year",
+    "lifecycle",
+    "note",
+    "source",
+)
+
+
+def snapshot(tower: Tower) -> dict[str, Any]:
+    """The tower as plain JSON values, for history."""
+    position = to_position(tower.geom)
+    plain: dict[str, Any] = {field: getattr(tower, field) for field in FIELDS}
+    for field, value in plain.items():
+        if isinstance(value, Decimal):
+            plain[field] = str(value)
+    plain["latitude"], plain["longitude"] = position.latitude, position.longitude
+    plain["owner_id"] = str(tower.owner_id) if tower.owner_id else None
+    plain["commune_id"] = tower.commune_id
+    return plain
+
+
+def require_inside_envelope(session: Session, position: Position) -> None:
+    """Raise `Invalid` with the likely mistake when a point lies outside the deployment."""
+    box = store.envelope(session)
+    if box.contains(position):
+        return
+    message = N_(
+        "The position %(latitude)s, %(longitude)s lies outside the area of this deployment"
+        " (%(south)s to %(north)s N, %(west)s to %(east)s E)"
+    )
+    swapped = -90 <= position.longitude <= 90 and box.contains(
+        Position(latitude=position.longitude, longitude=position.latitude)
+    )
+    if swapped:
+        message = N_(
+            "The position %(latitude)s, %(longitude)s lies outside the area of this deployment:"
+            " latitude and longitude are probably swapped"
+        )
+    elif position.latitude == 0 and position.longitude == 0:
+        message = N_("The position is 0, 0: nobody filled it in")
+    raise Invalid(
+        message,
+        fields={"latitude": [message], "longitude": [message]},
+        latitude=position.latitude,
+        longitude=position.longitude,
+        south=box.south,
+        north=box.north,
+        west=box.west,
+        east=box.east,
+    )
+
+
+def create_tower(
+    session: Session,
+    *,
+    position: Position,
+    owner: Organisation | None,
+    values: dict[str, Any],
+    by: Actor,
+    now: datetime,
+) -> Tower:
+    """Register a structure. `values` holds `FIELDS`; the position is EPSG:4326 in degrees.
+
+    Raises `Invalid` for a position outside the envelope and `Conflict` for a known code.
+    """
+    policy.require(by, "tower.create")
+    values = _normal(values)
+    require_inside_envelope(session, position)
+    if session.scalar(select(Tower.id).where(Tower.code == values["code"])):
+        message = N_("The code %(code)s is already in the register")
+        raise Conflict(message, fields={"code": [message]}, code=values["code"])
+    tower = Tower(
+        id=uuid.uuid4(),
+        geom=to_point(position),
+        commune=areas.commune_of(session, position),
+        owner=owner,
+        condition="unchecked",
+        condition_reason="never",
+        created_at=now,
+        updated_at=now,
+        **values,
+    )
+    policy.require(by, "tower.create", tower)
+    session.add(tower)
+    session.flush()
+    audit.record(
+        session, "tower.create", "tower", tower.id, by=by, now=now, after=snapshot(tower)
+    )
+    return tower
+
+
+def update_tower(
+    session: Session,
+    tower: Tower,
+    *,
+    position: Position | None = None,
+    owner: Organisation | None = None,
+    set_owner: bool = False,
+    values: dict[str, Any],
+    by: Actor,
+    now: datetime,
+) -> Tower:
+    """Change some fields; the same values change nothing, not even the version.
+
+    Raises as `create_tower`.
+    """
+    policy.require(by, "tower.edit", tower)
+    before = snapshot(tower)
+    values = _normal(values)
+    if "code" in values and values["code"] != tower.code:
+        if session.scalar(select(Tower.id).where(Tower.code == values["code"])):
+            message = N_("The code %(code)s is already in the register")
+            raise Conflict(message, fields={"code": [message]}, code=values["code"])
+    for field, value in values.items():
+        setattr(tower, field, value)
+    if set_owner:
+        tower.owner_id = owner.id if owner else None
+        tower.owner = owner
+    if position is not None and position != to_position(tower.geom):
+        require_inside_envelope(session, position)
+        tower.geom = to_point(position)
+        tower.commune = areas.commune_of(session, position)
+        tower.commune_id = tower.commune.id if tower.commune else None
+    after = snapshot(tower)
+    if after == before:
+        return tower
+    tower.version += 1
+    tower.updated_at = now
+    session.flush()
+    changed = {key for key in after if after[key] != before[key]}
+    audit.record(
+        session,
+        "tower.edit",
+        "tower",
+        tower.id,
+        by=by,
+        now=now,
+        before={key: before[key] for key in sorted(changed)},
+        after={key: after[key] for key in sorted(changed)},
+    )
+    return tower
+
+
+def determine_structure_type(
+    session: Session, tower: Tower, structure_type: str, *, by: Actor, now: datetime
+) -> None:
+    """Set the type of a structure that nobody had determined; raises `Conflict` where known."""
+    policy.require(by, "tower.determine", tower)
+    if structure_type == StructureType.UNKNOWN:
+        raise Invalid(
+            N_("Determine the structure type first"),
+            fields={"structure_type": [N_("Determine the structure type first")]},
+        )
+    if tower.structure_type == structure_type:
+        return
+    if tower.structure_type != StructureType.UNKNOWN:
+        raise Conflict(N_("The structure type is known already: staff change it in the register"))
+    before = tower.structure_type
+    tower.structure_type = structure_type
+    tower.version += 1
+    tower.updated_at = now
+    session.flush()
+    audit.record(
+        session,
+        "tower.determine",
+        "tower",
+        tower.id,
+        by=by,
+        now=now,
+        before={"structure_type": before},
+        after={"structure_type": structure_type},
+    )
+
+
+def set_condition(
+    session: Session,
+    tower: Tower,
+    *,
+    condition: str,
+    reason: str | None,
+    ok_until: date | None,
+    worst_severity: str | None,
+    next_deadline: date | None,
+    open_violations: int,
+    last_inspected_on: date | None,
+) -> bool:
+    """Write the derived columns; called by `inspections` alone. Returns whether any differed."""
+    derived = {
+        "condition": condition,
+        "condition_reason": reason,
+        "ok_until": ok_until,
+        "worst_severity": worst_severity,
+        "next_deadline": next_deadline,
+        "open_violations": open_violations,
+        "last_inspected_on": last_inspected_on,
+    }
+    differs = False
+    for name, value in derived.items():
+        if getattr(tower, name) != value:
+            setattr(tower, name, value)
+            differs = True
+    if differs:
+        session.flush()
+    return differs
+
+
+def _normal(values: dict[str, Any]) -> dict[str, Any]:
+    """Known fields only, texts in NFC without outer blanks."""
+    unknown = set(values) - set(FIELDS)
+    if unknown:
+        raise LookupError(f"not fields of a tower: {sorted(unknown)}")
+    return {
+        key: unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else value
+        for key, value in values.items()
+    }
