@@ -89,6 +89,8 @@ class Inspection(Base):
     review_reason: Mapped[str] = mapped_column(server_default="", default="")
     assessment_requested: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
     complete: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    # The answers of a draft as they were given, judged only when it is submitted.
+    draft: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     demo: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
     version: Mapped[int] = mapped_column(server_default="1", default=1)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -134,7 +136,7 @@ class Answer(Base):
     item_key: Mapped[str] = mapped_column(primary_key=True)
     given: Mapped[dict[str, Any]] = mapped_column(JSONB)
     outcome: Mapped[str]
-    value: Mapped[Any | None] = mapped_column(JSONB)
+    value: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
     severity: Mapped[str | None]
 
     inspection: Mapped[Inspection] = relationship(back_populates="answers")

@@ -54,6 +54,7 @@ def upgrade() -> None:
             review_reason text NOT NULL DEFAULT '',
             assessment_requested boolean NOT NULL DEFAULT false,
             complete boolean NOT NULL DEFAULT false,
+            draft jsonb,
             demo boolean NOT NULL DEFAULT false,
             version integer NOT NULL DEFAULT 1,
             created_at timestamptz NOT NULL DEFAULT now(),

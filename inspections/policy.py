@@ -1,0 +1,65 @@
+"""Who sees and records inspections and violations: the scope is that of the tower."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, or_, select
+
+from core import policy
+from core.policy import Actor
+from inspections.models import Inspection, Violation
+from towers import policy as towers
+from towers.models import Tower
+
+READERS = {"admin", "staff", "inspector", "local_officer"}
+
+
+def _tower_in_scope(actor: Actor, column: ColumnElement) -> ColumnElement[bool]:
+    if actor.communes is None:
+        return towers.visible(actor)
+    return column.in_(select(Tower.id).where(towers.visible(actor)))
+
+
+def visible_inspections(actor: Actor) -> ColumnElement[bool]:
+    """The inspections of towers in scope, and one's own wherever they were made."""
+    scope = _tower_in_scope(actor, Inspection.tower_id)
+    return or_(scope, Inspection.inspector_id == actor.id) if actor.id else scope
+
+
+def reaches_inspection(actor: Actor, inspection: Inspection) -> bool:
+    return inspection.inspector_id == actor.id or towers.reaches(actor, inspection.tower)
+
+
+def visible_violations(actor: Actor) -> ColumnElement[bool]:
+    return _tower_in_scope(actor, Violation.tower_id)
+
+
+def register() -> None:
+    policy.register(
+        "inspection",
+        actions={
+            "view": READERS,
+            "create": {"inspector"},
+            "correct": {"inspector"},
+            "review": {"staff"},
+        },
+        visible=visible_inspections,
+        reaches=reaches_inspection,
+    )
+    policy.register(
+        "violation",
+        actions={"view": READERS, "export": READERS},
+        visible=visible_violations,
+        reaches=lambda actor, violation: towers.reaches(actor, violation.tower),
+    )
+    policy.register(
+        "assessment",
+        actions={"request": {"staff", "inspector"}},
+        visible=lambda actor: _tower_in_scope(actor, Tower.id),
+        reaches=lambda actor, tower: towers.reaches(actor, tower),
+    )
+    policy.register(
+        "checklist",
+        actions={"view": READERS},
+        visible=lambda actor: policy.visible(actor, "area"),
+        reaches=lambda actor, thing: True,
+    )

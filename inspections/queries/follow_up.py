@@ -1,0 +1,191 @@
+"""The follow-up list: every open violation and every unanswered assessment, the most urgent first.
+
+One statement serves the page, the API and the exports, so that all three show the same rows.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    Date,
+    Select,
+    SmallInteger,
+    String,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
+
+from accounts.models import Organisation
+from areas.models import Area
+from core import paging, policy
+from core.paging import Page
+from core.policy import Actor
+from inspections.models import LoadAssessment, Violation
+from towers.models import Tower
+from towers.queries import Filters, condition_on, narrowed
+
+# Where an assessment stands among the severities: after critical, before major.
+ASSESSMENT_URGENCY = 2
+
+
+def _violations(actor: Actor, filters: Filters, today: date) -> Select[Any]:
+    statement = (
+        select(
+            Violation.urgency.label("urgency"),
+            Violation.deadline.label("deadline"),
+            Violation.id.label("id"),
+            Violation.tower_id.label("tower_id"),
+            Violation.item_key.label("item_key"),
+            Violation.severity.label("severity"),
+            Violation.found_on.label("found_on"),
+            Violation.legal_basis.label("legal_basis"),
+            Violation.checklist_version_id.label("checklist_version_id"),
+        )
+        .join(Tower, Tower.id == Violation.tower_id)
+        .where(Violation.state == "open", policy.visible(actor, "tower"))
+        .where(*narrowed(_of_towers(filters), today))
+    )
+    if filters.severity:
+        statement = statement.where(Violation.severity.in_(filters.severity))
+    if filters.overdue:
+        statement = statement.where(Violation.deadline < today)
+    if filters.due_within is not None:
+        statement = statement.where(
+            Violation.deadline.between(today, today + timedelta(days=filters.due_within))
+        )
+    return statement
+
+
+def _assessments(actor: Actor, filters: Filters, today: date) -> Select[Any]:
+    statement = (
+        select(
+            cast(literal(ASSESSMENT_URGENCY), SmallInteger),
+            LoadAssessment.deadline,
+            LoadAssessment.id,
+            LoadAssessment.tower_id,
+            cast(null(), String),
+            cast(null(), String),
+            LoadAssessment.requested_on,
+            cast(null(), JSONB),
+            cast(null(), SmallInteger),
+        )
+        .join(Tower, Tower.id == LoadAssessment.tower_id)
+        .where(LoadAssessment.answered_at.is_(None), policy.visible(actor, "tower"))
+        .where(*narrowed(_of_towers(filters), today))
+    )
+    if filters.overdue:
+        statement = statement.where(LoadAssessment.deadline < today)
+    if filters.due_within is not None:
+        statement = statement.where(
+            LoadAssessment.deadline.between(today, today + timedelta(days=filters.due_within))
+        )
+    return statement
+
+
+def _of_towers(filters: Filters) -> Filters:
+    """The filters that speak of the tower; severity and deadlines are those of each row here."""
+    return Filters(
+        q=filters.q,
+        condition=filters.condition,
+        owner=filters.owner,
+        commune=filters.commune,
+        structure_type=filters.structure_type,
+        include_dismantled=filters.include_dismantled,
+    )
+
+
+def rows(
+    actor: Actor,
+    filters: Filters,
+    *,
+    today: date,
+    cursor: str | None = None,
+    limit: int | None = None,
+) -> Select[Any]:
+    """The list as one statement: rows in scope, filtered, by urgency, deadline and id.
+
+    The page is cut before the joins, so that a page costs the same however long the list is.
+    """
+    parts = [_violations(actor, filters, today)]
+    # A severity is asked for: an assessment has none.
+    if not filters.severity:
+        parts.append(_assessments(actor, filters, today))
+    cut = []
+    for part in parts:
+        columns = list(part.selected_columns)[:3]
+        if limit is not None:
+            part = paging.keyset(
+                part, columns, (paging.whole_number, date.fromisoformat, uuid.UUID), cursor
+            ).limit(limit)
+        cut.append(part)
+    listed = (
+        union_all(*(select(part.subquery()) for part in cut)) if len(cut) > 1 else cut[0]
+    ).subquery("listed")
+    statement = (
+        select(
+            listed.c.urgency,
+            listed.c.deadline,
+            listed.c.id,
+            listed.c.item_key,
+            listed.c.severity,
+            listed.c.found_on,
+            listed.c.legal_basis,
+            listed.c.checklist_version_id,
+            Tower.id.label("tower_id"),
+            Tower.code,
+            Tower.name,
+            Tower.structure_type,
+            condition_on(today).label("condition"),
+            func.ST_Y(Tower.geom).label("latitude"),
+            func.ST_X(Tower.geom).label("longitude"),
+            Area.code.label("commune_code"),
+            Area.name.label("commune"),
+            Organisation.id.label("owner_id"),
+            Organisation.name.label("owner"),
+            cast(func.greatest(cast(literal(today), Date) - listed.c.deadline, 0), SmallInteger)
+            .label("days_overdue"),
+        )
+        .join(Tower, Tower.id == listed.c.tower_id)
+        .outerjoin(Area, Area.id == Tower.commune_id)
+        .outerjoin(Organisation, Organisation.id == Tower.owner_id)
+        .order_by(listed.c.urgency, listed.c.deadline, listed.c.id)
+    )
+    return statement.limit(limit) if limit is not None else statement
+
+
+def follow_up(
+    session: Session,
+    actor: Actor,
+    filters: Filters,
+    *,
+    today: date,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Page[Any]:
+    """One page of the follow-up list as rows with the columns of `rows`."""
+    limit = paging.clamp(limit)
+    found = session.execute(
+        rows(actor, filters, today=today, cursor=cursor, limit=limit + 1)
+    ).all()
+    return paging.page_of(found, limit, lambda row: [row.urgency, row.deadline, row.id])
+
+
+def count(session: Session, actor: Actor, filters: Filters, *, today: date) -> int:
+    """How many rows the list has with these filters."""
+    parts = [_violations(actor, filters, today)]
+    if not filters.severity:
+        parts.append(_assessments(actor, filters, today))
+    return sum(
+        session.scalar(select(func.count()).select_from(part.subquery())) or 0 for part in parts
+    )
+
+

@@ -1,0 +1,220 @@
+"""Lists of inspections and violations: scope first, total order, keyset pages."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload, selectinload, undefer
+
+from core import paging, policy
+from core.paging import Page
+from core.policy import Actor
+from inspections.models import (
+    ChecklistVersion,
+    Inspection,
+    LoadAssessment,
+    Photo,
+    Violation,
+    ViolationEvent,
+)
+from towers.models import Tower
+from towers.queries import matches
+
+
+def inspection(session: Session, actor: Actor, inspection_id: uuid.UUID) -> Inspection | None:
+    """One inspection with everything its page shows, or `None` outside the reader's scope."""
+    return session.scalar(
+        select(Inspection)
+        .where(Inspection.id == inspection_id, policy.visible(actor, "inspection"))
+        .options(
+            joinedload(Inspection.tower),
+            joinedload(Inspection.inspector),
+            joinedload(Inspection.checklist_version).undefer(ChecklistVersion.content),
+            selectinload(Inspection.answers),
+            selectinload(Inspection.photos),
+        )
+    )
+
+
+def inspections(
+    session: Session,
+    actor: Actor,
+    *,
+    tower_id: uuid.UUID | None = None,
+    status: Sequence[str] = (),
+    kind: Sequence[str] = (),
+    mine: bool = False,
+    q: str = "",
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Page[Inspection]:
+    """Inspections, the latest first."""
+    limit = paging.clamp(limit)
+    statement = (
+        select(Inspection)
+        .where(policy.visible(actor, "inspection"))
+        .options(joinedload(Inspection.tower), joinedload(Inspection.inspector))
+    )
+    if tower_id:
+        statement = statement.where(Inspection.tower_id == tower_id)
+    if status:
+        statement = statement.where(Inspection.status.in_(status))
+    if kind:
+        statement = statement.where(Inspection.kind.in_(kind))
+    if mine:
+        statement = statement.where(Inspection.inspector_id == actor.id)
+    if q.strip():
+        statement = statement.where(Inspection.tower_id.in_(select(Tower.id).where(matches(q))))
+    moment = func.coalesce(Inspection.submitted_at, Inspection.created_at)
+    statement = paging.keyset(
+        statement, (moment, Inspection.id), (_moment, uuid.UUID), cursor, descending=True
+    )
+    rows = session.scalars(statement.limit(limit + 1)).all()
+    return paging.page_of(rows, limit, lambda row: [row.submitted_at or row.created_at, row.id])
+
+
+def _moment(value: Any) -> datetime:
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("a moment without its zone")
+    return moment
+
+
+def violation(session: Session, actor: Actor, violation_id: uuid.UUID) -> Violation | None:
+    """One violation with its events, or `None` outside the reader's scope."""
+    return session.scalar(
+        select(Violation)
+        .where(Violation.id == violation_id, policy.visible(actor, "violation"))
+        .options(
+            joinedload(Violation.tower),
+            joinedload(Violation.checklist_version).undefer(ChecklistVersion.content),
+            selectinload(Violation.events),
+        )
+    )
+
+
+def violations(
+    session: Session,
+    actor: Actor,
+    *,
+    tower_id: uuid.UUID | None = None,
+    state: Sequence[str] = (),
+    severity: Sequence[str] = (),
+    overdue_on: date | None = None,
+    q: str = "",
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Page[Violation]:
+    """Violations, the latest found first; `overdue_on` keeps the open ones past that day."""
+    limit = paging.clamp(limit)
+    statement = (
+        select(Violation)
+        .where(policy.visible(actor, "violation"))
+        .options(
+            joinedload(Violation.tower).joinedload(Tower.commune),
+            joinedload(Violation.checklist_version),
+        )
+    )
+    if tower_id:
+        statement = statement.where(Violation.tower_id == tower_id)
+    if state:
+        statement = statement.where(Violation.state.in_(state))
+    if severity:
+        statement = statement.where(Violation.severity.in_(severity))
+    if overdue_on:
+        statement = statement.where(Violation.state == "open", Violation.deadline < overdue_on)
+    if q.strip():
+        statement = statement.where(Violation.tower_id.in_(select(Tower.id).where(matches(q))))
+    statement = paging.keyset(
+        statement,
+        (Violation.found_on, Violation.id),
+        (date.fromisoformat, uuid.UUID),
+        cursor,
+        descending=True,
+    )
+    rows = session.scalars(statement.limit(limit + 1)).all()
+    return paging.page_of(rows, limit, lambda row: [row.found_on, row.id])
+
+
+def events_of(session: Session, violation_id: uuid.UUID) -> Sequence[ViolationEvent]:
+    return session.scalars(
+        select(ViolationEvent)
+        .where(ViolationEvent.violation_id == violation_id)
+        .order_by(ViolationEvent.id)
+    ).all()
+
+
+def photo(session: Session, actor: Actor, photo_id: uuid.UUID) -> Photo | None:
+    """One photo of an inspection that the reader may see."""
+    return session.scalar(
+        select(Photo)
+        .join(Inspection, Inspection.id == Photo.inspection_id)
+        .where(Photo.id == photo_id, policy.visible(actor, "inspection"))
+    )
+
+
+def photos_of_tower(
+    session: Session, actor: Actor, tower_id: uuid.UUID, limit: int = 24
+) -> Sequence[Photo]:
+    """The latest photos of a tower."""
+    return session.scalars(
+        select(Photo)
+        .join(Inspection, Inspection.id == Photo.inspection_id)
+        .where(Inspection.tower_id == tower_id, policy.visible(actor, "inspection"))
+        .order_by(Photo.received_at.desc(), Photo.id)
+        .limit(limit)
+    ).all()
+
+
+def latest_inspections(session: Session, actor: Actor, limit: int = 8) -> Sequence[Inspection]:
+    """What was submitted last, for the dashboard."""
+    return session.scalars(
+        select(Inspection)
+        .where(policy.visible(actor, "inspection"), Inspection.submitted_at.is_not(None))
+        .options(joinedload(Inspection.tower), joinedload(Inspection.inspector))
+        .order_by(Inspection.submitted_at.desc(), Inspection.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def open_by_deadline(
+    session: Session, actor: Actor, *, since: date | None = None, until: date
+) -> int:
+    """How many open violations have their deadline from `since` to `until`, both included."""
+    statement = select(func.count()).where(
+        policy.visible(actor, "violation"),
+        Violation.state == "open",
+        Violation.deadline <= until,
+        Violation.tower_id.in_(select(Tower.id).where(Tower.lifecycle != "dismantled")),
+    )
+    if since:
+        statement = statement.where(Violation.deadline >= since)
+    return session.scalar(statement) or 0
+
+
+def pending_assessment(session: Session, tower_id: uuid.UUID) -> LoadAssessment | None:
+    return session.scalar(
+        select(LoadAssessment).where(
+            LoadAssessment.tower_id == tower_id, LoadAssessment.answered_at.is_(None)
+        )
+    )
+
+
+def checklist_versions(session: Session) -> Sequence[ChecklistVersion]:
+    return session.scalars(
+        select(ChecklistVersion).order_by(
+            ChecklistVersion.catalogue, ChecklistVersion.version.desc()
+        )
+    ).all()
+
+
+def checklist_version(session: Session, number: int) -> ChecklistVersion | None:
+    return session.scalar(
+        select(ChecklistVersion)
+        .where(ChecklistVersion.version == number)
+        .options(undefer(ChecklistVersion.content))
+    )

@@ -1,0 +1,422 @@
+"""Recording a visit: idempotent by its id, judged when submitted, corrected until accepted."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from core import audit, policy
+from core.errors import Conflict, Invalid, NotFound
+from core.geo import Position, to_point
+from core.i18n import N_
+from core.policy import Actor
+from inspections.models import (
+    Answer,
+    ChecklistVersion,
+    Inspection,
+    LoadAssessment,
+    Photo,
+    Submission,
+    Violation,
+    ViolationEvent,
+)
+from inspections.rules.evaluation import (
+    Evaluation,
+    GivenAnswer,
+    Structure,
+    evaluate,
+)
+from inspections.services import checklists, condition
+from inspections.services.assessments import request_assessment
+from inspections.services.settle import settle
+from towers import services as towers
+from towers.models import Tower
+from towers.rules import StructureType
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What an inspector brings home. `answers` is JSON as the catalogue describes it."""
+
+    kind: str
+    inspected_on: date
+    answers: dict[str, dict[str, Any]]
+    submit: bool
+    structure_type: str | None = None
+    checklist_version: int | None = None
+    position: Position | None = None
+    position_accuracy_m: Decimal | None = None
+    note: str = ""
+    assessment_requested: bool = False
+    assessment_reason: str = ""
+    body: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def hash(self) -> bytes:
+        """The hash of the body as it was sent, whatever the order of its keys."""
+        return hashlib.sha256(orjson.dumps(self.body, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+def record_inspection(
+    session: Session,
+    inspection_id: uuid.UUID,
+    tower: Tower,
+    visit: Visit,
+    *,
+    by: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+) -> tuple[Inspection, bool]:
+    """Record a visit under the id that its device made; returns it and whether it is new.
+
+    The same id with the same body is the first answer again. With another body it is kept for
+    review and `Conflict` is raised after the transaction has kept it: see `keep_conflict`.
+    Raises `Invalid` with a text for each answer that is not right.
+    """
+    policy.require(by, "inspection.create")
+    known = session.get(Inspection, inspection_id)
+    if known is None:
+        _require_tower(by, tower)
+        version = _version(session, visit)
+        made = session.execute(
+            insert(Inspection)
+            .values(
+                id=inspection_id,
+                tower_id=tower.id,
+                checklist_version_id=version.id,
+                kind=visit.kind,
+                status="draft",
+                structure_type=tower.structure_type,
+                inspector_id=by.id,
+                inspected_on=visit.inspected_on,
+                body_hash=visit.hash,
+                created_at=now,
+            )
+            .on_conflict_do_nothing(index_elements=["id"])
+            .returning(Inspection.id)
+        ).scalar()
+        known = session.get_one(Inspection, inspection_id, populate_existing=True)
+        if made is not None:
+            _write(session, known, visit, by=by, now=now, zone=zone)
+            audit.record(
+                session,
+                "inspection.create",
+                "inspection",
+                known.id,
+                by=by,
+                now=now,
+                after={"tower": tower.code, "kind": known.kind, "status": known.status},
+            )
+            return known, True
+    if known.inspector_id != by.id:
+        raise NotFound()
+    if known.body_hash == visit.hash or _was_sent(session, known, visit.hash):
+        return known, False
+    raise DifferentBody(
+        N_("Another record was sent under this number before; this one is kept for review"),
+        id=str(inspection_id),
+    )
+
+
+class DifferentBody(Conflict):
+    """Another body under a known id. The door keeps it with `keep_conflict` before answering."""
+
+    code = "different_body"
+
+
+def keep_conflict(
+    session: Session, inspection_id: uuid.UUID, visit: Visit, *, by: Actor, now: datetime
+) -> None:
+    """Keep a body that came under a known id, so that nothing is lost."""
+    session.add(
+        Submission(
+            inspection_id=inspection_id,
+            received_at=now,
+            by_id=by.id,
+            body=visit.body,
+            body_hash=visit.hash,
+            outcome="conflict",
+        )
+    )
+    session.flush()
+
+
+def correct_inspection(
+    session: Session,
+    inspection: Inspection,
+    visit: Visit,
+    *,
+    by: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+) -> Inspection:
+    """Replace what a visit says, by its own inspector, until it is accepted.
+
+    Every version that was submitted stays in `submission`. Raises `Conflict` afterwards.
+    """
+    policy.require(by, "inspection.correct")
+    if inspection.inspector_id != by.id:
+        raise NotFound()
+    session.refresh(inspection, with_for_update=True)
+    if inspection.status not in {"draft", "submitted", "returned"}:
+        raise Conflict(
+            N_("This inspection is %(status)s and can no longer be corrected"),
+            status=inspection.status,
+        )
+    if inspection.status != "draft" and not visit.submit:
+        raise Conflict(N_("A submitted inspection cannot become a draft again"))
+    if visit.kind != inspection.kind:
+        raise Conflict(N_("The kind of an inspection cannot be changed"))
+    if inspection.body_hash == visit.hash and inspection.status != "returned":
+        return inspection
+    before = {"status": inspection.status, "version": inspection.version}
+    inspection.version += 1
+    _write(session, inspection, visit, by=by, now=now, zone=zone)
+    audit.record(
+        session,
+        "inspection.correct",
+        "inspection",
+        inspection.id,
+        by=by,
+        now=now,
+        before=before,
+        after={"status": inspection.status, "version": inspection.version},
+    )
+    return inspection
+
+
+def discard_draft(session: Session, inspection: Inspection, *, by: Actor, now: datetime) -> None:
+    """Throw a draft away, by its own inspector; raises `Conflict` for anything submitted."""
+    if inspection.inspector_id != by.id:
+        raise NotFound()
+    if inspection.status != "draft" or inspection.photos:
+        raise Conflict(N_("Only a draft without photos can be discarded"))
+    audit.record(session, "inspection.discard", "inspection", inspection.id, by=by, now=now)
+    session.execute(delete(Inspection).where(Inspection.id == inspection.id))
+
+
+def structure_of(tower: Tower, structure_type: str) -> Structure:
+    """What of a tower decides which items apply."""
+    return Structure(
+        structure_type=structure_type,
+        services=frozenset(tower.services),
+        height_m=tower.height_m,
+        overall_height_m=tower.overall_height_m,
+    )
+
+
+def open_items(session: Session, tower: Tower) -> frozenset[str]:
+    """The items of which the tower has an open violation: what a re-inspection looks at."""
+    return frozenset(
+        session.scalars(
+            select(Violation.item_key).where(
+                Violation.tower_id == tower.id, Violation.state == "open"
+            )
+        )
+    )
+
+
+def _require_tower(by: Actor, tower: Tower) -> None:
+    if not policy.may(by, "tower.view", tower):
+        raise NotFound()
+
+
+def _was_sent(session: Session, inspection: Inspection, body_hash: bytes) -> bool:
+    return bool(
+        session.scalar(
+            select(Submission.id)
+            .where(
+                Submission.inspection_id == inspection.id,
+                Submission.body_hash == body_hash,
+                Submission.outcome != "conflict",
+            )
+            .limit(1)
+        )
+    )
+
+
+def _version(session: Session, visit: Visit) -> ChecklistVersion:
+    if visit.checklist_version is None:
+        return checklists.current(session)
+    return checklists.by_number(session, visit.checklist_version)
+
+
+def _write(
+    session: Session,
+    inspection: Inspection,
+    visit: Visit,
+    *,
+    by: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+) -> None:
+    """Write the visit into its row; a submitted one is judged and settled at once."""
+    today = now.astimezone(zone).date()
+    if visit.inspected_on > today:
+        message = N_("The day of the inspection lies in the future")
+        raise Invalid(message, fields={"inspected_on": [message]})
+    # One writer a tower, so that two inspections cannot open the same violation twice.
+    tower = session.scalars(
+        select(Tower).where(Tower.id == inspection.tower_id).with_for_update()
+    ).one()
+    inspection.inspected_on = visit.inspected_on
+    inspection.position = to_point(visit.position) if visit.position else None
+    inspection.position_accuracy_m = visit.position_accuracy_m if visit.position else None
+    inspection.note = visit.note
+    inspection.body_hash = visit.hash
+    inspection.assessment_requested = visit.assessment_requested
+    inspection.structure_type = _structure_type(tower, visit)
+    inspection.height_m = tower.height_m
+    inspection.overall_height_m = tower.overall_height_m
+    if not visit.submit:
+        inspection.draft = visit.answers
+        session.flush()
+        return
+    if inspection.structure_type == StructureType.UNKNOWN:
+        message = N_("Determine the structure type first")
+        raise Invalid(message, fields={"structure_type": [message]})
+    if tower.structure_type == StructureType.UNKNOWN:
+        towers.determine_structure_type(
+            session, tower, inspection.structure_type, by=by, now=now
+        )
+    evaluation = judge(session, inspection, tower, visit)
+    inspection.status = "submitted"
+    inspection.review_reason = ""
+    inspection.draft = None
+    first = inspection.submitted_at or now
+    inspection.submitted_at = first
+    inspection.complete = evaluation.complete
+    session.execute(delete(Answer).where(Answer.inspection_id == inspection.id))
+    session.expire(inspection, ["answers"])
+    for item_key, judgement in evaluation.judgements.items():
+        session.add(
+            Answer(
+                inspection_id=inspection.id,
+                item_key=item_key,
+                given=visit.answers[item_key],
+                outcome=judgement.outcome,
+                value=_plain(judgement.value),
+                severity=judgement.severity,
+            )
+        )
+    session.add(
+        Submission(
+            inspection_id=inspection.id,
+            received_at=now,
+            by_id=by.id,
+            body=visit.body,
+            body_hash=visit.hash,
+            outcome="submitted",
+        )
+    )
+    session.flush()
+    settle(
+        session,
+        inspection,
+        evaluation,
+        by=by,
+        now=now,
+        today=today,
+        found_on=first.astimezone(zone).date(),
+    )
+    if visit.assessment_requested:
+        request_assessment(
+            session,
+            tower,
+            inspection=inspection,
+            reason=visit.assessment_reason or visit.note,
+            by=by,
+            now=now,
+            today=today,
+        )
+    else:
+        _withdraw_request(session, inspection, now=now)
+    condition.refresh(session, tower)
+
+
+def _withdraw_request(session: Session, inspection: Inspection, *, now: datetime) -> None:
+    """A correction that no longer asks for an assessment takes the unanswered request back."""
+    session.execute(
+        delete(LoadAssessment).where(
+            LoadAssessment.inspection_id == inspection.id, LoadAssessment.answered_at.is_(None)
+        )
+    )
+
+
+def _structure_type(tower: Tower, visit: Visit) -> str:
+    """The type of the structure: of the register, or as the inspector determined it."""
+    if tower.structure_type != StructureType.UNKNOWN:
+        if visit.structure_type not in {None, "", tower.structure_type}:
+            message = N_(
+                "The register names another structure type: ask the department to correct it"
+            )
+            raise Invalid(message, fields={"structure_type": [message]})
+        return tower.structure_type
+    return visit.structure_type or StructureType.UNKNOWN
+
+
+def judge(
+    session: Session, inspection: Inspection, tower: Tower, visit: Visit
+) -> Evaluation:
+    """Judge the answers by the version of the catalogue that the inspection names.
+
+    Raises `Invalid` with a text for each answer that is not right or misses its photo.
+    """
+    catalogue = checklists.catalogue_of(session, inspection.checklist_version)
+    structure = structure_of(tower, inspection.structure_type)
+    answers = {key: GivenAnswer.from_json(given) for key, given in visit.answers.items()}
+    evaluation = evaluate(catalogue, structure, answers)
+    fields: dict[str, list[str]] = {}
+    facts: dict[str, Any] = {}
+    for found in evaluation.problems:
+        fields.setdefault(f"answers.{found.item_key}", []).append(found.text(facts))
+    if inspection.kind == "reinspection":
+        _require_reinspection_items(session, inspection, tower, answers, fields)
+    elif not answers:
+        fields["answers"] = [N_("No item was answered")]
+    with_photo = set(
+        session.scalars(select(Photo.item_key).where(Photo.inspection_id == inspection.id))
+    )
+    for key in sorted(evaluation.photos_required - with_photo):
+        fields.setdefault(f"answers.{key}", []).append(
+            N_("This answer needs at least one photo")
+        )
+    if fields:
+        raise Invalid(N_("Some answers are not right"), fields=fields, **facts)
+    return evaluation
+
+
+def _require_reinspection_items(
+    session: Session,
+    inspection: Inspection,
+    tower: Tower,
+    answers: dict[str, GivenAnswer],
+    fields: dict[str, list[str]],
+) -> None:
+    looked_at = open_items(session, tower) | frozenset(
+        session.scalars(
+            select(Violation.item_key)
+            .join(ViolationEvent, ViolationEvent.violation_id == Violation.id)
+            .where(ViolationEvent.inspection_id == inspection.id)
+        )
+    )
+    if not answers:
+        fields["answers"] = [N_("Answer at least one item that has an open violation")]
+    for key in sorted(set(answers) - looked_at):
+        fields.setdefault(f"answers.{key}", []).append(
+            N_("There is no open violation of this item to re-inspect")
+        )
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if isinstance(value, Decimal) else value

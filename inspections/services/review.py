@@ -1,0 +1,93 @@
+"""Staff accept an inspection or return it with a reason."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from core import audit, policy
+from core.errors import Conflict, Invalid
+from core.i18n import N_
+from core.policy import Actor
+from inspections.models import Inspection, LoadAssessment
+from inspections.services import condition
+from inspections.services.settle import settle
+
+
+def accept_inspection(
+    session: Session, inspection: Inspection, *, by: Actor, now: datetime
+) -> None:
+    """Accept what was submitted: from now on it cannot be corrected."""
+    _require_submitted(session, inspection, by)
+    _move(session, inspection, "accepted", "", by=by, now=now)
+
+
+def return_inspection(
+    session: Session,
+    inspection: Inspection,
+    *,
+    reason: str,
+    by: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+) -> None:
+    """Give an inspection back to its inspector: it no longer counts until it is sent again."""
+    _require_submitted(session, inspection, by)
+    if not reason.strip():
+        message = N_("Say why the inspection is returned")
+        raise Invalid(message, fields={"reason": [message]})
+    _move(session, inspection, "returned", reason.strip(), by=by, now=now)
+    assert inspection.submitted_at is not None
+    settle(
+        session,
+        inspection,
+        None,
+        by=by,
+        now=now,
+        today=now.astimezone(zone).date(),
+        found_on=inspection.submitted_at.astimezone(zone).date(),
+    )
+    session.execute(
+        delete(LoadAssessment).where(
+            LoadAssessment.inspection_id == inspection.id, LoadAssessment.answered_at.is_(None)
+        )
+    )
+    condition.refresh(session, inspection.tower)
+
+
+def _require_submitted(session: Session, inspection: Inspection, by: Actor) -> None:
+    policy.require(by, "inspection.review", inspection)
+    session.refresh(inspection, with_for_update={"of": Inspection})
+    if inspection.status != "submitted":
+        raise Conflict(
+            N_("Only a submitted inspection can be reviewed; this one is %(status)s"),
+            status=inspection.status,
+        )
+
+
+def _move(
+    session: Session,
+    inspection: Inspection,
+    status: str,
+    reason: str,
+    *,
+    by: Actor,
+    now: datetime,
+) -> None:
+    inspection.status = status
+    inspection.review_reason = reason
+    inspection.version += 1
+    session.flush()
+    audit.record(
+        session,
+        f"inspection.{status}",
+        "inspection",
+        inspection.id,
+        by=by,
+        now=now,
+        before={"status": "submitted"},
+        after={"status": status, "reason": reason},
+    )

@@ -1,0 +1,305 @@
+"""What an inspection means for the violations of its tower: events are added, never changed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.errors import Conflict
+from core.i18n import N_
+from core.policy import Actor
+from inspections.models import Inspection, Violation, ViolationEvent
+from inspections.queries.facts import COUNTING
+from inspections.rules.evaluation import Evaluation, Outcome
+from inspections.rules.violation import (
+    Event,
+    EventKind,
+    ReinspectionOutcome,
+    ViolationState,
+    deadline_for,
+    fold,
+)
+
+
+def settle(
+    session: Session,
+    inspection: Inspection,
+    evaluation: Evaluation | None,
+    *,
+    by: Actor,
+    now: datetime,
+    today: date,
+    found_on: date,
+) -> list[Violation]:
+    """Bring the violations in line with what this inspection now says; returns those touched.
+
+    `found_on` is the local day of the first submission, from which deadlines count. An
+    inspection that does not count (any more) says nothing: what it said is withdrawn.
+    """
+    counts = inspection.status in COUNTING and evaluation is not None
+    judged = evaluation if counts else None
+    if inspection.kind == "reinspection":
+        touched = _settle_reinspection(session, inspection, judged, by=by, now=now)
+    else:
+        touched = _settle_findings(session, inspection, judged, by=by, now=now, found_on=found_on)
+    session.flush()
+    for violation in touched:
+        project(session, violation, today=today)
+    session.flush()
+    return touched
+
+
+def _events(session: Session, violation_ids: list[uuid.UUID]) -> dict[uuid.UUID, list[Event]]:
+    """The events of some violations in their order."""
+    events: dict[uuid.UUID, list[Event]] = {one: [] for one in violation_ids}
+    for row in session.scalars(
+        select(ViolationEvent)
+        .where(ViolationEvent.violation_id.in_(violation_ids))
+        .order_by(ViolationEvent.id)
+    ):
+        events[row.violation_id].append(as_event(row))
+    return events
+
+
+def as_event(row: ViolationEvent) -> Event:
+    """A stored event as the rules read it."""
+    return Event(
+        kind=EventKind(row.kind),
+        at=row.at,
+        inspection_id=row.inspection_id,
+        severity=row.severity,
+        deadline=row.deadline,
+        outcome=ReinspectionOutcome(row.outcome) if row.outcome else None,
+    )
+
+
+def _add(
+    session: Session,
+    violation: Violation,
+    inspection: Inspection,
+    kind: EventKind,
+    *,
+    by: Actor,
+    now: datetime,
+    **facts: Any,
+) -> None:
+    session.add(
+        ViolationEvent(
+            violation_id=violation.id,
+            kind=kind,
+            at=now,
+            by_id=by.id,
+            inspection_id=inspection.id,
+            **facts,
+        )
+    )
+
+
+def _touched_by(session: Session, inspection: Inspection) -> list[Violation]:
+    """The violations in whose events this inspection stands."""
+    return list(
+        session.scalars(
+            select(Violation).where(
+                Violation.id.in_(
+                    select(ViolationEvent.violation_id).where(
+                        ViolationEvent.inspection_id == inspection.id
+                    )
+                )
+            )
+        )
+    )
+
+
+def _settle_findings(
+    session: Session,
+    inspection: Inspection,
+    evaluation: Evaluation | None,
+    *,
+    by: Actor,
+    now: datetime,
+    found_on: date,
+) -> list[Violation]:
+    failing: Mapping[str, Any] = evaluation.failing if evaluation else {}
+    earlier = _touched_by(session, inspection)
+    histories = _events(session, [violation.id for violation in earlier])
+    touched: list[Violation] = []
+    continued: set[str] = set()
+    for violation in earlier:
+        said = _last_finding(histories[violation.id], inspection.id)
+        if said is None:
+            continue
+        judgement = failing.get(violation.item_key)
+        if judgement is None:
+            _add(session, violation, inspection, EventKind.WITHDRAWN, by=by, now=now)
+            touched.append(violation)
+            continue
+        continued.add(violation.item_key)
+        deadline = deadline_for(found_on, judgement.remedy_days)
+        if (said.severity, said.deadline) != (judgement.severity, deadline):
+            _add(session, violation, inspection, EventKind.WITHDRAWN, by=by, now=now)
+            _add(
+                session,
+                violation,
+                inspection,
+                EventKind.FOUND,
+                by=by,
+                now=now,
+                severity=judgement.severity,
+                deadline=deadline,
+            )
+            touched.append(violation)
+    open_ones = {
+        violation.item_key: violation
+        for violation in session.scalars(
+            select(Violation).where(
+                Violation.tower_id == inspection.tower_id, Violation.state == "open"
+            )
+        )
+    }
+    for item_key, judgement in failing.items():
+        if item_key in continued:
+            continue
+        deadline = deadline_for(found_on, judgement.remedy_days)
+        # The same defect found again continues the open violation, it opens no twin.
+        violation = open_ones.get(item_key) or Violation(
+            id=uuid.uuid4(),
+            tower_id=inspection.tower_id,
+            item_key=item_key,
+            checklist_version_id=inspection.checklist_version_id,
+            legal_basis=judgement.legal_basis_document,
+            severity=judgement.severity,
+            deadline=deadline,
+            found_on=found_on,
+            state="open",
+        )
+        session.add(violation)
+        session.flush()
+        _add(
+            session,
+            violation,
+            inspection,
+            EventKind.FOUND,
+            by=by,
+            now=now,
+            severity=judgement.severity,
+            deadline=deadline,
+        )
+        touched.append(violation)
+    return touched
+
+
+def _last_finding(events: list[Event], inspection_id: uuid.UUID) -> Event | None:
+    """What this inspection last said of a violation, `None` once it has taken that back."""
+    said: Event | None = None
+    for event in events:
+        if event.inspection_id != inspection_id:
+            continue
+        if event.kind is EventKind.FOUND:
+            said = event
+        elif event.kind is EventKind.WITHDRAWN:
+            said = None
+    return said
+
+
+def _settle_reinspection(
+    session: Session,
+    inspection: Inspection,
+    evaluation: Evaluation | None,
+    *,
+    by: Actor,
+    now: datetime,
+) -> list[Violation]:
+    earlier = {violation.item_key: violation for violation in _touched_by(session, inspection)}
+    histories = _events(session, [violation.id for violation in earlier.values()])
+    outcomes = _reinspection_outcomes(evaluation) if evaluation else {}
+    touched: list[Violation] = []
+    for item_key, violation in earlier.items():
+        said = _last_reinspection(histories[violation.id], inspection.id)
+        if said is not None and said.outcome != outcomes.get(item_key):
+            _require_no_successor(session, violation)
+            _add(session, violation, inspection, EventKind.REINSPECTION_WITHDRAWN, by=by, now=now)
+            touched.append(violation)
+        elif said is not None:
+            outcomes.pop(item_key, None)
+    targets = dict(earlier)
+    for violation in session.scalars(
+        select(Violation).where(
+            Violation.tower_id == inspection.tower_id, Violation.state == "open"
+        )
+    ):
+        targets.setdefault(violation.item_key, violation)
+    for item_key, outcome in outcomes.items():
+        target = targets.get(item_key)
+        if target is None:
+            raise Conflict(
+                N_("There is no open violation of “%(item)s” at this tower to re-inspect"),
+                item=item_key,
+            )
+        _add(
+            session, target, inspection, EventKind.REINSPECTED, by=by, now=now, outcome=outcome
+        )
+        if target not in touched:
+            touched.append(target)
+    return touched
+
+
+def _reinspection_outcomes(evaluation: Evaluation) -> dict[str, ReinspectionOutcome]:
+    """What each answer of a re-inspection says of the defect it looked at."""
+    outcomes: dict[str, ReinspectionOutcome] = {}
+    for item_key, judgement in evaluation.judgements.items():
+        if judgement.outcome is not Outcome.OK:
+            outcomes[item_key] = ReinspectionOutcome.CANNOT_VERIFY
+        elif judgement.severity is None:
+            outcomes[item_key] = ReinspectionOutcome.FIXED
+        else:
+            outcomes[item_key] = ReinspectionOutcome.NOT_FIXED
+    return outcomes
+
+
+def _last_reinspection(events: list[Event], inspection_id: uuid.UUID) -> Event | None:
+    said: Event | None = None
+    for event in events:
+        if event.inspection_id != inspection_id:
+            continue
+        if event.kind is EventKind.REINSPECTED:
+            said = event
+        elif event.kind is EventKind.REINSPECTION_WITHDRAWN:
+            said = None
+    return said
+
+
+def _require_no_successor(session: Session, violation: Violation) -> None:
+    """A closed violation cannot come back beside a newer one of the same item."""
+    successor = session.scalar(
+        select(Violation.id).where(
+            Violation.tower_id == violation.tower_id,
+            Violation.item_key == violation.item_key,
+            Violation.state == "open",
+            Violation.id != violation.id,
+        )
+    )
+    if violation.state != "open" and successor is not None:
+        raise Conflict(
+            N_("The same defect was found again since: the newer violation stands in the way")
+        )
+
+
+def project(session: Session, violation: Violation, *, today: date) -> ViolationState:
+    """Write the columns that follow from the events."""
+    events = _events(session, [violation.id])[violation.id]
+    state = fold(events)
+    if state.severity is not None:
+        violation.severity = state.severity
+    if state.deadline is not None:
+        violation.deadline = state.deadline
+    violation.state = state.state
+    if state.state == "open":
+        violation.ended_on = None
+    elif violation.ended_on is None:
+        violation.ended_on = today
+    return state
