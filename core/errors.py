@@ -1,7 +1,8 @@
 """One family of errors: each carries the facts a client needs; one table turns it into HTTP.
 
 The message is an English text to be translated, with its facts as `%(name)s`. `fields` names
-for each field of a form or body the texts of what is wrong with it.
+for each field of a form or body the texts of what is wrong with it; a text with facts of its
+own is a pair `(text, facts)`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.i18n import N_, translate
+from core.i18n import translate
+from core.words import N_
+
+
+FieldText = str | tuple[str, Mapping[str, Any]]
 
 
 class DomainError(Exception):
@@ -23,7 +28,7 @@ class DomainError(Exception):
         self,
         message: str = "",
         *,
-        fields: Mapping[str, list[str]] | None = None,
+        fields: Mapping[str, list[FieldText]] | None = None,
         **facts: Any,
     ) -> None:
         super().__init__(message or self.title)

@@ -9,14 +9,11 @@ from flask_babel import Babel, force_locale
 from flask_babel import get_locale as _babel_locale
 from flask_babel import gettext as _babel_gettext
 
+from core.words import N_
+
 __all__ = ["N_", "current_language", "force_locale", "gettext", "init_app", "translate"]
 
 LANGUAGE_COOKIE = "language"
-
-
-def N_(message: str) -> str:  # noqa: N802 - the customary name of this mark
-    """Mark a text for translation without translating it yet."""
-    return message
 
 
 def gettext(message: str, **facts: Any) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import structlog
 from flask import Flask, Response, jsonify, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
@@ -16,6 +19,7 @@ from core.errors import (
     Broken,
     Conflict,
     DomainError,
+    FieldText,
     Invalid,
     Unauthenticated,
     Unavailable,
@@ -107,14 +111,16 @@ def flat_messages(messages: object, path: str = "") -> dict[str, list[str]]:
 def field_texts(error: DomainError) -> dict[str, list[str]]:
     """What is wrong with each field, in the reader's language."""
     return {
-        name: [translate(text, **error.facts) if text in _known(text) else text for text in texts]
+        name: [_field_text(text, error.facts) for text in texts]
         for name, texts in error.fields.items()
     }
 
 
-def _known(text: str) -> tuple[str, ...]:
-    """A text with a bare percent sign is somebody's words and must not be formatted."""
-    return (text,) if "%" not in text or "%(" in text else ()
+def _field_text(text: FieldText, facts: Mapping[str, Any]) -> str:
+    if isinstance(text, tuple):
+        return translate(text[0], **text[1])
+    # Without a fact to fill in, a percent sign is only a percent sign.
+    return translate(text, **facts) if "%(" in text else translate(text)
 
 
 def problem(error: DomainError) -> Response:

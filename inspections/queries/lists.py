@@ -218,3 +218,18 @@ def checklist_version(session: Session, number: int) -> ChecklistVersion | None:
         .where(ChecklistVersion.version == number)
         .options(undefer(ChecklistVersion.content))
     )
+
+
+def found_by(session: Session, inspection_id: uuid.UUID) -> Sequence[Violation]:
+    """The violations in whose events an inspection stands."""
+    return session.scalars(
+        select(Violation)
+        .where(
+            Violation.id.in_(
+                select(ViolationEvent.violation_id).where(
+                    ViolationEvent.inspection_id == inspection_id
+                )
+            )
+        )
+        .order_by(Violation.urgency, Violation.item_key, Violation.id)
+    ).all()

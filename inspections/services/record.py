@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from core import audit, policy
-from core.errors import Conflict, Invalid, NotFound
+from core.errors import Conflict, FieldText, Invalid, NotFound
 from core.geo import Position, to_point
 from core.i18n import N_
 from core.policy import Actor
@@ -376,10 +376,9 @@ def judge(
     structure = structure_of(tower, inspection.structure_type)
     answers = {key: GivenAnswer.from_json(given) for key, given in visit.answers.items()}
     evaluation = evaluate(catalogue, structure, answers)
-    fields: dict[str, list[str]] = {}
-    facts: dict[str, Any] = {}
+    fields: dict[str, list[FieldText]] = {}
     for found in evaluation.problems:
-        fields.setdefault(f"answers.{found.item_key}", []).append(found.text(facts))
+        fields.setdefault(f"answers.{found.item_key}", []).append((found.message, found.facts))
     if inspection.kind == "reinspection":
         _require_reinspection_items(session, inspection, tower, answers, fields)
     elif not answers:
@@ -392,7 +391,7 @@ def judge(
             N_("This answer needs at least one photo")
         )
     if fields:
-        raise Invalid(N_("Some answers are not right"), fields=fields, **facts)
+        raise Invalid(N_("Some answers are not right"), fields=fields)
     return evaluation
 
 
@@ -401,7 +400,7 @@ def _require_reinspection_items(
     inspection: Inspection,
     tower: Tower,
     answers: dict[str, GivenAnswer],
-    fields: dict[str, list[str]],
+    fields: dict[str, list[FieldText]],
 ) -> None:
     looked_at = open_items(session, tower) | frozenset(
         session.scalars(

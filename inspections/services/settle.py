@@ -171,7 +171,7 @@ def _settle_findings(
             tower_id=inspection.tower_id,
             item_key=item_key,
             checklist_version_id=inspection.checklist_version_id,
-            legal_basis=judgement.legal_basis_document,
+            legal_basis=dict(judgement.legal_basis) if judgement.legal_basis else None,
             severity=judgement.severity,
             deadline=deadline,
             found_on=found_on,

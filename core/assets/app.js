@@ -1,0 +1,63 @@
+// What every page can do: ask before loss, open and close menus, keep forms from being sent twice.
+import { _, ready } from "core/texts";
+
+await ready;
+
+for (const form of document.querySelectorAll("form[data-confirm]")) {
+  form.addEventListener("submit", (event) => {
+    if (!window.confirm(form.dataset.confirm)) event.preventDefault();
+  });
+}
+
+for (const form of document.querySelectorAll("form[method=post]")) {
+  form.addEventListener("submit", (event) => {
+    if (event.defaultPrevented) return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "1";
+    const button = event.submitter;
+    if (button && button.dataset.busy !== undefined) {
+      // The button's own name and value must still be sent.
+      window.setTimeout(() => { button.disabled = true; button.textContent = _("Please wait…"); }, 0);
+    }
+  });
+}
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
+
+// A form that was changed and not sent asks before the page is left.
+for (const form of document.querySelectorAll("form[data-guard]")) {
+  let changed = false;
+  form.addEventListener("input", () => { changed = true; });
+  form.addEventListener("submit", () => { changed = false; });
+  window.addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
+}
+
+for (const select of document.querySelectorAll("[data-submit-on-change]")) {
+  select.addEventListener("change", () => select.form.requestSubmit());
+}
+
+const lightbox = document.querySelector("#lightbox");
+if (lightbox) {
+  for (const link of document.querySelectorAll("a[data-lightbox]")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      const picture = lightbox.querySelector("img");
+      picture.src = link.href;
+      picture.alt = link.querySelector("img").alt;
+      lightbox.showModal();
+    });
+  }
+  lightbox.addEventListener("click", () => lightbox.close());
+}
+
+for (const element of document.querySelectorAll("[data-copy]")) {
+  element.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(element.dataset.copy);
+    element.textContent = _("Copied");
+  });
+}
+
+for (const element of document.querySelectorAll("[data-print]")) {
+  element.addEventListener("click", () => window.print());
+}

@@ -1,0 +1,75 @@
+// Bundles what the browser gets into core/static/dist: our own files and npm packages, nothing from
+// another host. A file `<feature>/assets/<name>.js` becomes `dist/<feature>-<name>.js`, a file whose
+// name begins with `_` is only imported by others.
+import { build } from "esbuild";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+const out = path.join(root, "core/static/dist");
+const modules = path.join(root, "node_modules");
+const features = ["core", "accounts", "areas", "towers", "inspections", "maps"];
+
+// Signs of the interface, by the names our templates use.
+const signs = {
+  dashboard: "speedometer2", map: "map", tower: "broadcast-pin", inspection: "clipboard-check",
+  violation: "exclamation-octagon", "follow-up": "list-check", users: "people", organisation: "building",
+  area: "pin-map", search: "search", plus: "plus-lg", edit: "pencil", download: "download", upload: "upload",
+  filter: "funnel", close: "x-lg", menu: "list", person: "person-circle", back: "arrow-left",
+  next: "chevron-right", previous: "chevron-left", camera: "camera", calendar: "calendar-event",
+  clock: "clock-history", print: "printer", info: "info-circle", warning: "exclamation-triangle",
+  success: "check-circle", danger: "x-octagon", position: "crosshair", key: "key", "sign-out": "box-arrow-right",
+  trash: "trash", language: "translate", empty: "inbox",
+};
+
+function sprite() {
+  const symbols = Object.entries(signs).map(([name, file]) => {
+    const svg = readFileSync(path.join(modules, "bootstrap-icons/icons", `${file}.svg`), "utf8");
+    const inner = svg.replace(/^[\s\S]*?<svg[^>]*>/, "").replace(/<\/svg>\s*$/, "");
+    return `<symbol id="${name}" viewBox="0 0 16 16" fill="currentColor">${inner}</symbol>`;
+  });
+  const conditions = readFileSync(path.join(root, "core/assets/conditions.svg"), "utf8")
+    .replace(/^[\s\S]*?<svg[^>]*>/, "").replace(/<\/svg>\s*$/, "");
+  return `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}${conditions}</svg>`;
+}
+
+rmSync(out, { recursive: true, force: true });
+mkdirSync(path.join(out, "vendor"), { recursive: true });
+writeFileSync(path.join(out, "icons.svg"), sprite());
+cpSync(path.join(root, "core/assets/logo.svg"), path.join(out, "logo.svg"));
+
+// Land alone: no borders are drawn from this source.
+cpSync(path.join(modules, "world-atlas/land-50m.json"), path.join(out, "land.json"));
+
+for (const [name, files] of Object.entries({
+  leaflet: ["dist/leaflet.js", "dist/leaflet.css", "dist/images"],
+  "swagger-ui-dist": ["swagger-ui-bundle.js", "swagger-ui.css"],
+})) {
+  for (const file of files) {
+    cpSync(path.join(modules, name, file), path.join(out, "vendor", name, path.basename(file)), { recursive: true });
+  }
+}
+
+const entries = [];
+for (const name of features) {
+  const folder = path.join(root, name, "assets");
+  if (!existsSync(folder)) continue;
+  for (const file of readdirSync(folder)) {
+    if (!file.startsWith("_") && /\.(js|css)$/.test(file)) entries.push([name, path.join(folder, file)]);
+  }
+}
+const common = {
+  bundle: true, minify: true, logLevel: "warning", absWorkingDir: root, target: ["es2022"],
+  alias: { "core/texts": path.join(root, "core/assets/_texts.js"), "core/conditions": path.join(root, "core/assets/_conditions.js") },
+  loader: { ".woff2": "file", ".woff": "empty", ".svg": "dataurl", ".png": "file" },
+  assetNames: "fonts/[name]-[hash]",
+};
+await Promise.all(entries.map(([name, file]) => build({
+  ...common,
+  entryPoints: [file],
+  outfile: path.join(out, `${name}-${path.basename(file)}`),
+  // The map's document has plain scripts that call `thapCanh`; pages load modules.
+  format: name === "maps" && file.endsWith("map.js") ? "iife" : "esm",
+  globalName: name === "maps" && file.endsWith("map.js") ? "thapCanh" : undefined,
+})));

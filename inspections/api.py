@@ -1,0 +1,399 @@
+"""The API of inspections, violations, follow-up, checklists and photos under `/api/v1`."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import Response, jsonify, request, send_file
+from flask.views import MethodView
+from marshmallow import fields
+
+from core import clock
+from core.api import Blueprint, StrictSchema, require_match, with_tag
+from core.db import current_session, transaction
+from core.errors import Invalid, NotFound
+from core.guard import current_actor
+from core.policy import guard
+from core.words import N_
+from inspections import bodies
+from inspections.doors import photo_store
+from inspections.models import Inspection
+from inspections.queries import follow_up, lists
+from inspections.schemas import (
+    AssessmentRequestSchema,
+    FollowUpQuery,
+    InspectionQuery,
+    NewInspectionSchema,
+    PageQuery,
+    PhotoQuery,
+    ReviewSchema,
+    ViolationQuery,
+    VisitSchema,
+    visit_from,
+)
+from inspections.services import condition, photos, record, review
+from inspections.services.assessments import request_assessment
+from towers import queries as towers
+from towers.models import Tower
+
+inspections = Blueprint("api_inspections", __name__, url_prefix="/api/v1/inspections")
+violations = Blueprint("api_violations", __name__, url_prefix="/api/v1/violations")
+follow_ups = Blueprint("api_follow_up", __name__, url_prefix="/api/v1/follow-up")
+checklists = Blueprint("api_checklists", __name__, url_prefix="/api/v1/checklists")
+photo_routes = Blueprint("api_photos", __name__, url_prefix="/api/v1/photos")
+BLUEPRINTS = (inspections, violations, follow_ups, checklists, photo_routes)
+
+
+class ItemsSchema(StrictSchema):
+    """A page of a list: `next_cursor` is null on the last one."""
+
+    items = fields.List(fields.Dict(), required=True)
+    next_cursor = fields.String(allow_none=True, required=True)
+
+
+class ObjectSchema(StrictSchema):
+    """A single object."""
+
+    class Meta:
+        unknown = "include"
+
+
+def listed(items: list[dict[str, Any]], cursor: str | None) -> Response:
+    return jsonify(items=items, next_cursor=cursor)
+
+
+def the_tower(code: str) -> Tower:
+    tower = towers.by_code(current_session(), current_actor(), code)
+    if tower is None:
+        message = N_("There is no tower with the code %(code)s in your territory")
+        raise Invalid(message, fields={"tower": [message]}, code=code)
+    return tower
+
+
+def the_inspection(inspection_id: uuid.UUID) -> Inspection:
+    found = lists.inspection(current_session(), current_actor(), inspection_id)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def inspection_answer(inspection_id: uuid.UUID, status: int = 200) -> Response:
+    session = current_session()
+    session.expire_all()
+    found = the_inspection(inspection_id)
+    response = jsonify(bodies.inspection_body(found, lists.found_by(session, found.id)))
+    response.status_code = status
+    return with_tag(response, found.version)
+
+
+@inspections.route("")
+class Inspections(MethodView):
+    @guard("inspection.view")
+    @inspections.arguments(InspectionQuery, location="query")
+    @inspections.response(200, ItemsSchema)
+    def get(self, query: dict[str, Any]) -> Response:
+        """List inspections, the latest first."""
+        tower = the_tower(query["tower"]).id if query["tower"] else None
+        page = lists.inspections(
+            current_session(),
+            current_actor(),
+            tower_id=tower,
+            status=query["status"],
+            kind=query["kind"],
+            mine=query["mine"],
+            limit=query["limit"],
+            cursor=query["cursor"],
+        )
+        return listed([bodies.inspection_head(row) for row in page.rows], page.next_cursor)
+
+    @guard("inspection.create")
+    @inspections.arguments(NewInspectionSchema)
+    @inspections.response(201, ObjectSchema)
+    @inspections.alt_response(200, schema=ObjectSchema, description="Sent before: the same again")
+    def post(self, data: dict[str, Any]) -> Response:
+        """Record an inspection under the id its device made; sending it again is harmless."""
+        visit = visit_from(data, request.get_json())
+        actor, now = current_actor(), clock.now()
+        try:
+            with transaction() as session:
+                _, new = record.record_inspection(
+                    session,
+                    data["id"],
+                    the_tower(data["tower"]),
+                    visit,
+                    by=actor,
+                    now=now,
+                    zone=clock.zone(),
+                )
+        except record.DifferentBody:
+            with transaction() as session:
+                record.keep_conflict(session, data["id"], visit, by=actor, now=now)
+            raise
+        response = inspection_answer(data["id"], 201 if new else 200)
+        response.headers["Location"] = f"/api/v1/inspections/{data['id']}"
+        return response
+
+
+@inspections.route("/<uuid:inspection_id>")
+class InspectionById(MethodView):
+    @guard("inspection.view")
+    @inspections.response(200, ObjectSchema)
+    def get(self, inspection_id: uuid.UUID) -> Response:
+        """One inspection with its answers, judgements, photos and violations."""
+        return inspection_answer(inspection_id)
+
+    @guard("inspection.correct")
+    @inspections.arguments(VisitSchema)
+    @inspections.response(200, ObjectSchema)
+    def put(self, data: dict[str, Any], inspection_id: uuid.UUID) -> Response:
+        """Correct or submit one's own inspection; needs If-Match."""
+        visit = visit_from(data, request.get_json())
+        with transaction() as session:
+            inspection = the_inspection(inspection_id)
+            require_match(request.headers.get("If-Match"), inspection.version)
+            if inspection.tower.code != data["tower"]:
+                message = N_("An inspection cannot move to another tower")
+                raise Invalid(message, fields={"tower": [message]})
+            record.correct_inspection(
+                session, inspection, visit, by=current_actor(), now=clock.now(), zone=clock.zone()
+            )
+        return inspection_answer(inspection_id)
+
+
+@inspections.route("/<uuid:inspection_id>/review")
+class InspectionReview(MethodView):
+    @guard("inspection.review")
+    @inspections.arguments(ReviewSchema)
+    @inspections.response(200, ObjectSchema)
+    def post(self, data: dict[str, Any], inspection_id: uuid.UUID) -> Response:
+        """Accept a submitted inspection, or return it with a reason; needs If-Match."""
+        actor, now = current_actor(), clock.now()
+        with transaction() as session:
+            inspection = the_inspection(inspection_id)
+            require_match(request.headers.get("If-Match"), inspection.version)
+            if data["decision"] == "accept":
+                review.accept_inspection(session, inspection, by=actor, now=now)
+            else:
+                review.return_inspection(
+                    session,
+                    inspection,
+                    reason=data["reason"],
+                    by=actor,
+                    now=now,
+                    zone=clock.zone(),
+                )
+        return inspection_answer(inspection_id)
+
+
+@inspections.route("/assessment-requests")
+class AssessmentRequests(MethodView):
+    @guard("assessment.request")
+    @inspections.arguments(AssessmentRequestSchema)
+    @inspections.response(201, ObjectSchema)
+    def post(self, data: dict[str, Any]) -> Response:
+        """Ask for a load-safety assessment of a tower."""
+        with transaction() as session:
+            tower = session.merge(the_tower(data["tower"]))
+            session.refresh(tower, with_for_update={"of": Tower})
+            made = request_assessment(
+                session,
+                tower,
+                reason=data["reason"],
+                by=current_actor(),
+                now=clock.now(),
+                today=clock.today(),
+            )
+            condition.refresh(session, tower)
+        response = jsonify(
+            id=str(made.id), tower=tower.code, deadline=made.deadline.isoformat()
+        )
+        response.status_code = 201
+        return response
+
+
+@violations.route("")
+class Violations(MethodView):
+    @guard("violation.view")
+    @violations.arguments(ViolationQuery, location="query")
+    @violations.response(200, ItemsSchema)
+    def get(self, query: dict[str, Any]) -> Response:
+        """List violations, the latest found first."""
+        today = clock.today()
+        page = lists.violations(
+            current_session(),
+            current_actor(),
+            tower_id=the_tower(query["tower"]).id if query["tower"] else None,
+            state=query["state"],
+            severity=query["severity"],
+            overdue_on=today if query["overdue"] else None,
+            limit=query["limit"],
+            cursor=query["cursor"],
+        )
+        return listed([bodies.violation_head(row, today) for row in page.rows], page.next_cursor)
+
+
+@violations.route("/<uuid:violation_id>")
+class ViolationById(MethodView):
+    @guard("violation.view")
+    @violations.response(200, ObjectSchema)
+    def get(self, violation_id: uuid.UUID) -> Response:
+        """One violation with its events."""
+        found = lists.violation(current_session(), current_actor(), violation_id)
+        if found is None:
+            raise NotFound()
+        return jsonify(bodies.violation_body(found, clock.today()))
+
+
+@follow_ups.route("")
+class FollowUp(MethodView):
+    @guard("violation.view")
+    @follow_ups.arguments(FollowUpQuery, location="query")
+    @follow_ups.response(200, ItemsSchema)
+    def get(self, query: dict[str, Any]) -> Response:
+        """Open violations and unanswered assessments, the most urgent first."""
+        page = follow_up.follow_up(
+            current_session(),
+            current_actor(),
+            query["filters"],
+            today=clock.today(),
+            limit=query["limit"],
+            cursor=query["cursor"],
+        )
+        return listed([bodies.follow_up_body(row) for row in page.rows], page.next_cursor)
+
+
+@checklists.route("")
+class Checklists(MethodView):
+    @guard("checklist.view")
+    @checklists.arguments(PageQuery, location="query")
+    @checklists.response(200, ItemsSchema)
+    def get(self, query: dict[str, Any]) -> Response:
+        """The versions of the catalogue."""
+        versions = lists.checklist_versions(current_session())
+        return listed([bodies.checklist_head(version) for version in versions], None)
+
+
+@checklists.route("/<int:number>")
+class ChecklistByNumber(MethodView):
+    @guard("checklist.view")
+    @checklists.response(200, ObjectSchema)
+    def get(self, number: int) -> Response:
+        """One version with all its items."""
+        # A number that no integer column holds cannot be a version.
+        found = lists.checklist_version(current_session(), number) if number < 2**31 else None
+        if found is None:
+            raise NotFound()
+        return jsonify(bodies.checklist_body(found))
+
+
+@photo_routes.route("")
+class Photos(MethodView):
+    @guard("inspection.view")
+    @photo_routes.arguments(PhotoQuery, location="query")
+    @photo_routes.response(200, ItemsSchema)
+    def get(self, query: dict[str, Any]) -> Response:
+        """The photos of an inspection."""
+        inspection = the_inspection(query["inspection"])
+        return listed([bodies.photo_body(photo) for photo in inspection.photos], None)
+
+    @guard("inspection.create")
+    @photo_routes.doc(
+        requestBody={
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["id", "inspection", "file"],
+                        "properties": {
+                            "id": {"type": "string", "format": "uuid"},
+                            "inspection": {"type": "string", "format": "uuid"},
+                            "item": {"type": "string"},
+                            "sha256": {"type": "string"},
+                            "file": {"type": "string", "format": "binary"},
+                        },
+                    }
+                }
+            },
+        }
+    )
+    @photo_routes.response(201, ObjectSchema)
+    @photo_routes.alt_response(200, schema=ObjectSchema, description="Sent before")
+    def post(self) -> Response:
+        """Add a photo under the id its device made; sending it again is harmless."""
+        photo_id, inspection_id = form_uuid("id"), form_uuid("inspection")
+        upload = request.files.get("file")
+        if upload is None:
+            message = N_("The file is missing")
+            raise Invalid(message, fields={"file": [message]})
+        sha256 = request.form.get("sha256", "")
+        try:
+            expected = bytes.fromhex(sha256) if sha256 else None
+        except ValueError as error:
+            message = N_("This is not a SHA-256 in hexadecimal digits")
+            raise Invalid(message, fields={"sha256": [message]}) from error
+        store = photo_store()
+        picture = photos.read_picture(upload.stream, store)
+        with transaction() as session:
+            photo, new = photos.add_photo(
+                session,
+                photo_id,
+                the_inspection(inspection_id),
+                picture,
+                store=store,
+                item_key=request.form.get("item") or None,
+                original_name=upload.filename or "",
+                sha256=expected,
+                by=current_actor(),
+                now=clock.now(),
+            )
+            body = bodies.photo_body(photo)
+        response = jsonify(body)
+        response.status_code = 201 if new else 200
+        response.headers["Location"] = f"/api/v1/photos/{photo_id}"
+        return response
+
+
+def form_uuid(name: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(request.form.get(name, ""))
+    except ValueError as error:
+        message = N_("This is not a UUID.")
+        raise Invalid(fields={name: [message]}) from error
+
+
+@photo_routes.route("/<uuid:photo_id>")
+class PhotoById(MethodView):
+    @guard("inspection.view")
+    @photo_routes.response(200, ObjectSchema)
+    def get(self, photo_id: uuid.UUID) -> Response:
+        """What is known of a photo."""
+        found = lists.photo(current_session(), current_actor(), photo_id)
+        if found is None:
+            raise NotFound()
+        return jsonify(bodies.photo_body(found))
+
+
+@photo_routes.route("/<uuid:photo_id>/<variant>")
+class PhotoFile(MethodView):
+    @guard("inspection.view")
+    @photo_routes.response(
+        200, {"type": "string", "format": "binary"}, content_type="image/jpeg"
+    )
+    def get(self, photo_id: uuid.UUID, variant: str) -> Response:
+        """The picture: `full` or `thumbnail`, both without hidden data."""
+        if variant not in photos.COPIES:
+            raise NotFound()
+        found = lists.photo(current_session(), current_actor(), photo_id)
+        if found is None:
+            raise NotFound()
+        path = photo_store().path(found.sha256, variant)
+        if not path.exists():
+            raise NotFound(N_("The file of this photo is missing: restore it from the backup"))
+        response = send_file(path, mimetype="image/jpeg", conditional=True, max_age=86_400)
+        response.cache_control.private = True
+        response.cache_control.public = False
+        return response
+
+

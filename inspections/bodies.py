@@ -1,0 +1,196 @@
+"""How inspections, violations, checklists and follow-up rows are written in the API."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from core.geo import to_position
+from inspections.models import ChecklistVersion, Inspection, Photo, Violation, ViolationEvent
+from inspections.rules.catalogue import Catalogue, Item, Number
+from inspections.rules.violation import is_overdue
+
+
+def inspection_head(inspection: Inspection) -> dict[str, Any]:
+    """An inspection as it stands in lists."""
+    return {
+        "id": str(inspection.id),
+        "tower": inspection.tower.code,
+        "tower_name": inspection.tower.name,
+        "kind": inspection.kind,
+        "status": inspection.status,
+        "inspector": inspection.inspector.name or inspection.inspector.email,
+        "inspected_on": inspection.inspected_on.isoformat(),
+        "submitted_at": inspection.submitted_at.isoformat() if inspection.submitted_at else None,
+        "complete": inspection.complete,
+        "version": inspection.version,
+    }
+
+
+def inspection_body(inspection: Inspection, found: list[Violation]) -> dict[str, Any]:
+    """An inspection whole, with what it found."""
+    place = to_position(inspection.position) if inspection.position is not None else None
+    accuracy = inspection.position_accuracy_m
+    return {
+        **inspection_head(inspection),
+        "checklist_version": inspection.checklist_version.version,
+        "structure_type": inspection.structure_type,
+        "position": None
+        if place is None
+        else {
+            "latitude": place.latitude,
+            "longitude": place.longitude,
+            "accuracy_m": float(accuracy) if accuracy is not None else None,
+        },
+        "note": inspection.note,
+        "review_reason": inspection.review_reason,
+        "assessment_requested": inspection.assessment_requested,
+        "answers": inspection.draft
+        if inspection.draft is not None
+        else {answer.item_key: answer.given for answer in inspection.answers},
+        "judgements": {
+            answer.item_key: {
+                "outcome": answer.outcome,
+                "value": answer.value,
+                "severity": answer.severity,
+            }
+            for answer in inspection.answers
+        },
+        "photos": [photo_body(photo) for photo in inspection.photos],
+        "violations": [
+            {"id": str(one.id), "item": one.item_key, "severity": one.severity, "state": one.state}
+            for one in found
+        ],
+    }
+
+
+def photo_body(photo: Photo) -> dict[str, Any]:
+    return {
+        "id": str(photo.id),
+        "inspection": str(photo.inspection_id),
+        "item": photo.item_key,
+        "sha256": photo.sha256.hex(),
+        "media_type": photo.media_type,
+        "byte_size": photo.byte_size,
+        "width": photo.width,
+        "height": photo.height,
+        "received_at": photo.received_at.isoformat(),
+    }
+
+
+def violation_head(violation: Violation, today: date) -> dict[str, Any]:
+    """A violation as it stands in lists."""
+    is_open = violation.state == "open"
+    return {
+        "id": str(violation.id),
+        "tower": violation.tower.code,
+        "tower_name": violation.tower.name,
+        "item": violation.item_key,
+        "severity": violation.severity,
+        "state": violation.state,
+        "found_on": violation.found_on.isoformat(),
+        "deadline": violation.deadline.isoformat(),
+        "overdue": is_open and is_overdue(violation.deadline, today),
+        "ended_on": violation.ended_on.isoformat() if violation.ended_on else None,
+        "legal_basis": violation.legal_basis,
+        "recommendation": violation.legal_basis is None,
+        "checklist_version": violation.checklist_version.version,
+    }
+
+
+def violation_body(violation: Violation, today: date) -> dict[str, Any]:
+    """A violation with its events, the first one first."""
+    return {
+        **violation_head(violation, today),
+        "events": [event_body(event) for event in violation.events],
+    }
+
+
+def event_body(event: ViolationEvent) -> dict[str, Any]:
+    return {
+        "kind": event.kind,
+        "at": event.at.isoformat(),
+        "inspection": str(event.inspection_id),
+        "severity": event.severity,
+        "deadline": event.deadline.isoformat() if event.deadline else None,
+        "outcome": event.outcome,
+    }
+
+
+def follow_up_body(row: Any) -> dict[str, Any]:
+    """One row of the follow-up list."""
+    return {
+        "kind": "violation" if row.item_key else "assessment",
+        "id": str(row.id),
+        "tower": row.code,
+        "tower_name": row.name,
+        "structure_type": row.structure_type,
+        "condition": row.condition,
+        "item": row.item_key,
+        "severity": row.severity,
+        "found_on": row.found_on.isoformat(),
+        "deadline": row.deadline.isoformat(),
+        "days_overdue": row.days_overdue,
+        "overdue": row.days_overdue > 0,
+        "legal_basis": row.legal_basis,
+        "commune": {"code": row.commune_code, "name": row.commune} if row.commune else None,
+        "owner": {"id": str(row.owner_id), "name": row.owner} if row.owner else None,
+        "latitude": row.latitude,
+        "longitude": row.longitude,
+    }
+
+
+def checklist_head(version: ChecklistVersion) -> dict[str, Any]:
+    return {
+        "catalogue": version.catalogue,
+        "version": version.version,
+        "status": version.status,
+        "published_at": version.published_at.isoformat() if version.published_at else None,
+    }
+
+
+def checklist_body(version: ChecklistVersion) -> dict[str, Any]:
+    """A version whole, as it was published."""
+    return {**checklist_head(version), "content": version.content}
+
+
+def item_form(item: Item, catalogue: Catalogue, language: str) -> dict[str, Any]:
+    """An item as a form needs it, in one language."""
+    answer = item.answer
+    return {
+        "key": item.key,
+        "group": item.group,
+        "label": item.text(language),
+        "type": answer.type,
+        "unit": answer.unit.in_language(language),
+        "prompt": answer.prompt.in_language(language) if answer.prompt else "",
+        "low": answer.low,
+        "high": answer.high,
+        "decimals": answer.decimals,
+        "step": "any" if answer.type == "measurement" else "1",
+        "choices": [(one.key, one.text.in_language(language)) for one in answer.choices],
+        "pass_value": answer.pass_value,
+        "inputs": [number_form(one, language) for one in answer.derived.inputs]
+        if answer.derived
+        else [],
+        "record_also": [number_form(one, language) for one in answer.record_also],
+        "how": item.how,
+        "photo": item.photo == "on_fail",
+        "legal_basis": item.legal_basis,
+        "basis": item.basis,
+        "asked_when": item.asked_when,
+        "levels": [
+            {"severity": level.severity, "days": level.remedy_days}
+            for level in item.levels
+        ],
+    }
+
+
+def number_form(one: Number, language: str) -> dict[str, Any]:
+    return {
+        "key": one.key,
+        "unit": one.unit.in_language(language),
+        "low": one.low,
+        "high": one.high,
+        "choices": one.choices,
+    }

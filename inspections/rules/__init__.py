@@ -1,0 +1,1 @@
+"""The rules of inspections: pure functions on values, without Flask, database or clock."""

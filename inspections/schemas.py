@@ -1,0 +1,178 @@
+"""What the API takes and gives for inspections, violations, checklists and photos."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, post_load, validates_schema
+
+from core.api import StrictSchema
+from core.geo import Position, to_position
+from core.i18n import N_
+from core.validation import between, length, one_of
+from inspections.rules.violation import SEVERITY_ORDER
+from inspections.services.record import Visit
+from towers.queries import Filters
+from towers.rules import Condition, StructureType
+
+KINDS = ("periodic", "campaign", "complaint", "after_storm", "reinspection")
+STATUSES = ("draft", "submitted", "accepted", "returned", "voided")
+STATES = ("open", "closed", "withdrawn")
+TYPES = tuple(kind.value for kind in StructureType)
+MAX_ANSWERS = 500
+
+
+class PositionSchema(StrictSchema):
+    """Where the inspector stood: degrees of EPSG:4326, accuracy in metres."""
+
+    latitude = fields.Float(required=True, allow_nan=False, validate=between(-90, 90))
+    longitude = fields.Float(required=True, allow_nan=False, validate=between(-180, 180))
+    accuracy_m = fields.Float(allow_nan=False, allow_none=True, validate=between(0, 100_000))
+
+
+class AnswerSchema(StrictSchema):
+    """One answer as the catalogue describes it."""
+
+    outcome = fields.String(
+        required=True, validate=one_of(("ok", "not_checked", "not_applicable"))
+    )
+    value = fields.Raw(allow_none=True)
+    inputs = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True))
+    record_also = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True))
+    reason = fields.String(allow_none=True, validate=length(0, 2000))
+    note = fields.String(allow_none=True, validate=length(0, 4000))
+
+
+class VisitSchema(StrictSchema):
+    """The body of an inspection. `answers` maps item keys to answers."""
+
+    tower = fields.String(required=True, validate=length(1, 64))
+    kind = fields.String(load_default="periodic", validate=one_of(KINDS))
+    inspected_on = fields.Date(required=True)
+    checklist_version = fields.Integer(
+        strict=True, allow_none=True, load_default=None, validate=between(1, 1_000_000)
+    )
+    structure_type = fields.String(allow_none=True, load_default=None, validate=one_of(TYPES))
+    position = fields.Nested(PositionSchema, allow_none=True, load_default=None)
+    note = fields.String(load_default="", validate=length(0, 8000))
+    assessment_requested = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    assessment_reason = fields.String(load_default="", validate=length(0, 4000))
+    answers = fields.Dict(
+        keys=fields.String(validate=length(1, 100)),
+        values=fields.Nested(AnswerSchema),
+        load_default=dict,
+    )
+    submit = fields.Boolean(load_default=True, truthy={True}, falsy={False})
+
+    @validates_schema
+    def check_size(self, data: dict[str, Any], **kwargs: Any) -> None:
+        if len(data.get("answers") or {}) > MAX_ANSWERS:
+            raise ValidationError({"answers": [N_("There are too many answers")]})
+
+
+class NewInspectionSchema(VisitSchema):
+    """A new inspection carries the id that its device made."""
+
+    id = fields.UUID(required=True)
+
+
+def visit_from(data: dict[str, Any], body: dict[str, Any]) -> Visit:
+    """The visit in a validated body; `body` is the JSON as it was sent, for the records."""
+    place = data.get("position")
+    accuracy = place.get("accuracy_m") if place else None
+    return Visit(
+        kind=data["kind"],
+        inspected_on=data["inspected_on"],
+        answers=data["answers"],
+        submit=data["submit"],
+        structure_type=data["structure_type"],
+        checklist_version=data["checklist_version"],
+        position=Position(place["latitude"], place["longitude"]) if place else None,
+        position_accuracy_m=accuracy,
+        note=data["note"],
+        assessment_requested=data["assessment_requested"],
+        assessment_reason=data["assessment_reason"],
+        body={key: value for key, value in body.items() if key != "id"},
+    )
+
+
+class ReviewSchema(StrictSchema):
+    """Accept or return a submitted inspection; returning needs a reason."""
+
+    decision = fields.String(required=True, validate=one_of(("accept", "return")))
+    reason = fields.String(load_default="", validate=length(0, 4000))
+
+
+class AssessmentRequestSchema(StrictSchema):
+    tower = fields.String(required=True, validate=length(1, 64))
+    reason = fields.String(required=True, validate=length(1, 4000))
+
+
+class PageQuery(StrictSchema):
+    """Paging of every list."""
+
+    limit = fields.Integer(load_default=50, validate=between(1, 500))
+    cursor = fields.String(load_default=None, validate=length(1, 500))
+
+
+class InspectionQuery(PageQuery):
+    tower = fields.String(load_default="", validate=length(0, 64))
+    status = fields.List(fields.String(validate=one_of(STATUSES)), load_default=list)
+    kind = fields.List(fields.String(validate=one_of(KINDS)), load_default=list)
+    mine = fields.Boolean(load_default=False)
+
+
+class ViolationQuery(PageQuery):
+    tower = fields.String(load_default="", validate=length(0, 64))
+    state = fields.List(fields.String(validate=one_of(STATES)), load_default=list)
+    severity = fields.List(fields.String(validate=one_of(SEVERITY_ORDER)), load_default=list)
+    overdue = fields.Boolean(load_default=False)
+
+
+class FollowUpFilters(StrictSchema):
+    """The filters that the follow-up list, the map and the tower list share."""
+
+    q = fields.String(load_default="", validate=length(0, 200))
+    condition = fields.List(
+        fields.String(validate=one_of(tuple(one.value for one in Condition))), load_default=list
+    )
+    severity = fields.List(fields.String(validate=one_of(SEVERITY_ORDER)), load_default=list)
+    overdue = fields.Boolean(load_default=False)
+    due_within = fields.Integer(load_default=None, validate=between(0, 3650))
+    owner = fields.UUID(load_default=None)
+    commune = fields.String(load_default="", validate=length(0, 20))
+    structure_type = fields.List(fields.String(validate=one_of(TYPES)), load_default=list)
+
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        names = (
+            "q condition severity overdue due_within owner commune structure_type".split()
+        )
+        chosen = {name: data.pop(name) for name in names}
+        for name in ("condition", "severity", "structure_type"):
+            chosen[name] = tuple(chosen[name])
+        data["filters"] = Filters(**chosen)
+        return data
+
+
+class FollowUpQuery(FollowUpFilters, PageQuery):
+    pass
+
+
+class PhotoQuery(PageQuery):
+    inspection = fields.UUID(required=True)
+
+
+
+
+def position_body(point: Any, accuracy: Any = None) -> dict[str, Any] | None:
+    if point is None:
+        return None
+    place = to_position(point)
+    return {
+        "latitude": place.latitude,
+        "longitude": place.longitude,
+        "accuracy_m": float(accuracy) if accuracy is not None else None,
+    }
+
+
