@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import JSON, Text, cast, func, literal, or_, select
+from sqlalchemy.orm import Session, joinedload
 
 from areas.models import Area
 from areas.rules import Level
+from core import paging
 from core.geo import Position, to_point
+from core.paging import Page
 
 
 def current(level: str | None = None):
@@ -68,3 +70,78 @@ def any_synthetic(session: Session) -> bool:
     return bool(session.scalar(select(select(Area.id).where(Area.synthetic).exists())))
 
 
+
+
+def with_boundaries(session: Session, level: str) -> str:
+    """The current areas of a level as GeoJSON text, coordinates with 5 decimals (about 1 m)."""
+    feature = func.json_build_object(
+        "type",
+        "Feature",
+        "geometry",
+        cast(func.ST_AsGeoJSON(Area.geom, 5), JSON),
+        "properties",
+        func.json_build_object(
+            "code", Area.code, "name", Area.name, "synthetic", Area.synthetic, "id", Area.id
+        ),
+    )
+    collection = func.json_build_object(
+        "type",
+        "FeatureCollection",
+        "features",
+        func.coalesce(func.json_agg(feature), cast(literal("[]"), JSON)),
+    )
+    return session.scalar(
+        select(cast(collection, Text)).where(
+            Area.level == level, Area.valid_to.is_(None), Area.geom.is_not(None)
+        )
+    ) or '{"type":"FeatureCollection","features":[]}'
+
+
+def extent(session: Session) -> tuple[float, float, float, float] | None:
+    """West, south, east, north of all current areas in degrees, or `None` without any."""
+    box = session.execute(
+        select(
+            func.ST_XMin(func.ST_Extent(Area.geom)),
+            func.ST_YMin(func.ST_Extent(Area.geom)),
+            func.ST_XMax(func.ST_Extent(Area.geom)),
+            func.ST_YMax(func.ST_Extent(Area.geom)),
+        ).where(Area.valid_to.is_(None))
+    ).one()
+    return None if box[0] is None else (box[0], box[1], box[2], box[3])
+
+
+def bounds_of(session: Session, area: Area) -> list[float] | None:
+    """West, south, east, north of one area in degrees, or `None` without a boundary."""
+    row = session.execute(
+        select(
+            func.ST_XMin(Area.geom),
+            func.ST_YMin(Area.geom),
+            func.ST_XMax(Area.geom),
+            func.ST_YMax(Area.geom),
+        ).where(Area.id == area.id)
+    ).one()
+    return None if row[0] is None else list(row)
+
+
+def listed(
+    session: Session,
+    *,
+    level: str | None = None,
+    q: str = "",
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Page[Area]:
+    """One page of the current areas, by level and code."""
+    limit = paging.clamp(limit)
+    statement = select(Area).where(Area.valid_to.is_(None)).options(joinedload(Area.parent))
+    if level:
+        statement = statement.where(Area.level == level)
+    if q.strip():
+        statement = statement.where(
+            func.search_form(Area.name).contains(func.search_form(q.strip()))
+        )
+    statement = paging.keyset(
+        statement, (Area.level, Area.code), (paging.text_value, paging.text_value), cursor
+    )
+    rows = session.scalars(statement.limit(limit + 1)).all()
+    return paging.page_of(rows, limit, lambda row: [row.level, row.code])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import Flask
+from flask import Flask, request
 from flask_babel import format_date, format_datetime, format_decimal
 
 from core.i18n import current_language, translate
@@ -34,7 +35,29 @@ def init_app(app: Flask, labels: Mapping[str, Mapping[str, str]]) -> None:
         pattern = "#,##0" if digits == 0 else "#,##0." + "#" * digits
         return format_decimal(value, pattern)
 
-    app.jinja_env.filters.update(label=label, day=day, moment=moment, number=number)
+    def zip_labels(values: Iterable[Any], vocabulary: str) -> list[tuple[str, str]]:
+        """The values with their texts, as a select takes them."""
+        return [(str(value), label(value, vocabulary)) for value in values]
+
+    def with_query(**changes: Any) -> str:
+        """This page's address with some arguments changed; `None` takes one away."""
+        arguments = request.args.to_dict(flat=False)
+        for name, value in changes.items():
+            arguments.pop(name, None)
+            if value is not None:
+                arguments[name] = [str(value)]
+        return f"{request.path}?{urlencode(arguments, doseq=True)}" if arguments else request.path
+
+    app.jinja_env.filters.update(
+        label=label,
+        day=day,
+        moment=moment,
+        number=number,
+        degrees=degrees,
+        zip_labels=zip_labels,
+        zip_with=lambda first, second: list(zip(first, second, strict=True)),
+    )
+    app.jinja_env.globals["with_query"] = with_query
     app.jinja_env.globals.update(language=current_language, format_date=format_date)
 
 

@@ -1,0 +1,134 @@
+"""Commands for accounts: the first administrator, tokens, passwords."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+from flask_security import hash_password
+from sqlalchemy import select
+
+from accounts import services, tokens
+from accounts.models import User
+from accounts.queries import user_by_email
+from accounts.rules import Role
+from accounts.security import normalise_password
+from core import clock
+from core.cli import explained
+from core.db import current_session, transaction
+from core.policy import SYSTEM
+
+commands = AppGroup("accounts", help="Users, their passwords and tokens.")
+
+
+def new_password() -> str:
+    """A password that can be read out on the telephone: 20 characters, about 100 bits."""
+    letters = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(letters) for _ in range(5)) for _ in range(4))
+
+
+def hashed(password: str) -> str:
+    return hash_password(normalise_password(password))
+
+
+def the_user(email: str) -> User:
+    user = user_by_email(current_session(), email)
+    if user is None:
+        raise click.ClickException(f"There is no account {email}: `flask accounts list` shows all.")
+    return user
+
+
+@commands.command("add")
+@click.argument("email")
+@click.option("--name", default="", help="The person's name.")
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    type=click.Choice([role.value for role in Role]),
+    help="A role; may be given several times (default: admin).",
+)
+@click.option("--password", default="", help="Without it one is made and printed once.")
+def add(email: str, name: str, roles: tuple[str, ...], password: str) -> None:
+    """Make an account that sees the whole register (default: an administrator)."""
+    made = password or new_password()
+    with explained(), transaction() as session:
+        services.check_password(made, email)
+        services.create_user(
+            session,
+            email=email,
+            name=name,
+            password_hash=hashed(made),
+            roles=roles or (Role.ADMIN,),
+            everywhere=True,
+            by=SYSTEM,
+            now=clock.now(),
+        )
+    click.echo(f"{email} can sign in now.")
+    if not password:
+        click.echo(f"Password (shown once): {made}")
+
+
+@commands.command("token")
+@click.argument("email")
+@click.option("--name", default="command line", help="What the token is for.")
+@click.option("--days", type=click.IntRange(1, 3650), help="Days until it expires.")
+def token(email: str, name: str, days: int | None) -> None:
+    """Make an access token and print it alone."""
+    now = clock.now()
+    with explained(), transaction() as session:
+        made = tokens.issue(
+            session,
+            the_user(email),
+            name=name,
+            by=SYSTEM,
+            now=now,
+            expires_at=now + timedelta(days=days) if days else None,
+        )
+    click.echo(made)
+
+
+@commands.command("password")
+@click.argument("email")
+def password(email: str) -> None:
+    """Give an account a new password and print it once; its sessions end."""
+    made = new_password()
+    with explained(), transaction() as session:
+        services.set_password(session, the_user(email), hashed(made), by=SYSTEM, now=clock.now())
+    click.echo(made)
+
+
+@commands.command("list")
+def list_accounts() -> None:
+    """Print every account with its roles."""
+    for user in current_session().scalars(select(User).order_by(User.email)):
+        roles = ", ".join(sorted(role.name for role in user.roles))
+        click.echo(f"{user.email}  {roles}{'' if user.active else '  (disabled)'}")
+
+
+@commands.command("disable")
+@click.argument("email")
+def disable(email: str) -> None:
+    """Disable an account: its sessions and tokens end."""
+    with explained(), transaction() as session:
+        user = the_user(email)
+        services.update_user(
+            session,
+            user,
+            name=user.name,
+            roles=[role.name for role in user.roles],
+            everywhere=user.everywhere,
+            territories=user.territories,
+            organisation=user.organisation,
+            active=False,
+            by=SYSTEM,
+            now=clock.now(),
+        )
+    click.echo(f"{email} is disabled.")
+
+
+def init_app(app: Flask) -> None:
+    app.cli.add_command(commands)

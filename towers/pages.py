@@ -1,0 +1,388 @@
+"""Pages of the register: list, tower, form and import."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from accounts import queries as accounts
+from accounts.services import owner_named
+from areas import queries as areas
+from core import clock, store
+from core.audit import AuditEntry
+from core.db import current_session, transaction
+from core.errors import Conflict, DomainError, Invalid, NotFound
+from core.geo import Position, to_position
+from core.guard import current_actor
+from core.i18n import gettext as _
+from core.i18n import translate
+from core.policy import guard
+from core.problems import field_texts
+from core.slots import panels
+from core.words import N_
+from towers import queries, services
+from towers.api import effective, the_tower
+from towers.coordinates import metres, read_position
+from towers.imports import Report, import_towers
+from towers.models import Tower
+from towers.readers import MAX_BYTES, read
+from towers.rules import Condition, Lifecycle, Service, StructureType
+from towers.schemas import SEVERITIES, filters_from
+
+blueprint = Blueprint("towers", __name__, template_folder="templates")
+
+DUPLICATE_METRES = 100.0
+TOKEN = re.compile(r"[0-9a-f]{32}\Z")
+
+
+def filter_choices() -> dict[str, Any]:
+    """What the filter forms of lists and map offer."""
+    session = current_session()
+    return {
+        "conditions": list(Condition),
+        "severities": SEVERITIES,
+        "structure_types": list(StructureType),
+        "communes": areas.communes(session),
+        "owners": queries.owners_with_towers(session, current_actor()),
+    }
+
+
+@blueprint.get("/towers")
+@guard("tower.view")
+def index() -> str:
+    session, actor, today = current_session(), current_actor(), clock.today()
+    filters = filters_from(request.args)
+    sort = request.args.get("sort", "code")
+    page = queries.towers(
+        session,
+        actor,
+        filters,
+        today=today,
+        cursor=request.args.get("cursor"),
+        sort=sort if sort in queries.SORTS else "code",
+    )
+    return render_template(
+        "towers/index.html",
+        page=page,
+        filters=filters,
+        sort=sort,
+        matching=queries.count(session, actor, filters, today=today),
+        total=queries.count(session, actor, queries.Filters(include_dismantled=True), today=today),
+        today=today,
+        effective=effective,
+        **filter_choices(),
+    )
+
+
+@blueprint.get("/towers/<code>")
+@guard("tower.view")
+def detail(code: str) -> str:
+    tower, today = the_tower(code), clock.today()
+    condition, reason = effective(tower, today)
+    history = current_session().scalars(
+        select(AuditEntry)
+        .where(AuditEntry.kind == "tower", AuditEntry.object_id == str(tower.id))
+        .order_by(AuditEntry.id.desc())
+        .limit(50)
+    ).all()
+    return render_template(
+        "towers/detail.html",
+        tower=tower,
+        position=to_position(tower.geom),
+        condition=condition,
+        reason=reason,
+        today=today,
+        history=history,
+        panels=panels("tower", tower),
+        map_panels=panels("tower_map", tower),
+        interval=queries.intervals(current_session()).get(tower.structure_type),
+    )
+
+
+# Forms
+
+
+def given_tower() -> dict[str, Any]:
+    """What was typed, as it was typed, so that nothing is lost when something is wrong."""
+    names = (
+        "code name structure_type height_m host_building_height_m latitude longitude owner"
+        " address built_year lifecycle note"
+    )
+    given: dict[str, Any] = {name: request.form.get(name, "").strip() for name in names.split()}
+    given["services"] = request.form.getlist("services")
+    given["confirmed"] = "confirmed" in request.form
+    return given
+
+
+def checked(given: dict[str, Any]) -> tuple[Position, dict[str, Any]]:
+    """The typed values of a form; raises `Invalid` with a text for each field that is wrong."""
+    wrong: dict[str, list[Any]] = {}
+    position, problems = read_position(
+        given["latitude"], given["longitude"], store.envelope(current_session())
+    )
+    for field, message, facts in problems:
+        wrong.setdefault(field, []).append((message, facts))
+    values: dict[str, Any] = {
+        name: given[name] for name in ("code", "name", "address", "note", "lifecycle")
+    }
+    values["structure_type"] = given["structure_type"] or "unknown"
+    values["services"] = sorted(set(given["services"]))
+    if not re.fullmatch(r"[^\s/?#%\\\x00-\x1f]{1,64}", given["code"]):
+        wrong["code"] = [N_("A code has at most 64 characters, no blanks and none of / ? # % \\")]
+    if not 1 <= len(given["name"]) <= 300:
+        wrong["name"] = [N_("A name has 1 to 300 characters")]
+    for field, allowed in (
+        ("structure_type", StructureType),
+        ("lifecycle", Lifecycle),
+    ):
+        if values[field] not in set(allowed):
+            wrong[field] = [N_("Choose one of the answers")]
+    if not set(values["services"]) <= set(Service):
+        wrong["services"] = [N_("A service is not known")]
+    for field, least in (("height_m", 0.1), ("host_building_height_m", 0)):
+        values[field] = None
+        if given[field]:
+            height = metres(given[field])
+            if height is None or not least <= height <= 1000:
+                wrong[field] = [N_("A height is a number of metres above 0, at most 1000")]
+            values[field] = height
+    values["built_year"] = None
+    if given["built_year"]:
+        year = given["built_year"]
+        if not (year.isascii() and year.isdigit() and 1900 <= int(year[:5]) <= 2200):
+            wrong["built_year"] = [N_("A year lies between 1900 and 2200")]
+        else:
+            values["built_year"] = int(year)
+    for field, longest in (("owner", 300), ("address", 1000), ("note", 4000)):
+        if len(given[field]) > longest:
+            wrong[field] = [N_("This text is too long")]
+    if any("\x00" in str(value) for value in given.values()):
+        wrong["name"] = [N_("A text has a character that cannot be stored")]
+    if wrong or position is None:
+        raise Invalid(fields=wrong)
+    return position, values
+
+
+def form(
+    tower: Tower | None, given: dict[str, Any], *, errors: Any = None, near: Any = ()
+) -> str:
+    return render_template(
+        "towers/form.html",
+        tower=tower,
+        given=given,
+        errors=errors,
+        near=near,
+        structure_types=list(StructureType),
+        services=list(Service),
+        lifecycles=list(Lifecycle),
+        owners=accounts.organisations(current_session(), current_actor()),
+    )
+
+
+@blueprint.get("/towers/new")
+@guard("tower.create")
+def new() -> str:
+    return form(
+        None,
+        {
+            "lifecycle": "active",
+            "services": [],
+            "latitude": request.args.get("latitude", ""),
+            "longitude": request.args.get("longitude", ""),
+        },
+    )
+
+
+@blueprint.post("/towers/new")
+@guard("tower.create")
+def create() -> Response | str | tuple[str, int]:
+    given = given_tower()
+    try:
+        position, values = checked(given)
+        near = queries.nearest(
+            current_session(), current_actor(), position, metres=DUPLICATE_METRES
+        )
+        if near and not given["confirmed"]:
+            return form(None, given, near=near), 409
+        with transaction() as session:
+            made = services.create_tower(
+                session,
+                position=position,
+                owner=owner_named(session, given["owner"], by=current_actor(), now=clock.now()),
+                values=values,
+                by=current_actor(),
+                now=clock.now(),
+            )
+    except DomainError as error:
+        return form(None, given, errors=errors_of(error)), error.status
+    flash(_("Tower %(code)s was registered.", code=made.code), "success")
+    return redirect(url_for("towers.detail", code=made.code))
+
+
+def errors_of(error: DomainError) -> dict[str, list[str]]:
+    return field_texts(error) or {"form": [error.text()]}
+
+
+@blueprint.get("/towers/<code>/edit")
+@guard("tower.edit")
+def edit(code: str) -> str:
+    tower = the_tower(code)
+    position = to_position(tower.geom)
+    given = {
+        **services.snapshot(tower),
+        "owner": tower.owner.name if tower.owner else "",
+        "latitude": f"{position.latitude:.6f}",
+        "longitude": f"{position.longitude:.6f}",
+    }
+    return form(tower, given)
+
+
+@blueprint.post("/towers/<code>/edit")
+@guard("tower.edit")
+def update(code: str) -> Response | str | tuple[str, int]:
+    tower, given = the_tower(code), given_tower()
+    try:
+        position, values = checked(given)
+        # The form shows six decimals; an untouched position must not move the tower.
+        shown = to_position(tower.geom)
+        if (f"{shown.latitude:.6f}", f"{shown.longitude:.6f}") == (
+            f"{position.latitude:.6f}",
+            f"{position.longitude:.6f}",
+        ):
+            position = shown
+        with transaction() as session:
+            session.refresh(tower, with_for_update={"of": Tower})
+            if request.form.get("version", "") != str(tower.version):
+                raise Conflict(
+                    N_(
+                        "Somebody changed this tower in the meantime. Your input is kept below:"
+                        " compare it with the tower's page and save again"
+                    )
+                )
+            services.update_tower(
+                session,
+                tower,
+                position=position,
+                owner=owner_named(session, given["owner"], by=current_actor(), now=clock.now()),
+                set_owner=True,
+                values=values,
+                by=current_actor(),
+                now=clock.now(),
+            )
+            code = tower.code
+    except DomainError as error:
+        return form(the_tower(code), given, errors=errors_of(error)), error.status
+    flash(_("Tower %(code)s was saved.", code=code), "success")
+    return redirect(url_for("towers.detail", code=code))
+
+
+# Import
+
+
+def uploads() -> Path:
+    folder: Path = current_app.config["SETTINGS"].instance / "uploads"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def kept_upload(token: str) -> tuple[Path, str]:
+    """The file between preview and confirmation; raises `NotFound` for another's or a lost one."""
+    if not TOKEN.match(token):
+        raise NotFound()
+    folder = uploads() / f"{current_actor().id}-{token}"
+    if not (folder / "file").exists():
+        raise NotFound(N_("The uploaded file is gone: upload it again"))
+    return folder, (folder / "name").read_text(encoding="utf-8")
+
+
+@blueprint.get("/towers/import")
+@guard("tower.import")
+def import_page() -> str:
+    return render_template("towers/import.html", report=None)
+
+
+@blueprint.post("/towers/import")
+@guard("tower.import")
+def preview() -> str | tuple[str, int]:
+    upload = request.files.get("file")
+    try:
+        if upload is None or not upload.filename:
+            message = N_("Choose a file")
+            raise Invalid(message)
+        content = upload.stream.read(MAX_BYTES + 1)
+        token = uuid.uuid4().hex
+        folder = uploads() / f"{current_actor().id}-{token}"
+        report = run(upload.filename, content, good_rows=True, keep=False)
+        folder.mkdir(mode=0o700)
+        (folder / "name").write_text(upload.filename[:200], encoding="utf-8")
+        (folder / "file").write_bytes(content)
+    except DomainError as error:
+        return render_template("towers/import.html", report=None, error=error.text()), error.status
+    return report_page(report, upload.filename, token)
+
+
+def run(filename: str, content: bytes, *, good_rows: bool, keep: bool) -> Report:
+    """Import for real, or roll everything back after counting."""
+    if keep:
+        with transaction() as session:
+            return import_towers(
+                session,
+                read(filename, content),
+                good_rows=good_rows,
+                source=filename,
+                by=current_actor(),
+                now=clock.now(),
+            )
+    session = current_session()
+    with session.begin_nested() as trial:
+        report = import_towers(
+            session,
+            read(filename, content),
+            good_rows=good_rows,
+            source=filename,
+            by=current_actor(),
+            now=clock.now(),
+        )
+        trial.rollback()
+    return report
+
+
+def report_page(report: Report, filename: str, token: str = "", done: bool = False) -> str:
+    return render_template(
+        "towers/import.html",
+        report=report,
+        filename=filename,
+        token=token,
+        done=done,
+        texts=[translate(cell.message, **cell.facts) for cell in report.problems],
+    )
+
+
+@blueprint.post("/towers/import/<token>")
+@guard("tower.import")
+def confirm(token: str) -> str | tuple[str, int] | Response:
+    folder, filename = kept_upload(token)
+    if "cancel" in request.form:
+        shutil.rmtree(folder)
+        flash(_("The import was cancelled; nothing was written."), "info")
+        return redirect(url_for("towers.import_page"))
+    try:
+        report = run(
+            filename,
+            (folder / "file").read_bytes(),
+            good_rows="good_rows" in request.form,
+            keep=True,
+        )
+    except DomainError as error:
+        return render_template("towers/import.html", report=None, error=error.text()), error.status
+    if report.bad and "good_rows" not in request.form:
+        return report_page(report, filename, token), 422
+    shutil.rmtree(folder)
+    return report_page(report, filename, done=True)
