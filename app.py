@@ -6,11 +6,13 @@ from flask import Flask
 
 import accounts.api
 import accounts.cli
+import accounts.labels
 import accounts.pages
 import accounts.policy
 import accounts.security
 import areas.api
 import areas.cli
+import areas.labels
 import areas.pages
 import areas.policy
 import inspections.api
@@ -25,12 +27,26 @@ import towers.cli
 import towers.labels
 import towers.pages
 import towers.policy
-from core import api, cli, db, formats, guard, headers, health, i18n, logs, problems, slots
+from core import (
+    api,
+    cli,
+    db,
+    formats,
+    guard,
+    headers,
+    health,
+    i18n,
+    labels,
+    logs,
+    problems,
+    slots,
+    validation,
+)
 from core import pages as core_pages
-from core.i18n import N_
 from core.policy import SIGNED_IN
 from core.settings import Settings
 from core.slots import MenuItem
+from core.words import N_
 
 FEATURES = (accounts, areas, towers, inspections)
 
@@ -49,6 +65,7 @@ MENU = (
 )
 
 LABELS = {
+    **labels.VOCABULARIES,
     **accounts.labels.VOCABULARIES,
     **areas.labels.VOCABULARIES,
     **towers.labels.VOCABULARIES,
@@ -82,6 +99,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app, db.make_engine(settings.database_url, settings))
     logs.init_app(app)
     i18n.init_app(app, settings.languages)
+    validation.install()
     problems.init_app(app)
     headers.init_app(app, https=settings.https)
     accounts.security.init_app(app, settings)

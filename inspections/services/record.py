@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -126,6 +126,22 @@ def record_inspection(
         N_("Another record was sent under this number before; this one is kept for review"),
         id=str(inspection_id),
     )
+
+
+def with_structure_type(visit: Visit, structure_type: str) -> Visit:
+    """The visit with the structure type as it was determined before."""
+    body = {**visit.body, "structure_type": structure_type}
+    return replace(visit, structure_type=structure_type, body=body)
+
+
+def as_draft(visit: Visit) -> Visit:
+    """The same visit, not yet submitted."""
+    return replace(visit, submit=False, body={**visit.body, "submit": False})
+
+
+def as_submitted(visit: Visit) -> Visit:
+    """The same visit, submitted."""
+    return replace(visit, submit=True, body={**visit.body, "submit": True})
 
 
 class DifferentBody(Conflict):

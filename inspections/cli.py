@@ -1,0 +1,63 @@
+"""Commands: the checklist, the demo province, the check of every condition."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import yaml
+from flask import Flask
+from flask.cli import AppGroup
+
+from core import clock
+from core.cli import explained
+from core.db import current_session, transaction
+from core.policy import SYSTEM
+from inspections.demo import commands as demo_commands
+from inspections.services import checklists, condition
+
+checklist_commands = AppGroup("checklists", help="Versions of the checklist catalogue.")
+
+
+@checklist_commands.command("load")
+@click.argument(
+    "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+def load(file: Path | None) -> None:
+    """Publish the catalogue in FILE (YAML); the one that ships without it."""
+    document = (
+        yaml.safe_load(file.read_text(encoding="utf-8"))
+        if file
+        else checklists.shipped_document()
+    )
+    with explained(), transaction() as session:
+        version = checklists.publish(session, document, by=SYSTEM, now=clock.now())
+        click.echo(f"Version {version.version} of {version.catalogue} is published.")
+
+
+@click.command("recompute-conditions")
+@click.option("--write", is_flag=True, help="Write what differs; without it only say so.")
+def recompute_conditions(write: bool) -> None:
+    """Derive every tower's condition from its inspections again; none may differ."""
+    session = current_session()
+    total = 0
+    differing = []
+    for code, differs in condition.recompute(session):
+        total += 1
+        if differs:
+            differing.append(code)
+    if write:
+        session.commit()
+    else:
+        session.rollback()
+    for code in differing[:100]:
+        click.echo(f"{code} differs")
+    click.echo(f"{total} towers, {len(differing)} differ{' (written)' if write else ''}")
+    if differing and not write:
+        raise SystemExit(1)
+
+
+def init_app(app: Flask) -> None:
+    app.cli.add_command(checklist_commands)
+    app.cli.add_command(recompute_conditions)
+    app.cli.add_command(demo_commands)

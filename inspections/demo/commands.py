@@ -1,0 +1,269 @@
+"""`flask demo load` and `flask demo remove`."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+import uuid
+from datetime import timedelta
+from random import Random
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+from PIL import Image, ImageDraw
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.orm import Session
+
+from accounts import services as accounts
+from accounts.cli import hashed, new_password
+from accounts.models import User
+from accounts.queries import user_by_email
+from areas.cli import load_demo as load_areas
+from areas.models import Area
+from core import clock, store
+from core.cli import urls
+from core.db import current_session, transaction
+from core.policy import SYSTEM
+from inspections.demo.province import Province
+from inspections.doors import photo_store
+from inspections.models import Answer, Inspection
+from inspections.services import checklists, photos
+from accounts.security import actor_of
+from towers.models import Tower
+
+commands = AppGroup("demo", help="The demo province.")
+PEOPLE = (
+    ("admin@example.org", "Quản trị (minh họa)", "admin"),
+    ("staff@example.org", "Chuyên viên sở (minh họa)", "staff"),
+    ("inspector@example.org", "Kiểm tra viên (minh họa)", "inspector"),
+)
+PICTURES = 40
+
+
+@commands.command("load")
+@click.option("--towers", default=1000, type=click.IntRange(1, 1_000_000), show_default=True)
+@click.option("--seed", default=2026, type=click.IntRange(0, 2**31), show_default=True)
+@click.option("--if-new", is_flag=True, help="Only into a database that never had a demo.")
+def load(towers: int, seed: int, if_new: bool) -> None:
+    """Load Đồng Tháp with made-up towers, inspections, violations and accounts."""
+    if if_new and not is_new():
+        return
+    started = time.monotonic()
+    now, today = clock.now(), clock.today()
+    with transaction() as session:
+        checklists.publish(session, checklists.shipped_document(), by=SYSTEM, now=now)
+    if current_session().scalar(select(Area.id).limit(1)) is None:
+        click.echo(f"{load_areas()} communes were loaded (synthetic boundaries).")
+    passwords = load_people()
+    with transaction() as session:
+        inspector = user_by_email(session, "inspector@example.org")
+        assert inspector is not None
+        Province(
+            session,
+            checklists.current(session),
+            inspector=inspector.id,
+            seed=seed,
+            towers=towers,
+            today=today,
+            zone=clock.zone(),
+        ).load(lambda done: click.echo(f"{done} of {towers} towers …"))
+        mark(session, "loaded")
+    analyze()
+    load_pictures(seed)
+    keep_passwords(passwords)
+    click.echo(f"The demo province was loaded in {time.monotonic() - started:.0f} s.")
+
+
+def is_new() -> bool:
+    """Whether this database has neither a demo (now or before) nor any tower."""
+    session = current_session()
+    return (
+        store.value_of(session, "demo") is None
+        and session.scalar(select(Tower.id).limit(1)) is None
+        and session.scalar(select(User.id).limit(1)) is None
+    )
+
+
+def mark(session: Session, state: str) -> None:
+    session.execute(
+        text(
+            "INSERT INTO setting (key, value) VALUES ('demo', to_jsonb(cast(:state AS text)))"
+            " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+        ),
+        {"state": state},
+    )
+
+
+def load_people() -> dict[str, str]:
+    """The three demo accounts; returns the passwords of those that are new."""
+    passwords: dict[str, str] = {}
+    with transaction() as session:
+        for email, name, role in PEOPLE:
+            if user_by_email(session, email) is not None:
+                continue
+            passwords[email] = new_password()
+            accounts.create_user(
+                session,
+                email=email,
+                name=name,
+                password_hash=hashed(passwords[email]),
+                roles=[role],
+                everywhere=True,
+                demo=True,
+                by=SYSTEM,
+                now=clock.now(),
+            )
+    return passwords
+
+
+def keep_passwords(passwords: dict[str, str]) -> None:
+    if not passwords:
+        return
+    path = current_app.config["SETTINGS"].instance / "demo-accounts.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        for email, password in passwords.items():
+            file.write(f"{email}  {password}\n")
+
+
+def analyze() -> None:
+    """Fresh statistics, as the owner of the tables: the first pages are as quick as later ones."""
+    engine = create_engine(urls()[0], isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("ANALYZE"))
+    engine.dispose()
+
+
+def load_pictures(seed: int) -> None:
+    """Drawn pictures, labelled as such, at some of the latest failing answers."""
+    random = Random(seed)  # noqa: S311
+    drawings = [picture(random) for _ in range(6)]
+    photo_files = photo_store()
+    made = [photos.read_picture(io.BytesIO(drawing), photo_files) for drawing in drawings]
+    with transaction() as session:
+        inspector = user_by_email(session, "inspector@example.org")
+        assert inspector is not None
+        actor = actor_of(session, inspector)
+        rows = session.execute(
+            select(Inspection, Answer.item_key)
+            .join(Answer, Answer.inspection_id == Inspection.id)
+            .where(
+                Inspection.status == "submitted",
+                Inspection.demo,
+                Inspection.inspector_id == inspector.id,
+                Answer.severity.is_not(None),
+            )
+            .order_by(Inspection.submitted_at.desc(), Answer.item_key)
+            .limit(PICTURES)
+        ).all()
+        for inspection, item_key in rows:
+            photos.add_photo(
+                session,
+                uuid.UUID(int=random.getrandbits(128), version=4),
+                inspection,
+                random.choice(made),
+                store=photo_files,
+                item_key=item_key,
+                original_name="minh-hoa.jpg",
+                sha256=None,
+                by=actor,
+                now=inspection.submitted_at + timedelta(minutes=5),
+            )
+
+
+def picture(random: Random) -> bytes:
+    """A drawn mast under a sky, with a mark that says it is only a drawing."""
+    width, height = 960, 720
+    image = Image.new("RGB", (width, height))
+    draw = ImageDraw.Draw(image)
+    for y in range(height):
+        shade = y / height
+        draw.line(
+            [(0, y), (width, y)],
+            fill=(int(120 + 90 * shade), int(165 + 55 * shade), int(205 + 30 * shade)),
+        )
+    ground = height - random.randrange(90, 170)
+    draw.rectangle([0, ground, width, height], fill=(104, 132, 84))
+    middle, top = width // 2 + random.randrange(-120, 120), random.randrange(40, 120)
+    lean = random.randrange(-26, 26)
+    for side in (-1, 1):
+        draw.line(
+            [(middle + side * 70, ground + 20), (middle + lean + side * 12, top)],
+            fill=(150, 45, 35),
+            width=9,
+        )
+    steps = 11
+    for step in range(steps):
+        one, two = step / steps, (step + 1) / steps
+
+        def at(share: float, side: int) -> tuple[float, float]:
+            spread = 70 + (12 - 70) * share
+            return middle + lean * share + side * spread, ground + 20 + (top - ground - 20) * share
+
+        draw.line([at(one, -1), at(two, 1)], fill=(200, 200, 195), width=4)
+        draw.line([at(one, 1), at(two, -1)], fill=(150, 45, 35), width=4)
+    draw.rectangle([20, height - 60, 330, height - 20], fill=(255, 255, 255))
+    draw.text((32, height - 48), "MINH HOA / DEMO - not a real photo", fill=(20, 30, 40))
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=80)
+    return out.getvalue()
+
+
+TABLES = (
+    "violation_event", "violation", "answer", "photo", "submission", "load_assessment",
+    "inspection", "tower",
+)  # fmt: skip
+
+
+@commands.command("remove")
+@click.option("--everything", is_flag=True, help="Also towers that were added by hand or import.")
+@click.confirmation_option(prompt="Remove the demo province with all its records?")
+def remove(everything: bool) -> None:
+    """Remove the demo: an empty, ready system stays, with the checklist and real accounts."""
+    engine = create_engine(urls()[0])
+    with engine.begin() as connection:
+        real = connection.scalar(text("SELECT count(*) FROM tower WHERE NOT demo"))
+        if real and not everything:
+            raise click.ClickException(
+                f"{real} towers do not belong to the demo. Take --everything to remove them too."
+            )
+        connection.execute(text(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY"))
+        connection.execute(
+            text(
+                "DELETE FROM access_token WHERE user_id IN (SELECT id FROM \"user\" WHERE demo)"
+            )
+        )
+        for table in ("user_role", "user_territory"):
+            connection.execute(
+                text(
+                    f"DELETE FROM {table} WHERE user_id IN"  # noqa: S608
+                    ' (SELECT id FROM "user" WHERE demo)'
+                )
+            )
+        connection.execute(text('DELETE FROM "user" WHERE demo'))
+        connection.execute(
+            text(
+                "DELETE FROM organisation o WHERE demo AND NOT EXISTS"
+                ' (SELECT 1 FROM "user" u WHERE u.organisation_id = o.id)'
+            )
+        )
+        connection.execute(
+            text(
+                "DELETE FROM area WHERE synthetic AND id NOT IN"
+                " (SELECT area_id FROM user_territory)"
+                " AND (level = 'commune' OR NOT EXISTS (SELECT 1 FROM area c"
+                " WHERE c.parent_id = area.id AND NOT c.synthetic))"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO setting (key, value) VALUES ('demo', '\"removed\"')"
+                " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+            )
+        )
+    engine.dispose()
+    (current_app.config["SETTINGS"].instance / "demo-accounts.txt").unlink(missing_ok=True)
+    click.echo("The demo was removed. Make the first administrator: flask accounts add EMAIL")

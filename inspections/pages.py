@@ -1,0 +1,201 @@
+"""Pages of the dashboard, violations and the follow-up list with its exports."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, send_file, url_for
+from flask import stream_with_context as streamed
+
+from core import clock, store
+from core.db import current_session, transaction
+from core.errors import DomainError, NotFound
+from core.guard import current_actor
+from core.i18n import current_language, translate
+from core.i18n import gettext as _
+from core.policy import SIGNED_IN, allows, guard
+from inspections import exports
+from inspections.labels import VOCABULARIES
+from inspections.queries import follow_up as follow_ups
+from inspections.queries import lists
+from inspections.services import condition
+from inspections.services.assessments import request_assessment
+from inspections.texts import item_texts
+from inspections.visits import visit_routes
+from towers import queries as towers
+from towers.labels import VOCABULARIES as TOWER_VOCABULARIES
+from towers.models import Tower
+from towers.pages import filter_choices
+from towers.queries import Filters
+from towers.schemas import filters_from
+
+blueprint = Blueprint("inspections", __name__, template_folder="templates")
+visit_routes(blueprint)
+
+
+@blueprint.get("/")
+@guard(SIGNED_IN)
+def dashboard() -> str:
+    session, actor, today = current_session(), current_actor(), clock.today()
+    soon = int(store.value_of(session, "due_soon_days"))
+    counts = towers.counts_by_condition(session, actor, today=today)
+    seen = allows(actor, "violation.view")
+    return render_template(
+        "inspections/dashboard.html",
+        counts=counts,
+        total=sum(counts.values()),
+        conditions=list(TOWER_VOCABULARIES["condition"]),
+        overdue=lists.open_by_deadline(session, actor, until=today - timedelta(days=1)),
+        soon=lists.open_by_deadline(session, actor, since=today, until=today + timedelta(days=soon)),
+        soon_days=soon,
+        urgent=follow_ups.follow_up(session, actor, Filters(), today=today, limit=6).rows
+        if seen
+        else [],
+        latest=lists.latest_inspections(session, actor) if seen else [],
+        items=item_texts(session, current_language()),
+        today=today,
+    )
+
+
+@blueprint.get("/violations")
+@guard("violation.view")
+def violations() -> str:
+    session, actor, today = current_session(), current_actor(), clock.today()
+    state = request.args.get("state", "open")
+    severity = request.args.get("severity", "")
+    q = request.args.get("q", "").replace("\x00", "")[:200]
+    overdue = request.args.get("overdue") == "1"
+    page = lists.violations(
+        session,
+        actor,
+        state=[state] if state in VOCABULARIES["violation_state"] else [],
+        severity=[severity] if severity in VOCABULARIES["severity"] else [],
+        overdue_on=today if overdue else None,
+        q=q,
+        cursor=request.args.get("cursor"),
+    )
+    return render_template(
+        "inspections/violations.html",
+        page=page,
+        state=state,
+        severity=severity,
+        q=q,
+        overdue=overdue,
+        states=list(VOCABULARIES["violation_state"]),
+        severities=list(VOCABULARIES["severity"]),
+        items=item_texts(session, current_language()),
+        today=today,
+    )
+
+
+@blueprint.get("/violations/<uuid:violation_id>")
+@guard("violation.view")
+def violation(violation_id: uuid.UUID) -> str:
+    session = current_session()
+    found = lists.violation(session, current_actor(), violation_id)
+    if found is None:
+        raise NotFound()
+    return render_template(
+        "inspections/violation.html",
+        violation=found,
+        items=item_texts(session, current_language()),
+        today=clock.today(),
+    )
+
+
+@blueprint.get("/follow-up")
+@guard("violation.view")
+def follow_up() -> str:
+    session, actor, today = current_session(), current_actor(), clock.today()
+    filters = filters_from(request.args)
+    page = follow_ups.follow_up(
+        session, actor, filters, today=today, cursor=request.args.get("cursor")
+    )
+    return render_template(
+        "inspections/follow_up.html",
+        page=page,
+        filters=filters,
+        matching=follow_ups.count(session, actor, filters, today=today),
+        items=item_texts(session, current_language()),
+        today=today,
+        **filter_choices(),
+    )
+
+
+def export_statement() -> Any:
+    """The rows of the follow-up page with the same filters, all pages."""
+    session, language = current_session(), current_language()
+    vocabularies = {**VOCABULARIES, **TOWER_VOCABULARIES}
+    labels = {
+        name: {key: translate(text) for key, text in vocabularies[name].items()}
+        for name in ("condition", "severity", "structure_type")
+    }
+    return exports.statement(
+        current_actor(),
+        filters_from(request.args),
+        today=clock.today(),
+        labels=labels,
+        items=item_texts(session, language),
+    )
+
+
+def download(body: Any, media_type: str, ending: str) -> Response:
+    response = Response(body, content_type=media_type)
+    name = f"theo-doi-{clock.today().isoformat()}.{ending}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+@blueprint.get("/follow-up.csv")
+@guard("violation.export")
+def follow_up_csv() -> Response:
+    """CSV for Excel (with its mark); `?plain=1` leaves the mark out."""
+    rows = exports.csv(
+        current_session(), export_statement(), excel=request.args.get("plain") != "1"
+    )
+    return download(streamed(rows), "text/csv; charset=utf-8", "csv")
+
+
+@blueprint.get("/follow-up.geojson")
+@guard("violation.export")
+def follow_up_geojson() -> Response:
+    rows = exports.geojson(current_session(), export_statement())
+    return download(streamed(rows), "application/geo+json", "geojson")
+
+
+@blueprint.get("/follow-up.xlsx")
+@guard("violation.export")
+def follow_up_xlsx() -> Response:
+    return send_file(
+        exports.xlsx(current_session(), export_statement()),
+        mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        as_attachment=True,
+        download_name=f"theo-doi-{clock.today().isoformat()}.xlsx",
+    )
+
+
+@blueprint.post("/towers/<code>/assessment")
+@guard("assessment.request")
+def ask_for_assessment(code: str) -> Response:
+    tower = towers.by_code(current_session(), current_actor(), code)
+    if tower is None:
+        raise NotFound()
+    try:
+        with transaction() as session:
+            session.refresh(tower, with_for_update={"of": Tower})
+            request_assessment(
+                session,
+                tower,
+                reason=request.form.get("reason", "")[:4000],
+                by=current_actor(),
+                now=clock.now(),
+                today=clock.today(),
+            )
+            condition.refresh(session, tower)
+    except DomainError as error:
+        flash(error.text(), "warning")
+    else:
+        flash(_("The load-safety assessment was asked for."), "success")
+    return redirect(url_for("towers.detail", code=code))  # type: ignore[return-value]

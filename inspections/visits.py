@@ -1,0 +1,352 @@
+"""Pages of a visit: start, fill in the checklist, look at it, review it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from core import clock, policy
+from core.db import current_session, transaction
+from core.errors import Conflict, DomainError, Invalid, NotFound
+from core.guard import current_actor
+from core.i18n import current_language
+from core.i18n import gettext as _
+from core.policy import guard
+from core.problems import field_texts
+from core.words import N_
+from inspections.bodies import item_form
+from inspections.doors import photo_store
+from inspections.forms import answers_from, visit_from_form
+from inspections.labels import VOCABULARIES
+from inspections.models import Inspection
+from inspections.queries import lists
+from inspections.rules.evaluation import applicable_items
+from inspections.services import checklists, photos, record, review
+from inspections.texts import item_texts
+from towers import queries as towers
+from towers.models import Tower
+from towers.rules import StructureType
+
+KINDS = ("periodic", "complaint", "after_storm")
+
+
+def visit_routes(blueprint: Blueprint) -> None:
+    """Add the pages of visits to the feature's blueprint."""
+    blueprint.add_url_rule("/inspections", view_func=index)
+    blueprint.add_url_rule("/towers/<code>/inspect", view_func=start)
+    blueprint.add_url_rule("/towers/<code>/inspect", view_func=begin, methods=["POST"])
+    blueprint.add_url_rule("/inspections/<uuid:inspection_id>", view_func=detail)
+    blueprint.add_url_rule("/inspections/<uuid:inspection_id>/edit", view_func=edit)
+    blueprint.add_url_rule(
+        "/inspections/<uuid:inspection_id>/edit", view_func=save, methods=["POST"]
+    )
+    blueprint.add_url_rule(
+        "/inspections/<uuid:inspection_id>/discard", view_func=discard, methods=["POST"]
+    )
+    blueprint.add_url_rule(
+        "/inspections/<uuid:inspection_id>/review", view_func=decide, methods=["POST"]
+    )
+
+
+@guard("inspection.view")
+def index() -> str:
+    status = request.args.get("status", "")
+    kind = request.args.get("kind", "")
+    mine = request.args.get("mine") == "1"
+    q = request.args.get("q", "").replace("\x00", "")[:200]
+    page = lists.inspections(
+        current_session(),
+        current_actor(),
+        status=[status] if status in VOCABULARIES["inspection_status"] else [],
+        kind=[kind] if kind in VOCABULARIES["inspection_kind"] else [],
+        mine=mine,
+        q=q,
+        cursor=request.args.get("cursor"),
+    )
+    return render_template(
+        "inspections/index.html",
+        page=page,
+        status=status,
+        kind=kind,
+        mine=mine,
+        q=q,
+        statuses=list(VOCABULARIES["inspection_status"]),
+        kinds=list(VOCABULARIES["inspection_kind"]),
+    )
+
+
+def the_tower(code: str) -> Tower:
+    tower = None if "\x00" in code else towers.by_code(current_session(), current_actor(), code)
+    if tower is None:
+        raise NotFound()
+    return tower
+
+
+def the_inspection(inspection_id: uuid.UUID) -> Inspection:
+    found = lists.inspection(current_session(), current_actor(), inspection_id)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def own_inspection(inspection_id: uuid.UUID) -> Inspection:
+    found = the_inspection(inspection_id)
+    if found.inspector_id != current_actor().id:
+        raise NotFound()
+    return found
+
+
+@guard("inspection.create")
+def start(code: str) -> str:
+    """Choose the kind; determine the structure type where nobody knew it."""
+    session, tower = current_session(), the_tower(code)
+    drafts = lists.inspections(
+        session, current_actor(), tower_id=tower.id, status=["draft"], mine=True
+    ).rows
+    return render_template(
+        "inspections/start.html",
+        tower=tower,
+        drafts=drafts,
+        open_items=record.open_items(session, tower),
+        kinds=KINDS,
+        structure_types=[one for one in StructureType if one != StructureType.UNKNOWN],
+        new_id=uuid.uuid4(),
+        errors=None,
+    )
+
+
+@guard("inspection.create")
+def begin(code: str) -> Response | tuple[str, int]:
+    tower, today = the_tower(code), clock.today()
+    kind = request.form.get("kind", "")
+    try:
+        inspection_id = uuid.UUID(request.form.get("id", ""))
+    except ValueError:
+        inspection_id = uuid.uuid4()
+    chosen = request.form.get("structure_type") or None
+    try:
+        if kind not in {*KINDS, "reinspection"}:
+            message = N_("Choose one of the kinds")
+            raise Invalid(message, fields={"kind": [message]})
+        if tower.structure_type == StructureType.UNKNOWN and (
+            chosen not in set(StructureType) - {StructureType.UNKNOWN}
+        ):
+            message = N_("Determine the structure type first")
+            raise Invalid(message, fields={"structure_type": [message]})
+        with transaction() as session:
+            if kind == "reinspection" and not record.open_items(session, tower):
+                raise Conflict(N_("This tower has no open violation to re-inspect"))
+            visit = record.Visit(
+                kind=kind,
+                inspected_on=today,
+                answers={},
+                submit=False,
+                structure_type=chosen,
+                body={"tower": code, "kind": kind, "structure_type": chosen, "submit": False},
+            )
+            record.record_inspection(
+                session,
+                inspection_id,
+                tower,
+                visit,
+                by=current_actor(),
+                now=clock.now(),
+                zone=clock.zone(),
+            )
+    except DomainError as error:
+        session = current_session()
+        return render_template(
+            "inspections/start.html",
+            tower=the_tower(code),
+            drafts=[],
+            open_items=record.open_items(session, tower),
+            kinds=KINDS,
+            structure_types=[one for one in StructureType if one != StructureType.UNKNOWN],
+            new_id=uuid.uuid4(),
+            errors=field_texts(error) or {"form": [error.text()]},
+        ), error.status
+    return redirect(url_for("inspections.edit", inspection_id=inspection_id))
+
+
+def form_page(
+    inspection: Inspection, answers: dict[str, Any], errors: Any = None, given: Any = None
+) -> str:
+    session, language = current_session(), current_language()
+    catalogue = checklists.catalogue_of(session, inspection.checklist_version)
+    structure = record.structure_of(inspection.tower, inspection.structure_type)
+    items = applicable_items(catalogue, structure)
+    if inspection.kind == "reinspection":
+        looked_at = record.open_items(session, inspection.tower) | set(answers)
+        items = tuple(item for item in items if item.key in looked_at)
+    photo_of: dict[str | None, list[Any]] = {}
+    for photo in inspection.photos:
+        photo_of.setdefault(photo.item_key, []).append(photo)
+    groups = []
+    for group in catalogue.groups:
+        members = [
+            item_form(item, catalogue, language) for item in items if item.group == group.key
+        ]
+        if members:
+            groups.append((group.label.in_language(language), members))
+    return render_template(
+        "inspections/form.html",
+        inspection=inspection,
+        tower=inspection.tower,
+        groups=groups,
+        number=len(items),
+        answers=answers,
+        given=given,
+        errors=errors or {},
+        photo_of=photo_of,
+        today=clock.today(),
+    )
+
+
+@guard("inspection.correct")
+def edit(inspection_id: uuid.UUID) -> str:
+    inspection = own_inspection(inspection_id)
+    answers = (
+        inspection.draft
+        if inspection.draft is not None
+        else {answer.item_key: answer.given for answer in inspection.answers}
+    )
+    return form_page(inspection, answers)
+
+
+@guard("inspection.correct")
+def save(inspection_id: uuid.UUID) -> Response | tuple[str, int]:
+    """Keep what was typed first (a draft, with its photos), then judge it if it is submitted."""
+    inspection = own_inspection(inspection_id)
+    session, actor, now = current_session(), current_actor(), clock.now()
+    catalogue = checklists.catalogue_of(session, inspection.checklist_version)
+    form = request.form
+    try:
+        if form.get("version", "") != str(inspection.version):
+            raise Conflict(
+                N_("This inspection was changed elsewhere in the meantime: your input is kept below")
+            )
+        visit = visit_from_form(
+            form,
+            catalogue,
+            kind=inspection.kind,
+            tower=inspection.tower.code,
+            today=inspection.inspected_on,
+        )
+        if inspection.structure_type != StructureType.UNKNOWN and not visit.structure_type:
+            visit = record.with_structure_type(visit, inspection.structure_type)
+        pictures = [
+            (name.partition(".")[2] or None, upload.filename, photos.read_picture(upload.stream, photo_store()))
+            for name, uploads in request.files.lists()
+            for upload in uploads
+            if name.startswith("photo") and upload.filename
+        ]
+        if inspection.status == "draft":
+            with transaction() as session:
+                record.correct_inspection(
+                    session,
+                    inspection,
+                    record.as_draft(visit),
+                    by=actor,
+                    now=now,
+                    zone=clock.zone(),
+                )
+        with transaction() as session:
+            for item_key, filename, picture in pictures:
+                photos.add_photo(
+                    session,
+                    uuid.uuid4(),
+                    inspection,
+                    picture,
+                    store=photo_store(),
+                    item_key=item_key,
+                    original_name=filename or "",
+                    sha256=None,
+                    by=actor,
+                    now=now,
+                )
+        if visit.submit or inspection.status != "draft":
+            with transaction() as session:
+                record.correct_inspection(
+                    session,
+                    inspection,
+                    record.as_submitted(visit),
+                    by=actor,
+                    now=now,
+                    zone=clock.zone(),
+                )
+    except DomainError as error:
+        session = current_session()
+        session.expire_all()
+        texts = field_texts(error) or {"form": [error.text()]}
+        again = own_inspection(inspection_id)
+        return form_page(again, answers_from(form, catalogue), texts, form), error.status
+    if inspection.status == "draft":
+        flash(_("The draft was saved. It counts only when it is submitted."), "info")
+        return redirect(url_for("inspections.edit", inspection_id=inspection_id))
+    flash(_("The inspection was submitted."), "success")
+    return redirect(url_for("inspections.detail", inspection_id=inspection_id))
+
+
+@guard("inspection.correct")
+def discard(inspection_id: uuid.UUID) -> Response:
+    inspection = own_inspection(inspection_id)
+    code = inspection.tower.code
+    with transaction() as session:
+        record.discard_draft(session, inspection, by=current_actor(), now=clock.now())
+    flash(_("The draft was discarded."), "info")
+    return redirect(url_for("towers.detail", code=code))
+
+
+@guard("inspection.view")
+def detail(inspection_id: uuid.UUID) -> str:
+    session, language = current_session(), current_language()
+    inspection = the_inspection(inspection_id)
+    catalogue = checklists.catalogue_of(session, inspection.checklist_version)
+    items = {item.key: item_form(item, catalogue, language) for item in catalogue.items}
+    order = {item.key: index for index, item in enumerate(catalogue.items)}
+    actor = current_actor()
+    return render_template(
+        "inspections/detail.html",
+        inspection=inspection,
+        tower=inspection.tower,
+        items=items,
+        texts=item_texts(session, language),
+        answers=sorted(
+            inspection.answers,
+            key=lambda one: (one.severity is None, order.get(one.item_key, 999)),
+        ),
+        found=lists.found_by(session, inspection.id),
+        own=inspection.inspector_id == actor.id
+        and inspection.status in {"draft", "submitted", "returned"}
+        and policy.may(actor, "inspection.correct", inspection),
+        may_review=inspection.status == "submitted"
+        and policy.may(actor, "inspection.review", inspection),
+        today=clock.today(),
+    )
+
+
+@guard("inspection.review")
+def decide(inspection_id: uuid.UUID) -> Response:
+    actor, now = current_actor(), clock.now()
+    try:
+        with transaction() as session:
+            inspection = the_inspection(inspection_id)
+            if request.form.get("decision") == "accept":
+                review.accept_inspection(session, inspection, by=actor, now=now)
+            else:
+                review.return_inspection(
+                    session,
+                    inspection,
+                    reason=request.form.get("reason", "")[:4000],
+                    by=actor,
+                    now=now,
+                    zone=clock.zone(),
+                )
+    except (Invalid, Conflict) as error:
+        flash(error.text(), "warning")
+    else:
+        flash(_("The review was saved."), "success")
+    return redirect(url_for("inspections.detail", inspection_id=inspection_id))

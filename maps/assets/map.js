@@ -1,0 +1,328 @@
+// What the map documents call: each function adds one layer or control. Every text from data is
+// set with textContent; nothing is ever parsed as markup.
+import { feature } from "topojson-client";
+import { COLOURS, CONDITIONS } from "core/conditions";
+import { _, number, ready } from "core/texts";
+
+const { L } = window;
+const layers = [];
+const SVG = "http://www.w3.org/2000/svg";
+const language = document.documentElement.lang || "vi";
+
+export function element(name, properties = {}, children = []) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key === "text") made.textContent = value; else made.setAttribute(key, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+function drawing(name, attributes, children = []) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+function sign(condition, late = false) {
+  const box = drawing("svg", { viewBox: "0 0 16 16", class: late ? "sign late" : "sign", "aria-hidden": "true" });
+  box.append(drawing("use", { href: `/static/dist/icons.svg#condition-${condition}` }));
+  return box;
+}
+
+const conditionTexts = () => ({
+  dangerous: _("Dangerous"),
+  assessment_needed: _("Load-safety assessment needed"),
+  needs_follow_up: _("Needs follow-up"),
+  ok: _("Satisfactory"),
+  unchecked: _("Unchecked"),
+});
+const reasonTexts = () => ({
+  never: _("never inspected"),
+  incomplete: _("the last inspection is incomplete"),
+  out_of_date: _("the last inspection is out of date"),
+});
+
+async function load(address, options) {
+  const answer = await fetch(address, { headers: { Accept: "application/json" }, ...options });
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  return answer.json();
+}
+
+export function addScale(map) {
+  L.control.scale({ imperial: false }).addTo(map);
+}
+
+export function addLand(map) {
+  map.createPane("land").style.zIndex = 150;
+  const layer = L.geoJSON(null, {
+    pane: "land", interactive: false,
+    style: { color: "#b9c3b4", weight: 1, fillColor: "#f4f3ec", fillOpacity: 1 },
+  }).addTo(map);
+  load("/static/dist/land.json").then((topology) => layer.addData(feature(topology, topology.objects.land)));
+  return layer;
+}
+
+export function addIslands(map) {
+  load("/map/islands.json").then(({ islands }) => {
+    for (const island of islands) {
+      const name = element("div", { class: "island-name", text: language === "en" ? island.en : island.vi });
+      L.marker([island.latitude, island.longitude], {
+        interactive: false, keyboard: false,
+        icon: L.divIcon({ html: name, className: "", iconSize: [240, 20] }),
+      }).addTo(map);
+    }
+  });
+}
+
+export function addCommunes(map) {
+  map.createPane("communes").style.zIndex = 250;
+  const layer = L.geoJSON(null, {
+    pane: "communes", interactive: false,
+    style: { color: "#8798a5", weight: 1, dashArray: "4 3", fillColor: "#fdfdf9", fillOpacity: 0.75 },
+    onEachFeature: (one, drawn) => {
+      drawn.bindTooltip(() => element("span", { text: one.properties.name }), {
+        permanent: true, direction: "center", className: "commune-name", interactive: false,
+      });
+    },
+  }).addTo(map);
+  const names = () => {
+    const near = map.getZoom() >= 11;
+    layer.eachLayer((drawn) => { if (near && map.hasLayer(layer)) drawn.openTooltip(); else drawn.closeTooltip(); });
+  };
+  Promise.all([ready, load("/map/communes.geojson")]).then(([, collection]) => {
+    layer.addData(collection);
+    names();
+    if (collection.features.some((one) => one.properties.synthetic)) {
+      const note = L.control({ position: "bottomright" });
+      note.onAdd = () => element("div", { class: "synthetic-note", text: _("Synthetic boundaries, not the real ones") });
+      note.addTo(map);
+    }
+  });
+  map.on("zoomend", names);
+  layers.push({ layer, name: () => _("Communes") });
+  return layer;
+}
+
+// Towers
+
+export function donut(conditions, total) {
+  const radius = Math.min(32, 15 + 3.2 * Math.log10(total) * 1.6);
+  const size = 2 * radius + 4;
+  const box = drawing("svg", { width: size, height: size, viewBox: `0 0 ${size} ${size}`, class: "cluster" });
+  const middle = size / 2;
+  box.append(drawing("circle", { cx: middle, cy: middle, r: radius, fill: "#fff" }));
+  const round = 2 * Math.PI * (radius - 3);
+  let done = 0;
+  for (const name of CONDITIONS) {
+    const share = (conditions[name] || 0) / total;
+    if (!share) continue;
+    box.append(drawing("circle", {
+      cx: middle, cy: middle, r: radius - 3, fill: "none", stroke: COLOURS[name], "stroke-width": 6,
+      "stroke-dasharray": `${share * round} ${round}`, "stroke-dashoffset": -done * round,
+      transform: `rotate(-90 ${middle} ${middle})`,
+    }));
+    done += share;
+  }
+  const text = drawing("text", { x: middle, y: middle, "text-anchor": "middle", "dominant-baseline": "central" });
+  text.textContent = total < 10000 ? number(total) : `${Math.round(total / 1000)}k`;
+  box.append(text);
+  return { box, size };
+}
+
+function details(tower) {
+  const condition = element("div", { class: "condition" }, [sign(tower.condition)]);
+  const reason = tower.condition_reason ? ` (${reasonTexts()[tower.condition_reason]})` : "";
+  condition.append(conditionTexts()[tower.condition] + reason);
+  const facts = [
+    [_("Commune"), tower.commune && tower.commune.name],
+    [_("Owner"), tower.owner && tower.owner.name],
+    [_("Open violations"), tower.open_violations ? number(tower.open_violations) : null],
+    [_("Next deadline"), tower.next_deadline
+      && tower.next_deadline.split("-").reverse().join("/") + (tower.overdue ? ` – ${_("overdue")}` : "")],
+  ].filter(([, value]) => value);
+  const list = element("dl");
+  for (const [name, value] of facts) list.append(element("dt", { text: name }), element("dd", { text: value }));
+  return element("div", { class: "popup" }, [
+    element("h3", { text: `${tower.code} · ${tower.name}` }),
+    condition,
+    list,
+    element("a", { href: `/towers/${encodeURIComponent(tower.code)}`, target: "_top", text: _("Open the tower") }),
+  ]);
+}
+
+async function showTower(map, place, id) {
+  const popup = L.popup({ minWidth: 220 }).setLatLng(place).setContent(element("div", { text: _("Loading…") })).openOn(map);
+  try {
+    popup.setContent(details(await load(`/map/towers/${id}.json`)));
+  } catch {
+    popup.setContent(element("div", { text: _("This could not be loaded. Try again.") }));
+  }
+}
+
+function showChoice(map, place, towers) {
+  const list = element("div", { class: "popup" }, [
+    element("h3", { text: _("%(number)s towers at this spot", { number: number(towers.length) }) }),
+  ]);
+  for (const [id, , , condition] of towers.slice(0, 50)) {
+    const button = element("button", { type: "button" }, [sign(condition), ` ${conditionTexts()[condition]}`]);
+    button.addEventListener("click", () => showTower(map, place, id));
+    list.append(button);
+  }
+  L.popup({ minWidth: 220 }).setLatLng(place).setContent(list).openOn(map);
+}
+
+function statusControl(map) {
+  const box = element("div", { class: "status", role: "status", hidden: "" });
+  const control = L.control({ position: "topleft" });
+  control.onAdd = () => box;
+  control.addTo(map);
+  return (text, retry) => {
+    box.replaceChildren();
+    box.hidden = !text;
+    if (!text) return;
+    box.append(text);
+    if (retry) {
+      const button = element("button", { type: "button", text: _("Try again") });
+      button.addEventListener("click", retry);
+      box.append(" ", button);
+    }
+  };
+}
+
+export function addTowers(map) {
+  const layer = L.layerGroup().addTo(map);
+  const filters = new URLSearchParams(window.location.search);
+  let running = null;
+  let status = () => {};
+
+  function draw(data) {
+    layer.clearLayers();
+    const conditions = {};
+    const spots = new Map();
+    for (const tower of data.towers || []) {
+      conditions[tower[3]] = (conditions[tower[3]] || 0) + 1;
+      const spot = `${tower[1]},${tower[2]}`;
+      if (!spots.has(spot)) spots.set(spot, []);
+      spots.get(spot).push(tower);
+    }
+    for (const towers of spots.values()) {
+      const [id, x, y, , ] = towers[0];
+      const worst = CONDITIONS.find((name) => towers.some((tower) => tower[3] === name));
+      const late = towers.some((tower) => tower[4]);
+      const marker = L.marker([y, x], {
+        icon: L.divIcon({ html: sign(worst, late), className: "", iconSize: [24, 24] }),
+        alt: conditionTexts()[worst], title: conditionTexts()[worst],
+        zIndexOffset: 1000 * (CONDITIONS.length - CONDITIONS.indexOf(worst)),
+      });
+      marker.on("click", () => (towers.length > 1 ? showChoice(map, [y, x], towers) : showTower(map, [y, x], id)));
+      layer.addLayer(marker);
+    }
+    for (const cluster of data.clusters || []) {
+      for (const [name, count] of Object.entries(cluster.conditions)) conditions[name] = (conditions[name] || 0) + count;
+      const { box, size } = donut(cluster.conditions, cluster.number);
+      const marker = L.marker([cluster.y, cluster.x], {
+        icon: L.divIcon({ html: box, className: "", iconSize: [size, size] }),
+        alt: _("%(number)s towers", { number: number(cluster.number) }),
+        title: CONDITIONS.filter((name) => cluster.conditions[name])
+          .map((name) => `${conditionTexts()[name]}: ${number(cluster.conditions[name])}`).join("\n"),
+      });
+      marker.on("click", () => map.setView([cluster.y, cluster.x], Math.min(map.getZoom() + 2, 18)));
+      layer.addLayer(marker);
+    }
+    window.parent.postMessage(
+      { shown: data.shown, matching: data.matching, total: data.total, conditions }, window.location.origin,
+    );
+  }
+
+  async function refresh() {
+    if (running) running.abort();
+    running = new AbortController();
+    const { signal } = running;
+    const bounds = map.getBounds().pad(0.1);
+    const query = new URLSearchParams(filters);
+    const limited = (value) => Math.max(-720, Math.min(720, value)).toFixed(6);
+    query.set("bbox", [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()].map(limited).join(","));
+    query.set("zoom", String(map.getZoom()));
+    const slow = window.setTimeout(() => status(_("Loading…")), 400);
+    try {
+      draw(await load(`/map/towers.json?${query}`, { signal }));
+      status("");
+    } catch (error) {
+      if (error.name !== "AbortError") status(_("The towers could not be loaded."), refresh);
+    } finally {
+      window.clearTimeout(slow);
+    }
+  }
+
+  ready.then(async () => {
+    status = statusControl(map);
+    const saved = /^#(\d+)\/(-?[\d.]+)\/(-?[\d.]+)$/.exec(window.parent.location.hash);
+    if (saved) {
+      map.setView([Number(saved[2]), Number(saved[3])], Number(saved[1]));
+    } else {
+      try {
+        const { box } = await load(`/map/extent.json?${filters}`);
+        if (box) map.fitBounds([[box[1], box[0]], [box[3], box[2]]], { padding: [20, 20], maxZoom: 14, animate: false });
+      } catch {
+        status(_("The towers could not be loaded."), refresh);
+      }
+    }
+    map.on("moveend", () => {
+      const { lat, lng } = map.getCenter();
+      const place = `#${map.getZoom()}/${lat.toFixed(5)}/${lng.toFixed(5)}`;
+      window.parent.history.replaceState(null, "", place);
+      refresh();
+    });
+    refresh();
+  });
+  layers.push({ layer, name: () => _("Towers by condition") });
+  return layer;
+}
+
+export function addLayerSwitch(map) {
+  ready.then(() => {
+    const overlays = {};
+    const control = L.control.layers(null, overlays, { position: "topright", collapsed: true });
+    // The names are our own texts: Leaflet writes them as markup.
+    for (const { layer, name } of layers) control.addOverlay(layer, name());
+    control.addTo(map);
+  });
+}
+
+export function addOneTower(map) {
+  const code = window.location.pathname.split("/").pop();
+  Promise.all([ready, load(`/map/places/${code}.json`)]).then(([, tower]) => {
+    const place = [tower.latitude, tower.longitude];
+    map.setView(place, 13, { animate: false });
+    L.marker(place, {
+      icon: L.divIcon({ html: sign(tower.condition, tower.overdue), className: "", iconSize: [24, 24] }),
+      alt: conditionTexts()[tower.condition], keyboard: false,
+    }).addTo(map);
+  });
+}
+
+export function addPicker(map) {
+  let mark = null;
+  const show = (place) => {
+    const icon = L.divIcon({ html: sign("unchecked"), className: "", iconSize: [24, 24] });
+    if (mark) mark.setLatLng(place); else mark = L.marker(place, { icon, keyboard: false }).addTo(map);
+  };
+  map.on("click", ({ latlng }) => {
+    const place = latlng.wrap();
+    show(place);
+    window.parent.postMessage({ lat: place.lat, lon: place.lng }, window.location.origin);
+  });
+  window.addEventListener("message", (event) => {
+    if (event.origin !== window.location.origin) return;
+    const { lat, lon } = event.data || {};
+    if (!Number.isFinite(lat) || !Number.isFinite(lon)) return;
+    show([lat, lon]);
+    map.setView([lat, lon], Math.max(map.getZoom(), 14));
+  });
+  load("/map/extent.json").then(({ box }) => {
+    if (box && !mark) map.fitBounds([[box[1], box[0]], [box[3], box[2]]], { animate: false });
+    window.parent.postMessage("ready", window.location.origin);
+  });
+}

@@ -1,0 +1,28 @@
+// The page around the map: shows the counts that the map tells, and fills the choice of owners.
+import { _, number, ready } from "core/texts";
+
+await ready;
+const frame = document.querySelector("#map");
+const count = document.querySelector("#map-count");
+
+window.addEventListener("message", (event) => {
+  if (event.origin !== window.location.origin || event.source !== frame.contentWindow) return;
+  const { shown, matching, total, conditions } = event.data || {};
+  if (!Number.isFinite(matching)) return;
+  count.textContent = _("%(shown)s in view · %(matching)s of %(total)s towers", {
+    shown: number(shown), matching: number(matching), total: number(total),
+  });
+  for (const element of document.querySelectorAll("[data-count]")) {
+    element.textContent = number(conditions[element.dataset.count] || 0);
+  }
+});
+
+const owners = document.querySelector("#f-owner");
+const chosen = new URLSearchParams(window.location.search).get("owner");
+const answer = await fetch("/map/owners.json");
+if (answer.ok) {
+  for (const owner of (await answer.json()).owners) {
+    const option = new Option(owner.name, owner.id, false, owner.id === chosen);
+    owners.append(option);
+  }
+}

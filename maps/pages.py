@@ -1,0 +1,165 @@
+"""The doors of the map: the page, its documents, and the data that they ask for by address."""
+
+from __future__ import annotations
+
+import json
+import math
+import uuid
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, render_template, request
+
+from areas import queries as areas
+from areas.api import boundaries_answer
+from core import clock
+from core.db import current_session
+from core.errors import BadRequest, NotFound
+from core.guard import current_actor
+from core.i18n import current_language
+from core.policy import guard
+from core.slots import Panel
+from core.words import N_
+from maps import queries
+from maps.queries import Box
+from maps.render import documents
+from towers import queries as towers
+from towers.api import body, the_tower
+from towers.models import Tower
+from towers.rules import Condition, StructureType
+from towers.schemas import SEVERITIES, filters_from
+
+blueprint = Blueprint("maps", __name__, template_folder="templates")
+ISLANDS = Path(__file__).resolve().parent / "data" / "islands.json"
+
+
+def tower_map(tower: Tower) -> dict[str, Any]:
+    return {"tower": tower}
+
+
+TOWER_MAP_PANELS = (Panel("maps/_tower_map.html", tower_map, "tower.view"),)
+
+
+@blueprint.get("/map")
+@guard("tower.view")
+def page() -> str:
+    """The page around the map: constant in size, whatever the number of towers."""
+    session = current_session()
+    return render_template(
+        "maps/page.html",
+        filters=filters_from(request.args),
+        conditions=list(Condition),
+        severities=SEVERITIES,
+        structure_types=list(StructureType),
+        communes=areas.communes(session),
+        synthetic=areas.any_synthetic(session),
+        query=request.query_string.decode("ascii", "ignore"),
+    )
+
+
+def document(made: tuple[str, str]) -> Response:
+    html, policy = made
+    response = Response(html, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = policy
+    return response
+
+
+@blueprint.get("/map/document")
+@guard("tower.view")
+def map_document() -> Response:
+    return document(documents.violation_map(current_language()))
+
+
+@blueprint.get("/map/picker")
+@guard("tower.view")
+def picker() -> Response:
+    return document(documents.picker_map(current_language()))
+
+
+@blueprint.get("/map/tower/<code>")
+@guard("tower.view")
+def tower_document(code: str) -> Response:
+    return document(documents.tower_map(current_language()))
+
+
+def asked_box() -> Box:
+    """The box that is asked for; raises `BadRequest` for one that is no box on earth."""
+    try:
+        west, south, east, north = (
+            float(one) for one in request.args.get("bbox", "").split(",", 4)
+        )
+    except ValueError as error:
+        raise BadRequest(N_("bbox is west,south,east,north in degrees")) from error
+    numbers = (west, south, east, north)
+    if not all(math.isfinite(one) and abs(one) <= 1000 for one in numbers):
+        raise BadRequest(N_("bbox is west,south,east,north in degrees"))
+    if west > east or south > north or south > 90 or north < -90:
+        raise BadRequest(N_("bbox is west,south,east,north in degrees"))
+    return Box(west, south, east, north)
+
+
+@blueprint.get("/map/towers.json")
+@guard("tower.view")
+def tower_features() -> Response:
+    zoom = request.args.get("zoom", "")
+    if not (zoom.isascii() and zoom.isdigit() and int(zoom[:3]) <= 24):
+        raise BadRequest(N_("zoom is a whole number from 0 to 24"))
+    session, actor, today = current_session(), current_actor(), clock.today()
+    filters = filters_from(request.args)
+    found = queries.features(
+        session, actor, filters, box=asked_box(), zoom=int(zoom), today=today
+    )
+    return jsonify({**found, **queries.counts(session, actor, filters, today=today)})
+
+
+@blueprint.get("/map/extent.json")
+@guard("tower.view")
+def extent() -> Response:
+    """Where to look first: the matching towers, else the areas, else nowhere."""
+    session = current_session()
+    box = queries.extent(
+        session, current_actor(), filters_from(request.args), today=clock.today()
+    ) or areas.extent(session)
+    return jsonify(box=box)
+
+
+@blueprint.get("/map/communes.geojson")
+@guard("area.view")
+def communes() -> Response:
+    return boundaries_answer("commune")
+
+
+@cache
+def islands_text() -> str:
+    return json.dumps(json.loads(ISLANDS.read_text(encoding="utf-8")), ensure_ascii=False)
+
+
+@blueprint.get("/map/islands.json")
+@guard("tower.view")
+def islands() -> Response:
+    return Response(islands_text(), content_type="application/json")
+
+
+@blueprint.get("/map/owners.json")
+@guard("tower.view")
+def owners() -> Response:
+    found = towers.owners_with_towers(current_session(), current_actor())
+    return jsonify(owners=[{"id": str(key), "name": name} for key, name in found])
+
+
+@blueprint.get("/map/towers/<uuid:tower_id>.json")
+@guard("tower.view")
+def tower_details(tower_id: uuid.UUID) -> Response:
+    """What the popup of a tower says."""
+    found = towers.by_id(current_session(), current_actor(), tower_id)
+    if found is None:
+        raise NotFound()
+    return jsonify(body(found, clock.today()))
+
+
+@blueprint.get("/map/places/<code>.json")
+@guard("tower.view")
+def tower_by_code(code: str) -> Response:
+    """The place and condition of one tower, for its small map."""
+    return jsonify(body(the_tower(code), clock.today()))

@@ -1,0 +1,167 @@
+"""What the map draws: towers one by one when few, clusters with true counts when many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Integer, Select, cast, func, select
+from sqlalchemy.orm import Session
+
+from core import policy
+from core.policy import Actor
+from towers.models import Tower
+from towers.queries import Filters, condition_on, filtered, overdue_on
+
+# More single signs than this cannot be told apart, and slow a phone down.
+MOST_SIGNS = 1_500
+# From this zoom on towers stand one by one however many there are.
+NEAR_ZOOM = 17
+CLUSTER_PIXELS = 72
+# Width of the world in Web Mercator, in metres at the equator, and of its tile at zoom 0 in pixels.
+WORLD_METRES = 40_075_016.685578488
+TILE_PIXELS = 256
+
+
+@dataclass(frozen=True)
+class Box:
+    """What is looked at: west, south, east, north in degrees of EPSG:4326."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    def in_mercator(self) -> Any:
+        """The box as an envelope in EPSG:3857, whose world ends at 85.06 degrees."""
+        return func.ST_Transform(
+            func.ST_MakeEnvelope(
+                max(self.west, -180.0),
+                max(self.south, -85.06),
+                min(self.east, 180.0),
+                min(self.north, 85.06),
+                4326,
+            ),
+            3857,
+        )
+
+
+def inside(statement: Select[Any], actor: Actor, filters: Filters, box: Box, today: date) -> Select:
+    """A statement over towers in scope, filtered, and inside the box by the spatial index."""
+    return filtered(statement, actor, filters, today=today).where(
+        Tower.geom_3857.op("&&")(box.in_mercator())
+    )
+
+
+def features(
+    session: Session, actor: Actor, filters: Filters, *, box: Box, zoom: int, today: date
+) -> dict[str, Any]:
+    """Signs or clusters of a box; `shown` counts every tower in it, none is ever left out."""
+    number = session.scalar(
+        inside(select(func.count()).select_from(Tower), actor, filters, box, today)
+    ) or 0
+    if number <= MOST_SIGNS or zoom >= NEAR_ZOOM:
+        return {"shown": number, "towers": signs(session, actor, filters, box, today)}
+    return {"shown": number, "clusters": clusters(session, actor, filters, box, zoom, today)}
+
+
+def signs(
+    session: Session, actor: Actor, filters: Filters, box: Box, today: date
+) -> list[list[Any]]:
+    """Each tower as [id, longitude, latitude, condition, overdue]."""
+    statement = inside(
+        select(
+            Tower.id,
+            func.ST_X(Tower.geom),
+            func.ST_Y(Tower.geom),
+            condition_on(today),
+            overdue_on(today),
+        ),
+        actor,
+        filters,
+        box,
+        today,
+    ).order_by(Tower.code)
+    return [
+        [str(row[0]), round(row[1], 6), round(row[2], 6), row[3], row[4]]
+        for row in session.execute(statement)
+    ]
+
+
+def clusters(
+    session: Session, actor: Actor, filters: Filters, box: Box, zoom: int, today: date
+) -> list[dict[str, Any]]:
+    """Towers grouped by the cells of a grid: their number by condition, and their middle."""
+    cell = WORLD_METRES / (TILE_PIXELS * 2**zoom) * CLUSTER_PIXELS
+    column = cast(func.floor(func.ST_X(Tower.geom_3857) / cell), Integer)
+    row = cast(func.floor(func.ST_Y(Tower.geom_3857) / cell), Integer)
+    condition = condition_on(today)
+    placed = inside(
+        select(
+            column.label("column"),
+            row.label("row"),
+            condition.label("condition"),
+            func.ST_X(Tower.geom).label("x"),
+            func.ST_Y(Tower.geom).label("y"),
+            cast(overdue_on(today), Integer).label("overdue"),
+        ),
+        actor,
+        filters,
+        box,
+        today,
+    ).subquery()
+    grouped = (
+        select(
+            placed.c.column,
+            placed.c.row,
+            placed.c.condition,
+            func.count().label("number"),
+            func.sum(placed.c.x).label("x"),
+            func.sum(placed.c.y).label("y"),
+            func.sum(placed.c.overdue).label("overdue"),
+        )
+        .group_by(placed.c.column, placed.c.row, placed.c.condition)
+        .order_by(placed.c.column, placed.c.row, placed.c.condition)
+    )
+    cells: dict[tuple[int, int], dict[str, Any]] = {}
+    for one in session.execute(grouped):
+        made = cells.setdefault(
+            (one.column, one.row), {"number": 0, "x": 0.0, "y": 0.0, "overdue": 0, "conditions": {}}
+        )
+        made["number"] += one.number
+        made["x"] += one.x
+        made["y"] += one.y
+        made["overdue"] += one.overdue
+        made["conditions"][one.condition] = one.number
+    for made in cells.values():
+        made["x"] = round(made["x"] / made["number"], 6)
+        made["y"] = round(made["y"] / made["number"], 6)
+    return list(cells.values())
+
+
+def extent(
+    session: Session, actor: Actor, filters: Filters, *, today: date
+) -> tuple[float, float, float, float] | None:
+    """West, south, east, north of the matching towers in degrees, `None` without any."""
+    box = func.ST_Extent(Tower.geom)
+    row = session.execute(
+        filtered(
+            select(func.ST_XMin(box), func.ST_YMin(box), func.ST_XMax(box), func.ST_YMax(box)),
+            actor,
+            filters,
+            today=today,
+        )
+    ).one()
+    return None if row[0] is None else (row[0], row[1], row[2], row[3])
+
+
+def counts(session: Session, actor: Actor, filters: Filters, *, today: date) -> dict[str, Any]:
+    """How many towers match and how many there are, in the reader's scope."""
+    matching = session.scalar(
+        filtered(select(func.count()).select_from(Tower), actor, filters, today=today)
+    )
+    total = session.scalar(
+        select(func.count()).select_from(Tower).where(policy.visible(actor, "tower"))
+    )
+    return {"matching": matching or 0, "total": total or 0}

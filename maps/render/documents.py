@@ -1,0 +1,36 @@
+"""The three documents: the violation map, one tower, and the picker of a position."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from maps.render.layers import Communes, LayerSwitch, OneTower, Picker, Towers
+from maps.render.shell import finish, new_map
+
+
+@cache
+def violation_map(language: str) -> tuple[str, str]:
+    """The document of the violation map and its policy; the same bytes for every reader."""
+    drawn = new_map()
+    drawn.add_child(Communes())
+    drawn.add_child(Towers())
+    drawn.add_child(LayerSwitch())
+    return finish(drawn, language)
+
+
+@cache
+def tower_map(language: str) -> tuple[str, str]:
+    """The document of the small map on a tower's page."""
+    drawn = new_map(zoom=13)
+    drawn.add_child(Communes())
+    drawn.add_child(OneTower())
+    return finish(drawn, language)
+
+
+@cache
+def picker_map(language: str) -> tuple[str, str]:
+    """The document in which a click chooses a position."""
+    drawn = new_map()
+    drawn.add_child(Communes())
+    drawn.add_child(Picker())
+    return finish(drawn, language)

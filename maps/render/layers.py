@@ -1,0 +1,88 @@
+"""Our layers as Folium elements: each calls one function of our script with constants."""
+
+from __future__ import annotations
+
+from folium.map import Layer, MacroElement
+from folium.template import Template
+
+
+class _Call(MacroElement):
+    """An element that calls `thapCanh.<function>(map)`."""
+
+    function = ""
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        thapCanh.{{ this.function }}({{ this._parent.get_name() }});
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._name = type(self).__name__
+
+
+class Scale(_Call):
+    """A scale in metres."""
+
+    function = "addScale"
+
+
+class Islands(_Call):
+    """The names of Hoàng Sa and Trường Sa."""
+
+    function = "addIslands"
+
+
+class LayerSwitch(_Call):
+    """The control that shows and hides layers; their names are texts of our script."""
+
+    function = "addLayerSwitch"
+
+
+class Picker(_Call):
+    """A click gives a position to the page around the map."""
+
+    function = "addPicker"
+
+
+class OneTower(_Call):
+    """The tower whose code stands in the address of the document."""
+
+    function = "addOneTower"
+
+
+class _DataLayer(Layer):
+    """A layer that our script fills from an address of ours."""
+
+    function = ""
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        var {{ this.get_name() }} = thapCanh.{{ this.function }}({{ this._parent.get_name() }});
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self) -> None:
+        super().__init__(name=self.function, overlay=True, control=False, show=True)
+        self._name = type(self).__name__
+
+
+class Land(_DataLayer):
+    """Land against sea, from a small-scale outline without borders."""
+
+    function = "addLand"
+
+
+class Communes(_DataLayer):
+    """Boundaries of communes with their names when near."""
+
+    function = "addCommunes"
+
+
+class Towers(_DataLayer):
+    """Towers by condition: clusters from afar, signs when near."""
+
+    function = "addTowers"
