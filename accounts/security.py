@@ -111,7 +111,6 @@ def init_app(app: Flask, settings: Settings) -> Security:
         SECURITY_MULTI_FACTOR_RECOVERY_CODES=settings.two_factor,
         SECURITY_TOTP_SECRETS={"1": settings.secret_key},
         SECURITY_TOTP_ISSUER="Thap Canh",
-        SECURITY_CSRF_PROTECT_MECHANISMS=["session", "basic"],
         SECURITY_I18N_DIRNAME=["builtin", str(settings.root / "translations")],
         WTF_CSRF_TIME_LIMIT=12 * 3600,
         WTF_CSRF_CHECK_DEFAULT=True,
