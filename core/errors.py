@@ -62,7 +62,7 @@ class MethodNotAllowed(DomainError):
 
 
 class Conflict(DomainError):
-    status, code, title = 409, "conflict", N_("This does not fit the present state")
+    status, code, title = 409, "conflict", N_("This does not fit the current state")
 
 
 class PreconditionFailed(DomainError):

@@ -26,5 +26,5 @@ def init_app(app: Flask) -> None:
     def readyz() -> Response:
         present = current_session().execute(text("SELECT version_num FROM alembic_version"))
         if present.scalar() != newest:
-            raise Unavailable(N_("The database waits for its migrations"))
+            raise Unavailable(N_("The database has not been migrated yet"))
         return jsonify(status="ready")

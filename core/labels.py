@@ -9,6 +9,6 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "tower.create": N_("Registered"),
         "tower.edit": N_("Changed"),
         "tower.determine": N_("Structure type determined"),
-        "assessment.request": N_("Load-safety assessment asked for"),
+        "assessment.request": N_("Load-safety assessment requested"),
     },
 }

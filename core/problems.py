@@ -156,7 +156,7 @@ def page(error: DomainError) -> Response:
     advice = {
         403: gettext("Ask an administrator if you need this."),
         404: gettext("Check the address, or go back to the list."),
-        409: gettext("Open the page again to see the present state."),
+        409: gettext("Open the page again to see the current state."),
         413: gettext("Choose a smaller file."),
         503: gettext("Nothing was lost. Wait a few seconds and load the page again."),
     }.get(error.status, "")

@@ -27,7 +27,7 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("code", N_("Tower code")),
     ("name", N_("Tower name")),
     ("condition", N_("Condition")),
-    ("task", N_("What must be mended")),
+    ("task", N_("What must be fixed")),
     ("severity", N_("Severity")),
     ("found_on", N_("Found on")),
     ("deadline", N_("Deadline")),

@@ -49,7 +49,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "found": N_("Found"),
         "withdrawn": N_("Withdrawn by a correction"),
         "reinspected": N_("Re-inspected"),
-        "reinspection_withdrawn": N_("Re-inspection taken back"),
+        "reinspection_withdrawn": N_("Re-inspection withdrawn"),
     },
     "reinspection_outcome": {
         "fixed": N_("Fixed"),

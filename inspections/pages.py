@@ -197,5 +197,5 @@ def ask_for_assessment(code: str) -> Response:
     except DomainError as error:
         flash(error.text(), "warning")
     else:
-        flash(_("The load-safety assessment was asked for."), "success")
+        flash(_("The load-safety assessment was requested."), "success")
     return redirect(url_for("towers.detail", code=code))  # type: ignore[return-value]

@@ -146,7 +146,7 @@ def _clean_rows(
                     row.number,
                     "code",
                     code,
-                    N_("The code stands in row %(other)s already"),
+                    N_("This code already stands in row %(other)s"),
                     {"other": codes[code]},
                 )
             ]

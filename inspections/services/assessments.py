@@ -46,7 +46,7 @@ def request_assessment(
     known = pending(session, tower)
     if known is not None:
         if inspection is None:
-            raise Conflict(N_("A load-safety assessment was asked for already"))
+            raise Conflict(N_("A load-safety assessment has already been requested"))
         return known
     made = LoadAssessment(
         tower_id=tower.id,

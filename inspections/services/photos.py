@@ -139,11 +139,11 @@ def add_photo(
     if inspection.inspector_id != by.id:
         raise NotFound()
     if inspection.status not in {"draft", "submitted", "returned"}:
-        raise Conflict(N_("This inspection takes no more photos"))
+        raise Conflict(N_("This inspection no longer takes photos"))
     if sha256 is not None and sha256 != picture.sha256:
         raise Invalid(
             N_("The photo did not arrive as it was sent: send it again"),
-            fields={"sha256": [N_("The hash does not fit the photo")]},
+            fields={"sha256": [N_("The hash does not match the photo")]},
         )
     known = session.get(Photo, photo_id)
     if known is None:
