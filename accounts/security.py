@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import timedelta
+from typing import Any
 
 from flask import Flask, request
 from flask_limiter import Limiter
@@ -79,10 +80,9 @@ def find_actor() -> Actor:
 class TokenAwareCSRF(CSRFProtect):
     """CSRF protection for cookies; a request with a bearer token cannot be forged by a page."""
 
-    def protect(self) -> None:
-        if request.headers.get("Authorization", "").lower().startswith("bearer "):
-            return
-        super().protect()
+    def protect(self, *args: Any, **kwargs: Any) -> None:
+        if not request.headers.get("Authorization", "").lower().startswith("bearer "):
+            super().protect(*args, **kwargs)
 
 
 def init_app(app: Flask, settings: Settings) -> Security:

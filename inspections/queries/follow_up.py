@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     Date,
+    Integer,
     Select,
     SmallInteger,
     String,
@@ -68,15 +69,15 @@ def _violations(actor: Actor, filters: Filters, today: date) -> Select[Any]:
 def _assessments(actor: Actor, filters: Filters, today: date) -> Select[Any]:
     statement = (
         select(
-            cast(literal(ASSESSMENT_URGENCY), SmallInteger),
-            LoadAssessment.deadline,
-            LoadAssessment.id,
-            LoadAssessment.tower_id,
-            cast(null(), String),
-            cast(null(), String),
-            LoadAssessment.requested_on,
-            cast(null(), JSONB),
-            cast(null(), SmallInteger),
+            cast(literal(ASSESSMENT_URGENCY), SmallInteger).label("urgency"),
+            LoadAssessment.deadline.label("deadline"),
+            LoadAssessment.id.label("id"),
+            LoadAssessment.tower_id.label("tower_id"),
+            cast(null(), String).label("item_key"),
+            cast(null(), String).label("severity"),
+            LoadAssessment.requested_on.label("found_on"),
+            cast(null(), JSONB).label("legal_basis"),
+            cast(null(), Integer).label("checklist_version_id"),
         )
         .join(Tower, Tower.id == LoadAssessment.tower_id)
         .where(LoadAssessment.answered_at.is_(None), policy.visible(actor, "tower"))
