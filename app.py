@@ -102,6 +102,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     validation.install()
     problems.init_app(app)
     headers.init_app(app, https=settings.https)
+    # Pages come before sign-in: the first blueprint that has a template wins, and ours must.
+    app.register_blueprint(core_pages.blueprint)
+    for pages in (accounts.pages, areas.pages, towers.pages, inspections.pages, maps.pages):
+        app.register_blueprint(pages.blueprint)
     accounts.security.init_app(app, settings)
     guard.init_app(
         app,
@@ -117,9 +121,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     menu.menu.extend(MENU)
     menu.panels.update({slot: list(panels) for slot, panels in PANELS.items()})
 
-    app.register_blueprint(core_pages.blueprint)
-    for pages in (accounts.pages, areas.pages, towers.pages, inspections.pages, maps.pages):
-        app.register_blueprint(pages.blueprint)
     service = api.init_app(app)
     for feature in FEATURES:
         for blueprint in feature.api.BLUEPRINTS:
