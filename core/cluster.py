@@ -15,12 +15,13 @@ import re
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
@@ -34,6 +35,9 @@ SUPERUSER = "thapcanh_super"
 EXTENSIONS = ("postgis", "pg_trgm", "unaccent")
 # A unix socket's path may have 107 bytes, its file name included.
 LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432.lock")
+# PostgreSQL reads folders as a list with commas, and its start program passes them to a shell.
+PLAIN_FOLDER = re.compile(r"[\w ./+@=~-]+")
+SYSTEM_FOLDER = Path("/var/lib/thap-canh")
 SERVER_SETTINGS = {
     "listen_addresses": "''",
     "shared_buffers": "'256MB'",
@@ -81,15 +85,40 @@ def cluster_for(root: Path, instance: Path) -> PrivateCluster:
     """The cluster of a checkout and its instance folder."""
     instance = instance.resolve()
     if os.geteuid() == 0:
-        mark = hashlib.sha256(f"{root.resolve()}\0{instance}".encode()).hexdigest()[:16]
-        return PrivateCluster(Path("/var/lib/thap-canh") / mark, instance)
+        return PrivateCluster(SYSTEM_FOLDER / _mark_of(root.resolve(), instance), instance)
     return PrivateCluster(instance / "postgres", instance)
+
+
+def _mark_of(root: Path, instance: Path) -> str:
+    """The folder name of root's cluster, kept in the instance folder.
+
+    A moved instance keeps its data. A copied one gets a cluster of its own. One that was deleted
+    and made anew does not meet the data of the old one, whose passwords went with it.
+    """
+    kept = instance / "cluster"
+    here = f"{root}\0{instance}"
+    if kept.exists():
+        mark, _, before = kept.read_text().partition("\n")
+        if before == str(instance):
+            return mark
+        if not Path(before, "cluster").exists():
+            kept.write_text(f"{mark}\n{instance}")
+            return mark
+        here += secrets.token_hex(8)
+    mark = hashlib.sha256(here.encode()).hexdigest()[:16]
+    if (SYSTEM_FOLDER / mark).exists() and not (instance / "passwords").exists():
+        mark = hashlib.sha256((here + secrets.token_hex(8)).encode()).hexdigest()[:16]
+    instance.mkdir(parents=True, exist_ok=True)
+    kept.write_text(f"{mark}\n{instance}")
+    return mark
 
 
 class PrivateCluster:
     """One PostgreSQL server whose data lie in `home/data`, its passwords in `instance`."""
 
     def __init__(self, home: Path, instance: Path) -> None:
+        if re.search(r"[\"$`\\\n]", str(home)):
+            raise ClusterError(f"PostgreSQL cannot start in {home}: choose another INSTANCE_DIR")
         self.home = home
         self.instance = instance
         self.data = home / "data"
@@ -119,11 +148,20 @@ class PrivateCluster:
             if pid is None:
                 return False
             os.kill(pid, signal.SIGINT)
-            self._wait_for_end(pid, 30)
+            self._wait_for_end(pid, 60)
             return True
 
     def running(self) -> bool:
         return self._server() is not None
+
+    def connections(self) -> int:
+        """How many clients are connected to the running server, this question not counted."""
+        with self._connect("postgres") as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            ).fetchone()
+        return row[0] if row else 0
 
     def destroy(self) -> None:
         """Stop the server and remove its data. For tests."""
@@ -154,7 +192,7 @@ class PrivateCluster:
             )
 
     def urls(self, database: str) -> ClusterUrls:
-        folder = str(self.socket_folder()).replace("/", "%2F")
+        folder = quote(str(self.socket_folder()), safe="")
         return ClusterUrls(
             *(
                 f"postgresql+psycopg://{role}:{self._password(role)}@/{database}?host={folder}"
@@ -163,12 +201,16 @@ class PrivateCluster:
         )
 
     def socket_folder(self) -> Path:
-        """Where the socket lies: beside the data if its path is short enough, else under /tmp."""
+        """Where the socket lies: beside the data if its path is short and plain, else in /tmp.
+
+        Not in TMPDIR, which may differ between two shells that want the same server.
+        """
         beside = self.home / "socket"
-        if len(os.fsencode(beside)) <= LONGEST_SOCKET_FOLDER:
+        plain = PLAIN_FOLDER.fullmatch(str(beside))
+        if plain and len(os.fsencode(beside)) <= LONGEST_SOCKET_FOLDER:
             return beside
         mark = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"thap-canh-{os.geteuid()}-{mark}"
+        return Path("/tmp") / f"thap-canh-{os.geteuid()}-{mark}"  # noqa: S108 - owner is checked
 
     # The server's user.
 
@@ -179,26 +221,38 @@ class PrivateCluster:
         try:
             return pwd.getpwnam("postgres")
         except KeyError as error:
-            raise ClusterError("the user postgres is missing: install postgresql-postgis") from error
+            raise ClusterError(
+                "the user postgres is missing: install postgresql-postgis"
+            ) from error
 
-    def _own(self, path: Path, mode: int = 0o700) -> None:
-        """Make a folder that belongs to the server's user; refuse one that is another's."""
+    def _own(self, path: Path) -> None:
+        """Make a folder that only the server's user may enter.
+
+        Refuses a link, a folder of somebody else, and one into which others may have put things.
+        """
         account = self._account()
-        path.mkdir(parents=True, exist_ok=True)
-        uid = account.pw_uid if account else os.geteuid()
-        if account and path.stat().st_uid == 0:
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+            if account:
+                os.chown(path, account.pw_uid, account.pw_gid)
+        found = path.lstat()
+        if not stat.S_ISDIR(found.st_mode):
+            raise ClusterError(f"{path} is not a folder: remove it or choose another INSTANCE_DIR")
+        if found.st_uid != (account.pw_uid if account else os.geteuid()):
+            # An old folder of root, from a start that was cut off here, has nothing in it.
+            if not (account and found.st_uid == 0 and not any(path.iterdir())):
+                raise ClusterError(
+                    f"{path} belongs to somebody else: remove it or choose another INSTANCE_DIR"
+                )
             os.chown(path, account.pw_uid, account.pw_gid)
-        found = path.stat()
-        if found.st_uid != uid or path.is_symlink():
-            raise ClusterError(f"{path} belongs to somebody else: remove it or choose INSTANCE_DIR")
-        path.chmod(mode)
+        if found.st_mode & 0o022:
+            raise ClusterError(f"others may write to {path}: look at what is in it, then remove it")
+        path.chmod(0o700)
 
     def _run(self, *command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
         account = self._account()
         identity: dict[str, object] = (
-            {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-            if account
-            else {}
+            {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
         )
         return subprocess.run(  # noqa: S603 - our own fixed commands
             [str(part) for part in command],
@@ -216,7 +270,11 @@ class PrivateCluster:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """One process at a time works on the cluster; the kernel ends the claim of a dead one."""
-        self.home.parent.mkdir(parents=True, exist_ok=True)
+        if not self.home.parent.exists():
+            self.home.parent.mkdir(parents=True)
+            if self._account():
+                # Whatever the umask is, the server's user must be able to pass.
+                self.home.parent.chmod(0o755)
         self._own(self.home)
         self.instance.mkdir(parents=True, exist_ok=True)
         with (self.home / "lock").open("a") as lock:
@@ -224,10 +282,11 @@ class PrivateCluster:
             yield
 
     def _initialise(self) -> None:
-        # A first try that was cut off leaves data without PG_VERSION: nothing is in it yet.
-        if self.data.exists():
-            shutil.rmtree(self.data)
-        self._own(self.data)
+        # Made beside its place: a first try that was cut off must not look like a whole cluster.
+        partial = self.home / "data.partial"
+        if partial.exists():
+            shutil.rmtree(partial)
+        self._own(partial)
         secret = self.home / f".password-{secrets.token_hex(4)}"
         secret.write_text(self._password(SUPERUSER))
         account = self._account()
@@ -237,7 +296,7 @@ class PrivateCluster:
         try:
             made = self._run(
                 programs() / "initdb",
-                "--pgdata", self.data,
+                "--pgdata", partial,
                 "--encoding", "UTF8",
                 "--locale", "C.UTF-8",
                 "--username", SUPERUSER,
@@ -248,9 +307,12 @@ class PrivateCluster:
             secret.unlink()
         if made.returncode != 0:
             raise ClusterError(f"initdb failed: {made.stderr.strip()}")
-        with (self.data / "postgresql.conf").open("a") as file:
+        with (partial / "postgresql.conf").open("a") as file:
             for name, value in SERVER_SETTINGS.items():
                 file.write(f"{name} = {value}\n")
+        if self.data.exists():
+            self.data.rmdir()
+        partial.rename(self.data)
 
     def _check_version(self) -> None:
         have = (self.data / "PG_VERSION").read_text().strip()
@@ -284,7 +346,7 @@ class PrivateCluster:
             folder = Path(f"/proc/{pid}/cwd").readlink()
         except OSError:
             return False
-        return program.removesuffix(" (deleted)") == "postgres" and folder == self.data
+        return program.removesuffix(" (deleted)") == "postgres" and folder == self.data.resolve()
 
     def _clean_up_after_a_crash(self) -> None:
         """End the orphans of a killed postmaster, then remove what it left behind."""
@@ -318,7 +380,7 @@ class PrivateCluster:
             "--log", self.log,
             "--silent",
             "--wait",
-            "--timeout", "60",
+            "--timeout", "300",
             "--options", f"-c unix_socket_directories='{self.socket_folder()}'",
         )  # fmt: skip
         if started.returncode != 0:
@@ -332,6 +394,12 @@ class PrivateCluster:
                 with self._connect("postgres"):
                     return
             except psycopg.OperationalError as error:
+                if "password authentication failed" in str(error):
+                    raise ClusterError(
+                        f"the passwords in {self.instance / 'passwords'} are not those of the data"
+                        f" in {self.home}: bring back the folder that was there, or move the data"
+                        " away to begin anew"
+                    ) from error
                 if time.monotonic() > deadline:
                     raise ClusterError(f"PostgreSQL does not answer: {error}") from error
                 time.sleep(0.05)
@@ -369,9 +437,14 @@ class PrivateCluster:
                 connection.execute(
                     sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension))
                 )
-            connection.execute(
-                sql.SQL("ALTER TABLE spatial_ref_sys OWNER TO {}").format(sql.Identifier(OWNER))
-            )
+            # Only once: changing the owner waits for everybody who reads coordinate systems.
+            if connection.execute(
+                "SELECT 1 FROM pg_tables WHERE tablename = 'spatial_ref_sys' AND tableowner <> %s",
+                [OWNER],
+            ).fetchone():
+                connection.execute(
+                    sql.SQL("ALTER TABLE spatial_ref_sys OWNER TO {}").format(sql.Identifier(OWNER))
+                )
 
     def _connect(self, database: str) -> psycopg.Connection:
         return psycopg.connect(
@@ -400,7 +473,7 @@ class PrivateCluster:
 
 
 def with_database(settings: Settings) -> Settings:
-    """Settings that name a database: the given server, or the private cluster, started if needed."""
+    """Settings that name a database: the given one, or the private cluster, started if needed."""
     if settings.database_url:
         return replace(
             settings,
