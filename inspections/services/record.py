@@ -186,7 +186,7 @@ def correct_inspection(
     session.refresh(inspection, with_for_update=True)
     if inspection.status not in {"draft", "submitted", "returned"}:
         raise Conflict(
-            N_("This inspection is %(status)s and can no longer be corrected"),
+            N_("This inspection was accepted or voided and can no longer be corrected"),
             status=inspection.status,
         )
     if inspection.status != "draft" and not visit.submit:

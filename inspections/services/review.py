@@ -63,7 +63,7 @@ def _require_submitted(session: Session, inspection: Inspection, by: Actor) -> N
     session.refresh(inspection, with_for_update={"of": Inspection})
     if inspection.status != "submitted":
         raise Conflict(
-            N_("Only a submitted inspection can be reviewed; this one is %(status)s"),
+            N_("Only a submitted inspection can be reviewed"),
             status=inspection.status,
         )
 
