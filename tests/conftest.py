@@ -115,6 +115,19 @@ def system() -> Actor:
     return SYSTEM
 
 
+@pytest.fixture(scope="session")
+def reference() -> Callable[[str], Path]:
+    """`reference("domain/checklist.yaml")`: a file beside the checkout; skips where it is not."""
+
+    def find(name: str) -> Path:
+        path = ROOT.parent / "shared" / name
+        if not path.exists():
+            pytest.skip(f"../shared/{name} is not there: it does not come with the project")
+        return path
+
+    return find
+
+
 @pytest.fixture
 def sign_in(app: Flask, session: Session) -> Callable[..., FlaskClient]:
     """`sign_in("staff")` gives a client whose requests carry that role's token.

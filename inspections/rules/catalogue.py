@@ -208,13 +208,9 @@ class _Reader:
             Group(self.key(group.get("key")), self.text(group))
             for group in self.sequence(document.get("groups"), "groups")
         )
-        self.types = frozenset(
-            key for key, entry in structure_types.items() if entry.inspectable
-        )
+        self.types = frozenset(key for key, entry in structure_types.items() if entry.inspectable)
         self.groups = frozenset(group.key for group in groups)
-        items = tuple(
-            self.item(item) for item in self.sequence(document.get("items"), "items")
-        )
+        items = tuple(self.item(item) for item in self.sequence(document.get("items"), "items"))
         keys = [item.key for item in items]
         if len(set(keys)) != len(keys):
             raise CatalogueError("two items have the same key")
@@ -272,8 +268,7 @@ class _Reader:
             height_of=height_of,
             answer=answer,
             levels=tuple(
-                self.level(level, answer)
-                for level in self.sequence(given.get("levels"), "levels")
+                self.level(level, answer) for level in self.sequence(given.get("levels"), "levels")
             ),
             how=how,
             photo=photo,

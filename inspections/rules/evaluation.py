@@ -157,9 +157,7 @@ def evaluate(
     }
     # An answer that its design value would have given is made good by the item asked instead.
     replaced = {
-        item.asked_when.item
-        for item in asked
-        if item.asked_when is not None and item.key in judged
+        item.asked_when.item for item in asked if item.asked_when is not None and item.key in judged
     }
     return Evaluation(
         judgements=judgements,
@@ -365,10 +363,8 @@ def _derived_value(form: AnswerForm, given: GivenAnswer, found: Found) -> Decima
     first, second = numbers
     if second == 0:
         return None
-    value = COMPUTE[form.derived.function](first, second)
-    if _outside(value, form.low, form.high):
-        return None
-    return value
+    # Inputs in range are judged whatever they come to: a mast that leans off the scale leans.
+    return COMPUTE[form.derived.function](first, second)
 
 
 COMPUTE: dict[str, Callable[[Decimal, Decimal], Decimal]] = {

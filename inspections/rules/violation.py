@@ -30,14 +30,6 @@ class ReinspectionOutcome(StrEnum):
     CANNOT_VERIFY = "cannot_verify"
 
 
-# Which events may follow in which state; nothing is ever found at a violation that has ended.
-ALLOWED: dict[State, frozenset[EventKind]] = {
-    State.OPEN: frozenset(EventKind),
-    State.CLOSED: frozenset({EventKind.REINSPECTION_WITHDRAWN, EventKind.WITHDRAWN}),
-    State.WITHDRAWN: frozenset({EventKind.REINSPECTION_WITHDRAWN, EventKind.WITHDRAWN}),
-}
-
-
 @dataclass(frozen=True)
 class Event:
     kind: EventKind
@@ -62,16 +54,18 @@ def fold(events: Iterable[Event]) -> ViolationState:
     """The state after some events, in their order.
 
     Each inspection that found the defect is a source until it takes that back. The severity is
-    that of the latest source, the deadline the earliest of them. A violation without sources
+    that of the source that came last (a later correction of an older one does not move it
+    behind), the deadline the earliest of them. A violation without sources
     is withdrawn; one that a re-inspection saw fixed, and that did not take it back, is closed.
     """
     sources: dict[uuid.UUID, Event] = {}
     fixed: dict[uuid.UUID, Event] = {}
+    order: dict[uuid.UUID, int] = {}
     severity: str | None = None
     deadline: date | None = None
     for event in events:
         if event.kind is EventKind.FOUND:
-            sources.pop(event.inspection_id, None)
+            order.setdefault(event.inspection_id, len(order))
             sources[event.inspection_id] = event
         elif event.kind is EventKind.WITHDRAWN:
             sources.pop(event.inspection_id, None)
@@ -82,7 +76,7 @@ def fold(events: Iterable[Event]) -> ViolationState:
         else:
             fixed.pop(event.inspection_id, None)
         if sources:
-            severity = list(sources.values())[-1].severity
+            severity = sources[max(sources, key=order.__getitem__)].severity
             deadline = min(one.deadline for one in sources.values() if one.deadline)
     if not sources:
         return ViolationState(State.WITHDRAWN, severity, deadline, None)
