@@ -1,4 +1,4 @@
-"""Writes what our scripts say, `core/static/dist/texts.<language>.json`, in all languages but English.
+"""Writes what scripts say, `core/static/dist/texts.<language>.json`, in all languages but English.
 
 Run as `python -m core.assets.texts` after the bundles were built, which empties their folder.
 """
