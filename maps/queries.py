@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Integer, Select, cast, func, select
+from sqlalchemy import ColumnElement, Integer, Select, cast, func, select
 from sqlalchemy.orm import Session
 
 from core import policy
 from core.policy import Actor
 from towers.models import Tower
 from towers.queries import Filters, condition_on, filtered, overdue_on
+from towers.rules import Condition
 
 # More single signs than this cannot be told apart, and slow a phone down.
-MOST_SIGNS = 1_500
+MOST_SIGNS = 400
+# Dangerous towers stand one by one above the clusters, unless there are more of them than this.
+MOST_DANGEROUS = 300
 # From this zoom on towers stand one by one however many there are.
 NEAR_ZOOM = 17
 CLUSTER_PIXELS = 72
@@ -58,31 +61,48 @@ def features(
     session: Session, actor: Actor, filters: Filters, *, box: Box, zoom: int, today: date
 ) -> dict[str, Any]:
     """Signs or clusters of a box; `shown` counts every tower in it, none is ever left out."""
-    number = session.scalar(
-        inside(select(func.count()).select_from(Tower), actor, filters, box, today)
-    ) or 0
+    number = (
+        session.scalar(inside(select(func.count()).select_from(Tower), actor, filters, box, today))
+        or 0
+    )
     if number <= MOST_SIGNS or zoom >= NEAR_ZOOM:
         return {"shown": number, "towers": signs(session, actor, filters, box, today)}
-    return {"shown": number, "clusters": clusters(session, actor, filters, box, zoom, today)}
+    dangerous = Tower.condition == Condition.DANGEROUS
+    unsafe = signs(session, actor, filters, box, today, dangerous, limit=MOST_DANGEROUS + 1)
+    if len(unsafe) > MOST_DANGEROUS:
+        return {"shown": number, "clusters": clusters(session, actor, filters, box, zoom, today)}
+    others = clusters(session, actor, filters, box, zoom, today, ~dangerous)
+    return {"shown": number, "towers": unsafe, "clusters": others}
 
 
 def signs(
-    session: Session, actor: Actor, filters: Filters, box: Box, today: date
+    session: Session,
+    actor: Actor,
+    filters: Filters,
+    box: Box,
+    today: date,
+    *only: ColumnElement[bool],
+    limit: int | None = None,
 ) -> list[list[Any]]:
-    """Each tower as [id, longitude, latitude, condition, overdue]."""
-    statement = inside(
-        select(
-            Tower.id,
-            func.ST_X(Tower.geom),
-            func.ST_Y(Tower.geom),
-            condition_on(today),
-            overdue_on(today),
-        ),
-        actor,
-        filters,
-        box,
-        today,
-    ).order_by(Tower.code)
+    """Each tower (of `only`) as [id, longitude, latitude, condition, overdue]."""
+    statement = (
+        inside(
+            select(
+                Tower.id,
+                func.ST_X(Tower.geom),
+                func.ST_Y(Tower.geom),
+                condition_on(today),
+                overdue_on(today),
+            ),
+            actor,
+            filters,
+            box,
+            today,
+        )
+        .where(*only)
+        .order_by(Tower.code)
+        .limit(limit)
+    )
     return [
         [str(row[0]), round(row[1], 6), round(row[2], 6), row[3], row[4]]
         for row in session.execute(statement)
@@ -90,27 +110,37 @@ def signs(
 
 
 def clusters(
-    session: Session, actor: Actor, filters: Filters, box: Box, zoom: int, today: date
+    session: Session,
+    actor: Actor,
+    filters: Filters,
+    box: Box,
+    zoom: int,
+    today: date,
+    *only: ColumnElement[bool],
 ) -> list[dict[str, Any]]:
-    """Towers grouped by the cells of a grid: their number by condition, and their middle."""
+    """Towers (of `only`) grouped by the cells of a grid: their number by condition, and their middle."""
     cell = WORLD_METRES / (TILE_PIXELS * 2**zoom) * CLUSTER_PIXELS
     column = cast(func.floor(func.ST_X(Tower.geom_3857) / cell), Integer)
     row = cast(func.floor(func.ST_Y(Tower.geom_3857) / cell), Integer)
     condition = condition_on(today)
-    placed = inside(
-        select(
-            column.label("column"),
-            row.label("row"),
-            condition.label("condition"),
-            func.ST_X(Tower.geom).label("x"),
-            func.ST_Y(Tower.geom).label("y"),
-            cast(overdue_on(today), Integer).label("overdue"),
-        ),
-        actor,
-        filters,
-        box,
-        today,
-    ).subquery()
+    placed = (
+        inside(
+            select(
+                column.label("column"),
+                row.label("row"),
+                condition.label("condition"),
+                func.ST_X(Tower.geom).label("x"),
+                func.ST_Y(Tower.geom).label("y"),
+                cast(overdue_on(today), Integer).label("overdue"),
+            ),
+            actor,
+            filters,
+            box,
+            today,
+        )
+        .where(*only)
+        .subquery()
+    )
     grouped = (
         select(
             placed.c.column,

@@ -37,6 +37,20 @@ for (const select of document.querySelectorAll("[data-submit-on-change]")) {
   select.addEventListener("change", () => select.form.requestSubmit());
 }
 
+// A menu closes at a click elsewhere and by Escape.
+const folds = document.querySelectorAll("details.fold");
+document.addEventListener("click", (event) => {
+  for (const fold of folds) if (!fold.contains(event.target)) fold.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const fold of folds) {
+    if (!fold.open) continue;
+    fold.open = false;
+    fold.querySelector("summary").focus();
+  }
+});
+
 const lightbox = document.querySelector("#lightbox");
 if (lightbox) {
   for (const link of document.querySelectorAll("a[data-lightbox]")) {
