@@ -107,7 +107,7 @@ class Inspection(Base):
 
 
 class Submission(Base):
-    """Every body that was ever submitted for an inspection: evidence, only ever added."""
+    """Every body that ever came for an inspection, drafts too: evidence, only ever added."""
 
     __tablename__ = "submission"
     __table_args__ = (Index("ix_submission_inspection_id", "inspection_id", "id"),)

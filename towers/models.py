@@ -26,6 +26,7 @@ from accounts.models import Organisation
 from areas.models import Area
 from core.geo import SRID
 from core.model import Base
+from towers.rules import overall_height
 
 
 class StructureKind(Base):
@@ -133,7 +134,5 @@ class Tower(Base):
 
     @property
     def overall_height_m(self) -> Decimal | None:
-        """Height above ground in metres, `None` where the mast's own height is unknown."""
-        if self.height_m is None:
-            return None
-        return self.height_m + (self.host_building_height_m or Decimal(0))
+        """Height above ground in metres, `None` where it is unknown."""
+        return overall_height(self.structure_type, self.height_m, self.host_building_height_m)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -13,6 +14,21 @@ class StructureType(StrEnum):
     ROOFTOP_POLE = "rooftop_pole"
     CONCRETE_POLE = "concrete_pole"
     UNKNOWN = "unknown"
+
+
+ROOFTOP = frozenset({StructureType.ROOFTOP_GUYED, StructureType.ROOFTOP_POLE})
+
+
+def overall_height(
+    structure_type: str, height_m: Decimal | None, host_building_height_m: Decimal | None
+) -> Decimal | None:
+    """Height above ground in metres of a mast and the house below it; `None` where unknown.
+
+    A mast on a roof whose house nobody measured has no known height above ground.
+    """
+    if height_m is None or (host_building_height_m is None and structure_type in ROOFTOP):
+        return None
+    return height_m + (host_building_height_m or Decimal(0))
 
 
 class Service(StrEnum):

@@ -1,4 +1,4 @@
-"""The checklist catalogue: items with their answers, levels and legal basis, read from a document."""
+"""The checklist catalogue: items with answers, levels and legal basis, read from a document."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ from inspections.services.assessments import request_assessment
 from inspections.services.settle import settle
 from towers import services as towers
 from towers.models import Tower
-from towers.rules import StructureType
+from towers.rules import StructureType, overall_height
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def correct_inspection(
     policy.require(by, "inspection.correct")
     if inspection.inspector_id != by.id:
         raise NotFound()
-    session.refresh(inspection, with_for_update=True)
+    session.refresh(inspection, with_for_update={"of": Inspection})
     if inspection.status not in {"draft", "submitted", "returned"}:
         raise Conflict(
             N_("This inspection was accepted or voided and can no longer be corrected"),
@@ -227,7 +227,9 @@ def structure_of(tower: Tower, structure_type: str) -> Structure:
         structure_type=structure_type,
         services=frozenset(tower.services),
         height_m=tower.height_m,
-        overall_height_m=tower.overall_height_m,
+        overall_height_m=overall_height(
+            structure_type, tower.height_m, tower.host_building_height_m
+        ),
     )
 
 
@@ -293,9 +295,10 @@ def _write(
     inspection.assessment_requested = visit.assessment_requested
     inspection.structure_type = _structure_type(tower, visit)
     inspection.height_m = tower.height_m
-    inspection.overall_height_m = tower.overall_height_m
+    inspection.overall_height_m = structure_of(tower, inspection.structure_type).overall_height_m
     if not visit.submit:
         inspection.draft = visit.answers
+        _keep_body(session, inspection, visit, "draft", by=by, now=now)
         session.flush()
         return
     if inspection.structure_type == StructureType.UNKNOWN:
@@ -325,16 +328,7 @@ def _write(
                 severity=judgement.severity,
             )
         )
-    session.add(
-        Submission(
-            inspection_id=inspection.id,
-            received_at=now,
-            by_id=by.id,
-            body=visit.body,
-            body_hash=visit.hash,
-            outcome="submitted",
-        )
-    )
+    _keep_body(session, inspection, visit, "submitted", by=by, now=now)
     session.flush()
     settle(
         session,
@@ -358,6 +352,22 @@ def _write(
     else:
         _withdraw_request(session, inspection, now=now)
     condition.refresh(session, tower)
+
+
+def _keep_body(
+    session: Session, inspection: Inspection, visit: Visit, outcome: str, *, by: Actor, now: datetime
+) -> None:
+    """Keep the body as it came: evidence, and how a resend of it is known for ever."""
+    session.add(
+        Submission(
+            inspection_id=inspection.id,
+            received_at=now,
+            by_id=by.id,
+            body=visit.body,
+            body_hash=visit.hash,
+            outcome=outcome,
+        )
+    )
 
 
 def _withdraw_request(session: Session, inspection: Inspection, *, now: datetime) -> None:
