@@ -5,12 +5,14 @@ The suite owns a private cluster under a folder of its own, or uses `TEST_DATABA
 
 from __future__ import annotations
 
+import contextvars
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -66,11 +68,24 @@ def settings(database_urls: tuple[str, str], instance: Path) -> Settings:
     )
 
 
+class Visitor(FlaskClient):
+    """A client whose every request has a context of its own, as on a server.
+
+    Inside the context of the `app` fixture all requests would share one `g`, in which the
+    libraries keep who signed in and which language was chosen.
+    """
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        return contextvars.Context().run(super().open, *args, **kwargs)
+
+
 @pytest.fixture(scope="session")
 def whole_app(settings: Settings) -> Flask:
     from app import create_app
 
-    return create_app(settings)
+    app = create_app(settings)
+    app.test_client_class = Visitor
+    return app
 
 
 @pytest.fixture
