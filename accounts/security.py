@@ -10,7 +10,7 @@ from flask import Flask, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
-from flask_security import Security, SQLAlchemySessionUserDatastore
+from flask_security import ChangePasswordForm, Security, SQLAlchemySessionUserDatastore
 from flask_wtf import CSRFProtect
 from sqlalchemy.orm import Session
 
@@ -77,6 +77,17 @@ def find_actor() -> Actor:
     return ANONYMOUS
 
 
+class ChangePassword(ChangePasswordForm):
+    """Refuses the present password as the new one in whichever form a keyboard wrote it."""
+
+    def validate(self, **kwargs: Any) -> bool:
+        # The library compares the two before it normalises the new one.
+        for field in (self.new_password, self.new_password_confirm):
+            if isinstance(field.data, str):
+                field.data = normalise_password(field.data)
+        return bool(super().validate(**kwargs))
+
+
 class TokenAwareCSRF(CSRFProtect):
     """CSRF protection for cookies; a request with a bearer token cannot be forged by a page."""
 
@@ -125,7 +136,7 @@ def init_app(app: Flask, settings: Settings) -> Security:
     )
     TokenAwareCSRF(app)
     store = SQLAlchemySessionUserDatastore(db.session, User, Role)
-    security = Security(app, store)
+    security = Security(app, store, change_password_form=ChangePassword)
     limiter = Limiter(
         key_func=get_remote_address,
         app=app,
