@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from flask import Flask, g, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.routing import RequestRedirect
 
 from core.errors import Forbidden
 from core.policy import ANONYMOUS, PUBLIC, Actor, action_of, require
@@ -29,7 +30,9 @@ def init_app(
     @app.before_request
     def guard_route() -> None:
         failure = request.routing_exception
-        if isinstance(failure, NotFound | MethodNotAllowed):
+        if isinstance(failure, NotFound | MethodNotAllowed | RequestRedirect):
+            # Nothing of ours runs, but the page that says so still knows its reader.
+            g.actor = find_actor()
             return
         action = None
         if request.endpoint is not None:

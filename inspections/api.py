@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response, jsonify, request, send_file
 from flask.views import MethodView
 from marshmallow import fields
+from sqlalchemy.orm import Session
 
 from core import clock
 from core.api import Blueprint, StrictSchema, require_match, with_tag
@@ -76,6 +77,14 @@ def the_inspection(inspection_id: uuid.UUID) -> Inspection:
     if found is None:
         raise NotFound()
     return found
+
+
+def locked_inspection(session: Session, inspection_id: uuid.UUID) -> Inspection:
+    """The inspection as it stands now, held until the transaction ends: two changes that name
+    the same version must not both find it."""
+    inspection = the_inspection(inspection_id)
+    session.refresh(inspection, with_for_update={"of": Inspection})
+    return inspection
 
 
 def inspection_answer(inspection_id: uuid.UUID, status: int = 200) -> Response:
@@ -150,7 +159,7 @@ class InspectionById(MethodView):
         """Correct or submit one's own inspection; needs If-Match."""
         visit = visit_from(data, request.get_json())
         with transaction() as session:
-            inspection = the_inspection(inspection_id)
+            inspection = locked_inspection(session, inspection_id)
             require_match(request.headers.get("If-Match"), inspection.version)
             if inspection.tower.code != data["tower"]:
                 message = N_("An inspection cannot move to another tower")
@@ -170,7 +179,7 @@ class InspectionReview(MethodView):
         """Accept a submitted inspection, or return it with a reason; needs If-Match."""
         actor, now = current_actor(), clock.now()
         with transaction() as session:
-            inspection = the_inspection(inspection_id)
+            inspection = locked_inspection(session, inspection_id)
             require_match(request.headers.get("If-Match"), inspection.version)
             if data["decision"] == "accept":
                 review.accept_inspection(session, inspection, by=actor, now=now)

@@ -72,10 +72,12 @@ class Visitor(FlaskClient):
     """A client whose every request has a context of its own, as on a server.
 
     Inside the context of the `app` fixture all requests would share one `g`, in which the
-    libraries keep who signed in and which language was chosen.
+    libraries keep who signed in and which language was chosen. Streamed answers are read to
+    their end inside it.
     """
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs.setdefault("buffered", True)
         return contextvars.Context().run(super().open, *args, **kwargs)
 
 

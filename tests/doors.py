@@ -1,0 +1,258 @@
+"""What the tests of the doors share: a small world with two communes, and requests to it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from PIL import Image
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from accounts.cli import hashed
+from accounts.models import Organisation, User
+from areas.models import Area
+from core import clock
+from core.model import Base
+from core.policy import SYSTEM
+from inspections.services import checklists
+from tests import makers
+from towers.models import Tower
+
+PASSWORD = "kho-doan-lam-day-4711"
+ANSWERS: dict[str, dict[str, Any]] = {
+    "clb_ladder": {"outcome": "ok", "value": "no"},
+    "gnd_air_terminal": {"outcome": "ok", "value": "no"},
+    "sit_fence": {"outcome": "ok", "value": "yes"},
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """One commune with a tower that was inspected, photographed and found wanting."""
+
+    commune: Area
+    inspector: User
+    tower: Tower
+    inspection: uuid.UUID
+    photo: uuid.UUID
+    violation: uuid.UUID
+    words: str
+
+
+@dataclass(frozen=True)
+class World:
+    """`here` is the territory of the readers with one, `there` is not."""
+
+    here: Place
+    there: Place
+    owner: Organisation
+    people: dict[str, User]
+    clients: dict[str, FlaskClient]
+
+    def __getitem__(self, role: str) -> FlaskClient:
+        return self.clients[role]
+
+
+def published(session: Session) -> None:
+    """The catalogue that ships, as the first version."""
+    checklists.publish(session, checklists.shipped_document(), by=SYSTEM, now=clock.now())
+    session.commit()
+
+
+def client_of(app: Flask, session: Session, person: User) -> FlaskClient:
+    """A client whose requests carry a token of this person."""
+    token = makers.token(session, person)
+    session.commit()
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    return client
+
+
+def world(app: Flask, session: Session, *, names: str = "", owner_name: str = "") -> World:
+    """Two communes alike, and one person of each role; `names` is put into every text."""
+    published(session)
+    owner = makers.organisation(session, name=owner_name or None)
+    here = makers.commune(session, code="90001", box=(105.0, 10.0, 106.0, 11.0))
+    there = makers.commune(session, code="90002", box=(106.0, 10.0, 107.0, 11.0), name="Xã Kia")
+    people = {
+        "admin": makers.user(session, "admin"),
+        "staff": makers.user(session, "staff"),
+        "inspector": makers.user(session, "inspector", territories=[here]),
+        "local_officer": makers.user(session, "local_officer", territories=[here]),
+        "operator": makers.user(session, "operator", organisation=owner, everywhere=False),
+        "elsewhere": makers.user(session, "inspector", territories=[there]),
+    }
+    session.commit()
+    clients = {role: client_of(app, session, person) for role, person in people.items()}
+    made = {
+        word: _place(
+            session, commune, people[role], clients[role], owner, longitude, names, word
+        )
+        for word, commune, role, longitude in (
+            ("here", here, "inspector", 105.5),
+            ("there", there, "elsewhere", 106.5),
+        )
+    }
+    return World(here=made["here"], there=made["there"], owner=owner, people=people, clients=clients)
+
+
+def _place(
+    session: Session,
+    commune: Area,
+    inspector: User,
+    client: FlaskClient,
+    owner: Organisation,
+    longitude: float,
+    names: str,
+    word: str,
+) -> Place:
+    tower = makers.tower(
+        session,
+        code=f"TRU-{word}",
+        name=names or f"Trạm {word} Ngọc Điểm",
+        longitude=longitude,
+        commune=commune,
+        owner=owner,
+        address=names,
+        note=names,
+    )
+    session.commit()
+    inspection, photo = uuid.uuid4(), uuid.uuid4()
+    note = names or f"ghi chú {word} Ngọc Điểm"
+    draft = visit(tower.code, submit=False, note=note)
+    answered(client.post("/api/v1/inspections", json={**draft, "id": str(inspection)}), 201)
+    answered(send_photo(client, inspection, photo_id=photo, content=picture(seed=word)), 201)
+    found = answered(
+        client.put(
+            f"/api/v1/inspections/{inspection}",
+            json={**draft, "submit": True},
+            headers={"If-Match": '"v1"'},
+        ),
+        200,
+    )
+    return Place(
+        commune=commune,
+        inspector=inspector,
+        tower=tower,
+        inspection=inspection,
+        photo=photo,
+        violation=uuid.UUID(found["violations"][0]["id"]),
+        words=tower.code,
+    )
+
+
+def visit(tower: str, *, submit: bool = True, **facts: Any) -> dict[str, Any]:
+    """The body of an inspection."""
+    return {
+        "tower": tower,
+        "kind": "periodic",
+        "inspected_on": clock.today().isoformat(),
+        "answers": ANSWERS,
+        "submit": submit,
+        **facts,
+    }
+
+
+def picture(
+    *, seed: str = "", size: tuple[int, int] = (640, 480), kind: str = "JPEG", **options: Any
+) -> bytes:
+    """A picture whose colour follows from the seed."""
+    shade = hashlib.sha256(seed.encode()).digest()
+    out = io.BytesIO()
+    Image.new("RGB", size, (shade[0], shade[1], shade[2])).save(out, kind, **options)
+    return out.getvalue()
+
+
+def send_photo(
+    client: FlaskClient,
+    inspection: uuid.UUID,
+    *,
+    photo_id: uuid.UUID | None = None,
+    content: bytes | None = None,
+    name: str = "anh.jpg",
+    **fields: str,
+) -> TestResponse:
+    content = picture() if content is None else content
+    return client.post(
+        "/api/v1/photos",
+        data={
+            "id": str(photo_id or uuid.uuid4()),
+            "inspection": str(inspection),
+            "file": (io.BytesIO(content), name),
+            **fields,
+        },
+    )
+
+
+def answered(response: TestResponse, status: int) -> Any:
+    """The JSON of an answer that has this status."""
+    assert response.status_code == status, (response.status_code, response.get_data(as_text=True))
+    return response.get_json()
+
+
+def refused(response: TestResponse, status: int | Sequence[int]) -> dict[str, Any]:
+    """The problem of a refusal: one of these statuses, whole and in its media type."""
+    wanted = (status,) if isinstance(status, int) else status
+    assert response.status_code in wanted, (
+        response.status_code,
+        response.get_data(as_text=True)[:2000],
+    )
+    assert response.mimetype == "application/problem+json"
+    body = response.get_json()
+    assert {"type", "title", "status", "code", "detail"} <= set(body)
+    assert body["status"] == response.status_code
+    assert body["title"]
+    assert body["detail"]
+    return body
+
+
+def counts(session: Session) -> dict[str, int]:
+    """How many rows every table has: what a refused request must not change."""
+    session.rollback()
+    return {
+        name: session.execute(text(f'SELECT count(*) FROM "{name}"')).scalar_one()
+        for name in sorted(Base.metadata.tables)
+    }
+
+
+def csrf_of(page: str) -> str:
+    """The token of the first form of a page."""
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert found, "the page has no form with a csrf token"
+    return found.group(1)
+
+
+def signed_in(app: Flask, email: str, password: str = PASSWORD) -> FlaskClient:
+    """A browser that signed in with its password, as a person does."""
+    client = app.test_client()
+    page = client.get("/sign-in").get_data(as_text=True)
+    response = client.post(
+        "/sign-in",
+        data={"email": email, "password": password, "csrf_token": csrf_of(page)},
+    )
+    assert response.status_code == 302, response.get_data(as_text=True)[:3000]
+    return client
+
+
+def with_password(session: Session, role: str, **facts: Any) -> User:
+    """A person of this role who can sign in with `PASSWORD`."""
+    made = makers.user(session, role, password=hashed(PASSWORD), **facts)
+    session.commit()
+    return made
+
+
+def day(text_: str) -> date:
+    return date.fromisoformat(text_)
+
+
+Ask = Callable[[FlaskClient], TestResponse]
