@@ -98,8 +98,10 @@ def load_areas(
         ).one()
         if not valid:
             wrong[f"feature {number}"] = [
-                (N_("The boundary of %(code)s crosses itself: %(reason)s"),
-                 {"code": code, "reason": reason})
+                (
+                    N_("The boundary of %(code)s crosses itself near %(place)s"),
+                    {"code": code, "place": _place_of(reason)},
+                )
             ]
             continue
         _upsert(
@@ -190,6 +192,11 @@ def _in_degrees(coordinates: Any, *, depth: int) -> bool:
     if depth == 2 and (len(coordinates) < 4 or coordinates[0] != coordinates[-1]):
         return False
     return all(_in_degrees(one, depth=depth - 1) for one in coordinates)
+
+
+def _place_of(reason: str) -> str:
+    """Longitude and latitude in PostGIS's reason, such as `Self-intersection[105.6 10.4]`."""
+    return reason.partition("[")[2].rstrip("]") or reason
 
 
 def _upsert(session: Session, level: str, code: str, **values: Any) -> Area:

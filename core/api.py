@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 from flask import Flask, Response, jsonify, render_template
 from flask_smorest import Api
 from flask_smorest import Blueprint as SmorestBlueprint
-from webargs.flaskparser import FlaskParser
 from marshmallow import RAISE, Schema, ValidationError
+from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException
 
 from core import problems
 from core.errors import BadRequest, PreconditionFailed, PreconditionRequired, UnsupportedMedia
-from core.i18n import N_
+from core.i18n import N_, translate
 from core.policy import PUBLIC, SIGNED_IN, guard
 
 PROBLEM = "application/problem+json"
@@ -79,12 +79,12 @@ def require_match(given: str | None, current: int, fields: dict[str, Any] | None
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise ValueError(N_("a key stands twice in one object"))
     return made
 
 
 def _not_finite(value: str) -> Any:
-    raise ValueError(f"{value} is not a number")
+    raise ValueError(N_("a number is not finite"))
 
 
 def strict_json(data: bytes) -> Any:
@@ -118,8 +118,17 @@ def strict_json(data: bytes) -> Any:
         value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_not_finite)
         _refuse_unstorable(value)
         return value
-    except (ValueError, UnicodeDecodeError) as error:
-        raise BadRequest(N_("The JSON cannot be read: %(reason)s"), reason=str(error)) from error
+    except json.JSONDecodeError as error:
+        raise BadRequest(
+            N_("The JSON cannot be read: it is wrong in line %(line)s, column %(column)s"),
+            line=error.lineno,
+            column=error.colno,
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BadRequest(N_("This is not a text in UTF-8.")) from error
+    except ValueError as error:
+        reason = translate(str(error))
+        raise BadRequest(N_("The JSON cannot be read: %(reason)s"), reason=reason) from error
 
 
 def _refuse_unstorable(value: Any) -> None:
@@ -133,11 +142,11 @@ def _refuse_unstorable(value: Any) -> None:
             _refuse_unstorable(inner)
     elif isinstance(value, float):
         if value in (float("inf"), float("-inf")) or value != value:
-            raise ValueError("a number is not finite")
+            raise ValueError(N_("a number is not finite"))
     elif isinstance(value, str) and any(
         character == "\x00" or "\ud800" <= character <= "\udfff" for character in value
     ):
-        raise ValueError("a text has a character that cannot be stored")
+        raise ValueError(N_("a text has a character that cannot be stored"))
 
 
 def json_body(request: Any) -> Any:

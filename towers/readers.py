@@ -106,7 +106,10 @@ def read_csv(content: bytes) -> Listing:
     try:
         header = next(reader, None)
     except csv.Error as error:
-        raise Invalid(N_("The CSV cannot be read: %(reason)s"), reason=str(error)) from error
+        raise Invalid(
+            N_("The CSV cannot be read near row %(row)s: check its quotes and long cells"),
+            row=reader.line_num,
+        ) from error
     if not header or not any(cell.strip() for cell in header):
         raise Invalid(N_("The file is empty: its first row must name the columns"))
     columns, ignored = _columns(header)
@@ -158,7 +161,10 @@ def _csv_rows(reader: Any, columns: dict[int, str], width: int) -> Iterator[Row]
                 values["_surplus"] = str(len(cells))
             yield Row(reader.line_num, values)
     except csv.Error as error:
-        raise Invalid(N_("The CSV cannot be read: %(reason)s"), reason=str(error)) from error
+        raise Invalid(
+            N_("The CSV cannot be read near row %(row)s: check its quotes and long cells"),
+            row=reader.line_num,
+        ) from error
 
 
 def _cell(text: str) -> str:

@@ -7,6 +7,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -29,8 +30,12 @@ import inspections.rules.violation
 import towers.rules
 from accounts.security import normalise_password
 from app import LABELS, MENU
+from areas.services import load_areas, read_features
 from core.assets import texts
+from core.errors import Invalid
 from core.i18n import translate
+from core.policy import Actor
+from core.problems import field_texts
 from core.settings import ROOT
 from inspections.rules.catalogue import Catalogue as Checklist
 from inspections.services.checklists import shipped_document
@@ -483,3 +488,58 @@ def test_the_change_of_a_password_is_answered_in_vietnamese(
     assert text in page
     wrong = re.findall(r'class="(?:wrong|alert)[^"]*"[^>]*>([^<]+)<', page)
     assert wrong and all(VIETNAMESE.search(one) for one in wrong)
+
+
+# What our own readers say about a document that they refuse.
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'{"code": ', "Không đọc được JSON: có lỗi ở dòng 1, cột 10"),
+        (b'{"code": "A", "code": "B"}', "một khóa xuất hiện hai lần trong cùng một đối tượng"),
+        (b'{"height_m": NaN}', "có số không hữu hạn"),
+        (b'{"height_m": 1e999}', "có số không hữu hạn"),
+        (b'{"name": "\\u0000"}', "có văn bản chứa ký tự không lưu được"),
+        (b'{"name": "\xff"}', "không phải là văn bản UTF-8"),
+        (b"[" * 500, "JSON lồng nhau quá"),
+    ],
+)
+def test_a_refused_body_is_explained_in_the_language_of_the_client(
+    body: bytes, text: str, sign_in
+) -> None:
+    answer = sign_in("staff").post(
+        "/api/v1/towers",
+        data=body,
+        content_type="application/json",
+        headers={"Accept-Language": "vi"},
+    )
+    assert answer.status_code == 400
+    assert text in answer.json["detail"]
+
+
+def test_a_boundary_that_crosses_itself_is_named_with_the_place_alone(
+    app: Flask, session: Session, system: Actor, now: datetime
+) -> None:
+    ring = [[105.0, 10.0], [106.0, 11.0], [106.0, 10.0], [105.0, 11.0], [105.0, 10.0]]
+    feature = {
+        "type": "Feature",
+        "properties": {"code": "90001", "fullName": "Xã Thử"},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }
+    content = json.dumps({"type": "FeatureCollection", "features": [feature]}).encode()
+    with pytest.raises(Invalid) as refused:
+        load_areas(
+            session,
+            read_features(content),
+            province_code="82",
+            province_name="Tỉnh Đồng Tháp",
+            valid_from=now.date(),
+            source="test",
+            synthetic=True,
+            by=system,
+            now=now,
+        )
+    with force_locale("vi"):
+        (said,) = field_texts(refused.value).values()
+    assert said == ["Ranh giới của 90001 tự cắt gần điểm 105.5 10.5"]
