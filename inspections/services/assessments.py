@@ -12,6 +12,7 @@ from core.errors import Conflict, Invalid
 from core.i18n import N_
 from core.policy import Actor
 from inspections.models import Inspection, LoadAssessment
+from inspections.queries.facts import COUNTING
 from towers.models import Tower
 
 
@@ -69,3 +70,35 @@ def request_assessment(
         after={"deadline": made.deadline.isoformat(), "reason": reason},
     )
     return made
+
+
+def withdraw_request(session: Session, inspection: Inspection) -> None:
+    """Take back what an inspection asked for and nobody answered, when it no longer asks.
+
+    Another inspection that asked in the meantime, and was not given a request of its own
+    because this one stood there, takes it over.
+    """
+    request = session.scalar(
+        select(LoadAssessment).where(
+            LoadAssessment.inspection_id == inspection.id, LoadAssessment.answered_at.is_(None)
+        )
+    )
+    if request is None:
+        return
+    heir = session.scalar(
+        select(Inspection.id)
+        .where(
+            Inspection.tower_id == inspection.tower_id,
+            Inspection.id != inspection.id,
+            Inspection.status.in_(COUNTING),
+            Inspection.assessment_requested,
+            Inspection.submitted_at >= request.requested_at,
+        )
+        .order_by(Inspection.submitted_at, Inspection.id)
+        .limit(1)
+    )
+    if heir is None:
+        session.delete(request)
+    else:
+        request.inspection_id = heir
+    session.flush()

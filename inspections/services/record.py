@@ -24,7 +24,6 @@ from inspections.models import (
     Answer,
     ChecklistVersion,
     Inspection,
-    LoadAssessment,
     Photo,
     Submission,
     Violation,
@@ -37,7 +36,7 @@ from inspections.rules.evaluation import (
     evaluate,
 )
 from inspections.services import checklists, condition
-from inspections.services.assessments import request_assessment
+from inspections.services.assessments import request_assessment, withdraw_request
 from inspections.services.settle import settle
 from towers import services as towers
 from towers.models import Tower
@@ -350,7 +349,8 @@ def _write(
             today=today,
         )
     else:
-        _withdraw_request(session, inspection, now=now)
+        # A correction that no longer asks for an assessment takes the unanswered request back.
+        withdraw_request(session, inspection)
     condition.refresh(session, tower)
 
 
@@ -366,15 +366,6 @@ def _keep_body(
             body=visit.body,
             body_hash=visit.hash,
             outcome=outcome,
-        )
-    )
-
-
-def _withdraw_request(session: Session, inspection: Inspection, *, now: datetime) -> None:
-    """A correction that no longer asks for an assessment takes the unanswered request back."""
-    session.execute(
-        delete(LoadAssessment).where(
-            LoadAssessment.inspection_id == inspection.id, LoadAssessment.answered_at.is_(None)
         )
     )
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from core import audit, policy
 from core.errors import Conflict, Invalid
 from core.i18n import N_
 from core.policy import Actor
-from inspections.models import Inspection, LoadAssessment
+from inspections.models import Inspection
 from inspections.services import condition
+from inspections.services.assessments import withdraw_request
 from inspections.services.settle import settle
 
 
@@ -50,11 +50,7 @@ def return_inspection(
         today=now.astimezone(zone).date(),
         found_on=inspection.submitted_at.astimezone(zone).date(),
     )
-    session.execute(
-        delete(LoadAssessment).where(
-            LoadAssessment.inspection_id == inspection.id, LoadAssessment.answered_at.is_(None)
-        )
-    )
+    withdraw_request(session, inspection)
     condition.refresh(session, inspection.tower)
 
 

@@ -20,6 +20,7 @@ from inspections.rules.violation import (
     Event,
     EventKind,
     ReinspectionOutcome,
+    State,
     ViolationState,
     deadline_for,
     fold,
@@ -221,7 +222,9 @@ def _settle_reinspection(
     for item_key, violation in earlier.items():
         said = _last_reinspection(histories[violation.id], inspection.id)
         if said is not None and said.outcome != outcomes.get(item_key):
-            _require_no_successor(session, violation)
+            taken_back = Event(EventKind.REINSPECTION_WITHDRAWN, now, inspection.id)
+            if fold([*histories[violation.id], taken_back]).state is State.OPEN:
+                _require_no_successor(session, violation)
             _add(session, violation, inspection, EventKind.REINSPECTION_WITHDRAWN, by=by, now=now)
             touched.append(violation)
         elif said is not None:
