@@ -1,0 +1,50 @@
+"""`python -m tests.bench [names…]`: without a name every benchmark but the long ones."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from time import perf_counter
+
+from tests.bench import demo, exports, imports, lists, map_page, start_up
+from tests.bench.figures import Figure, keep, table
+from tests.bench.stage import Stage
+
+BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
+    "start-up": start_up.measure,
+    "demo": demo.measure,
+    "lists": lists.measure,
+    "map": map_page.measure,
+    "exports": exports.measure,
+    "imports": imports.measure,
+}
+# Those that take minutes or gigabytes run only when they are named.
+LONG: dict[str, Callable[[Stage], Iterator[Figure]]] = {
+    "demo-million": demo.measure_million,
+}
+
+
+def main(names: list[str]) -> int:
+    """Run what is named and print the table; 1 where a goal does not hold, 2 for a wrong name."""
+    every = {**BENCHMARKS, **LONG}
+    unknown = [name for name in names if name not in every]
+    if unknown:
+        print(f"There is no benchmark {unknown[0]!r}: {', '.join(every)}", file=sys.stderr)
+        return 2
+    figures: list[Figure] = []
+    started = perf_counter()
+    with Stage().open() as stage:
+        for name in names or BENCHMARKS:
+            print(f"{name} …", file=sys.stderr, flush=True)
+            begun = perf_counter()
+            for figure in every[name](stage):
+                figures.append(figure)
+            print(f"{name}: {perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
+    keep(figures, stage.instance / "bench.json")
+    print(table(figures))
+    print(f"{perf_counter() - started:.0f} s in all", file=sys.stderr)
+    return 0 if all(figure.holds is not False for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

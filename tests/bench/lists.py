@@ -1,0 +1,131 @@
+"""List pages with 100,000 towers, as ratios to the very statements that they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+import psycopg
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Engine, event, text
+
+from core import paging
+from tests.bench.figures import Figure, medians
+from tests.bench.stage import Stage, bare
+
+TOWERS = 100_000
+TIMES = 15
+Statement = tuple[str, Any]
+
+
+@contextmanager
+def captured(engine: Engine) -> Iterator[list[Statement]]:
+    """What a block sends to the database, as the driver gets it."""
+    sent: list[Statement] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        sent.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def replay(connection: psycopg.Connection, statements: list[Statement]) -> None:
+    """Run statements in one transaction, as a request does, and fetch their rows."""
+    for statement, parameters in statements:
+        cursor = connection.execute(statement, parameters)
+        if cursor.description:
+            cursor.fetchall()
+    connection.rollback()
+
+
+class Reader:
+    """Asks for pages as one account, and for their SQL alone."""
+
+    def __init__(self, app: Flask, client: FlaskClient, connection: psycopg.Connection) -> None:
+        self.engine: Engine = app.extensions["database"].engine
+        self.client = client
+        self.connection = connection
+
+    def figure(self, name: str, path: str, **query: Any) -> Figure:
+        """The ratio of a page's time to that of its SQL alone."""
+        address = f"{path}?{urlencode(query, doseq=True)}"
+
+        def page() -> None:
+            answer = self.client.get(address)
+            assert answer.status_code == 200, (address, answer.status_code, answer.data[:500])
+
+        page()
+        with captured(self.engine) as statements:
+            page()
+        whole, sql = medians(TIMES, page, lambda: replay(self.connection, statements))
+        name = f"A {name} ({sql * 1000:.1f} ms of SQL, {len(statements)} statements)"
+        return Figure(name, whole / sql, "× SQL", most=3)
+
+
+def measure(stage: Stage) -> Iterator[Figure]:
+    urls = stage.province(TOWERS)
+    app = stage.app(urls)
+    with stage.as_owner(urls) as connection:
+        deep = connection.execute(
+            text(
+                "SELECT urgency, deadline, id FROM violation WHERE state = 'open'"
+                " ORDER BY urgency, deadline, id OFFSET"
+                " (SELECT count(*) * 6 / 10 FROM violation WHERE state = 'open') LIMIT 1"
+            )
+        ).one()
+        code = connection.execute(
+            text("SELECT code FROM tower ORDER BY code OFFSET :half LIMIT 1"), {"half": TOWERS // 2}
+        ).scalar_one()
+        commune = connection.execute(
+            text(
+                "SELECT a.code FROM tower t JOIN area a ON a.id = t.commune_id"
+                " GROUP BY a.code ORDER BY count(*) DESC, a.code LIMIT 1"
+            )
+        ).scalar_one()
+        owner = connection.execute(
+            text("SELECT owner_id FROM tower GROUP BY owner_id ORDER BY count(*), owner_id LIMIT 1")
+        ).scalar_one()
+    connection_alone = bare(urls.app_url)
+    try:
+        reader = Reader(app, stage.client(app, urls, "staff@example.org"), connection_alone)
+        cursor = paging.encode(list(deep))
+        for door, path in (("page", "/follow-up"), ("API", "/api/v1/follow-up")):
+            ask = named(reader, f"follow-up {door}", path)
+            yield ask("first")
+            yield ask("deep", cursor=cursor)
+            yield ask("overdue major", severity="major", overdue="true")
+            yield ask("one commune", commune=commune)
+            yield ask("one owner", owner=str(owner))
+            yield ask("search", q="sa dec 12")
+        cursor = paging.encode([code])
+        for door, path in (("page", "/towers"), ("API", "/api/v1/towers")):
+            ask = named(reader, f"tower list {door}", path)
+            yield ask("first")
+            yield ask("deep", cursor=cursor)
+            yield ask("dangerous", condition="dangerous")
+            yield ask("unchecked", condition="unchecked")
+            yield ask("one owner", owner=str(owner))
+            yield ask("one commune", commune=commune)
+            yield ask("search", q="sa dec 12")
+            yield ask("by name", sort="name")
+        for name, path in (
+            ("dashboard", "/"),
+            ("violations page", "/violations"),
+            ("violations API", "/api/v1/violations"),
+            ("inspections page", "/inspections"),
+            ("inspections API", "/api/v1/inspections"),
+        ):
+            yield reader.figure(name, path)
+    finally:
+        connection_alone.close()
+
+
+def named(reader: Reader, list_name: str, path: str) -> Callable[..., Figure]:
+    return lambda name, **query: reader.figure(f"{list_name}, {name}", path, **query)
