@@ -1,0 +1,433 @@
+"""Every route is guarded: who gets which answer, and nothing of a foreign territory anywhere."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from core.guard import route_action
+from core.policy import PUBLIC, guard
+from core.settings import Settings
+from tests import doors, makers
+from tests.doors import World
+
+# Routes that answer without sign-in; whoever adds one here says why in the review.
+OPEN = {
+    "static",
+    "security.static",
+    "security.login",
+    "security.logout",
+    "core.choose_language",
+    "healthz",
+    "readyz",
+}
+# Routes of the sign-in library that want a person's own session: a token is not enough to
+# change a password or to prove who sits there.
+SESSION_ONLY = {"security.change_password", "security.verify"}
+
+ADMIN, STAFF, INSPECTOR, OFFICER, OPERATOR = (
+    "admin",
+    "staff",
+    "inspector",
+    "local_officer",
+    "operator",
+)
+EVERYBODY = {ADMIN, STAFF, INSPECTOR, OFFICER, OPERATOR}
+READERS = EVERYBODY - {OPERATOR}
+
+# Who has the function behind each rule and method. All others get 403.
+TABLE: dict[tuple[str, str], set[str]] = {
+    ("/", "GET"): EVERYBODY,
+    ("/account", "GET"): EVERYBODY,
+    ("/account/tokens", "POST"): EVERYBODY,
+    ("/account/tokens/<uuid:token_id>/revoke", "POST"): EVERYBODY,
+    ("/api/docs", "GET"): EVERYBODY,
+    ("/api/openapi.json", "GET"): EVERYBODY,
+    ("/api/v1/areas", "GET"): EVERYBODY,
+    ("/api/v1/areas/<level>/<code>", "GET"): EVERYBODY,
+    ("/api/v1/areas/boundaries", "GET"): EVERYBODY,
+    ("/api/v1/checklists", "GET"): READERS,
+    ("/api/v1/checklists/<int:number>", "GET"): READERS,
+    ("/api/v1/follow-up", "GET"): READERS,
+    ("/api/v1/inspections", "GET"): READERS,
+    ("/api/v1/inspections", "POST"): {INSPECTOR},
+    ("/api/v1/inspections/<uuid:inspection_id>", "GET"): READERS,
+    ("/api/v1/inspections/<uuid:inspection_id>", "PUT"): {INSPECTOR},
+    ("/api/v1/inspections/<uuid:inspection_id>/review", "POST"): {STAFF},
+    ("/api/v1/inspections/assessment-requests", "POST"): {STAFF, INSPECTOR},
+    ("/api/v1/photos", "GET"): READERS,
+    ("/api/v1/photos", "POST"): {INSPECTOR},
+    ("/api/v1/photos/<uuid:photo_id>", "GET"): READERS,
+    ("/api/v1/photos/<uuid:photo_id>/<variant>", "GET"): READERS,
+    ("/api/v1/towers", "GET"): READERS,
+    ("/api/v1/towers", "POST"): {STAFF},
+    ("/api/v1/towers/<code>", "GET"): READERS,
+    ("/api/v1/towers/<code>", "PUT"): {STAFF},
+    ("/api/v1/towers/<code>", "PATCH"): {STAFF},
+    ("/api/v1/violations", "GET"): READERS,
+    ("/api/v1/violations/<uuid:violation_id>", "GET"): READERS,
+    ("/areas", "GET"): EVERYBODY,
+    ("/areas", "POST"): {ADMIN},
+    ("/follow-up", "GET"): READERS,
+    ("/follow-up.csv", "GET"): READERS,
+    ("/follow-up.geojson", "GET"): READERS,
+    ("/follow-up.xlsx", "GET"): READERS,
+    ("/inspections", "GET"): READERS,
+    ("/inspections/<uuid:inspection_id>", "GET"): READERS,
+    ("/inspections/<uuid:inspection_id>/discard", "POST"): {INSPECTOR},
+    ("/inspections/<uuid:inspection_id>/edit", "GET"): {INSPECTOR},
+    ("/inspections/<uuid:inspection_id>/edit", "POST"): {INSPECTOR},
+    ("/inspections/<uuid:inspection_id>/review", "POST"): {STAFF},
+    ("/map", "GET"): READERS,
+    ("/map/communes.geojson", "GET"): EVERYBODY,
+    ("/map/document", "GET"): READERS,
+    ("/map/extent.json", "GET"): READERS,
+    ("/map/islands.json", "GET"): READERS,
+    ("/map/owners.json", "GET"): READERS,
+    ("/map/picker", "GET"): READERS,
+    ("/map/places/<code>.json", "GET"): READERS,
+    ("/map/tower/<code>", "GET"): READERS,
+    ("/map/towers.json", "GET"): READERS,
+    ("/map/towers/<uuid:tower_id>.json", "GET"): READERS,
+    ("/organisations", "GET"): {ADMIN, STAFF, INSPECTOR},
+    ("/organisations/<uuid:organisation_id>", "GET"): {ADMIN, STAFF, INSPECTOR},
+    ("/organisations/<uuid:organisation_id>", "POST"): {ADMIN, STAFF},
+    ("/organisations/new", "GET"): {ADMIN, STAFF},
+    ("/organisations/new", "POST"): {ADMIN, STAFF},
+    ("/password", "GET"): EVERYBODY,
+    ("/password", "POST"): EVERYBODY,
+    ("/towers", "GET"): READERS,
+    ("/towers/<code>", "GET"): READERS,
+    ("/towers/<code>/assessment", "POST"): {STAFF, INSPECTOR},
+    ("/towers/<code>/edit", "GET"): {STAFF},
+    ("/towers/<code>/edit", "POST"): {STAFF},
+    ("/towers/<code>/inspect", "GET"): {INSPECTOR},
+    ("/towers/<code>/inspect", "POST"): {INSPECTOR},
+    ("/towers/import", "GET"): {STAFF},
+    ("/towers/import", "POST"): {STAFF},
+    ("/towers/import/<token>", "POST"): {STAFF},
+    ("/towers/new", "GET"): {STAFF},
+    ("/towers/new", "POST"): {STAFF},
+    ("/users", "GET"): {ADMIN},
+    ("/users/<uuid:user_id>", "GET"): {ADMIN},
+    ("/users/<uuid:user_id>", "POST"): {ADMIN},
+    ("/users/<uuid:user_id>/password", "POST"): {ADMIN},
+    ("/users/new", "GET"): {ADMIN},
+    ("/users/new", "POST"): {ADMIN},
+    ("/verify", "GET"): EVERYBODY,
+    ("/verify", "POST"): EVERYBODY,
+    ("/violations", "GET"): READERS,
+    ("/violations/<uuid:violation_id>", "GET"): READERS,
+}
+
+# The rules that name one thing of the register: outside the territory there is nothing.
+OF_A_PLACE = (
+    "<uuid:inspection_id>",
+    "<uuid:photo_id>",
+    "<uuid:violation_id>",
+    "<uuid:tower_id>",
+    "/towers/<code>",
+    "/map/places/<code>",
+)
+
+QUERIES = {
+    "/map/towers.json": "?zoom=18&bbox=100,5,115,20",
+    "/api/v1/photos": "?inspection={inspection_id}",
+}
+
+
+def routes(app: Flask) -> list[tuple[str, str, str]]:
+    """Every rule with each method that somebody answers, and its endpoint."""
+    return sorted(
+        (rule.rule, method, rule.endpoint)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}
+    )
+
+
+def address(rule: str, values: dict[str, object]) -> str:
+    """A rule with its variables filled in."""
+    path = rule
+    for name, value in values.items():
+        for converter in ("", "uuid:", "int:", "path:"):
+            path = path.replace(f"<{converter}{name}>", str(value))
+    assert "<" not in path, rule
+    return path + QUERIES.get(rule, "").format(**values)
+
+
+def of(place: doors.Place, w: World) -> dict[str, object]:
+    return {
+        "inspection_id": place.inspection,
+        "photo_id": place.photo,
+        "violation_id": place.violation,
+        "tower_id": place.tower.id,
+        "code": place.tower.code,
+        "variant": "full",
+        "level": "commune",
+        "number": 1,
+        "token": "0" * 32,
+        "token_id": uuid.UUID(int=1),
+        "organisation_id": w.owner.id,
+        "user_id": w.people["admin"].id,
+        "filename": "dist/core-app.css",
+    }
+
+
+def missing() -> dict[str, object]:
+    return {
+        **{
+            name: uuid.UUID(int=7)
+            for name in (
+                "inspection_id", "photo_id", "violation_id", "tower_id", "token_id",
+                "organisation_id", "user_id",
+            )
+        },
+        "code": "KHONG-CO", "variant": "full", "level": "commune", "number": 1,
+        "token": "0" * 32, "filename": "dist/nothing.css",
+    }  # fmt: skip
+
+
+def ask(client: FlaskClient, method: str, path: str):
+    """The request with an empty JSON body under `/api`, an empty form elsewhere."""
+    if method in {"GET", "HEAD"}:
+        return client.open(path, method=method)
+    if path.startswith("/api/") and not path.startswith("/api/v1/photos"):
+        return client.open(path, method=method, json={})
+    return client.open(path, method=method, data={})
+
+
+def test_every_route_that_is_not_public_stands_in_the_table(app: Flask) -> None:
+    here = {(rule, method) for rule, method, endpoint in routes(app) if endpoint not in OPEN}
+    assert here == set(TABLE)
+
+
+def test_the_public_routes_are_the_listed_ones(app: Flask) -> None:
+    public = {
+        endpoint
+        for rule, method, endpoint in routes(app)
+        if route_action(app, endpoint, method) == PUBLIC
+    }
+    assert public == OPEN
+
+
+def test_without_sign_in_nothing_answers(app: Flask, session: Session) -> None:
+    before = doors.counts(session)
+    client = app.test_client()
+    app.config["WTF_CSRF_ENABLED"] = False
+    try:
+        for rule, method, endpoint in routes(app):
+            if endpoint in OPEN:
+                continue
+            response = ask(client, method, address(rule, missing()))
+            if rule.startswith("/api/") or rule.endswith(("json", ".geojson")):
+                doors.refused(response, 401)
+                assert response.headers["WWW-Authenticate"].startswith("Bearer")
+            elif method == "GET":
+                assert response.status_code == 302, (rule, response.status_code)
+                assert response.headers["Location"].startswith("/sign-in?next=%2F") or (
+                    response.headers["Location"].startswith("/sign-in?next=/")
+                ), rule
+            else:
+                assert response.status_code == 401, (rule, method, response.status_code)
+    finally:
+        app.config["WTF_CSRF_ENABLED"] = True
+    assert doors.counts(session) == before
+
+
+def test_head_is_guarded_as_get_is(app: Flask) -> None:
+    client = app.test_client()
+    for rule, method, endpoint in routes(app):
+        if method == "GET" and endpoint not in OPEN:
+            status = client.head(address(rule, missing())).status_code
+            assert status in {302, 401}, (rule, status)
+
+
+def test_options_says_nothing_but_the_methods(app: Flask) -> None:
+    client = app.test_client()
+    for rule, _, _ in routes(app):
+        response = client.options(address(rule, missing()))
+        assert response.status_code in {200, 401}, rule
+        assert response.status_code == 401 or response.data == b"", rule
+
+
+@pytest.mark.parametrize("role", sorted(EVERYBODY))
+def test_each_role_gets_what_the_table_says(app: Flask, session: Session, role: str) -> None:
+    """The role's functions answer, all others are 403 and change nothing."""
+    w = doors.world(app, session)
+    client, values = w[role], of(w.here, w)
+    before = doors.counts(session)
+    for rule, method, endpoint in routes(app):
+        if endpoint in OPEN:
+            continue
+        allowed = role in TABLE[rule, method]
+        if allowed and method != "GET":
+            continue
+        values["code"] = "90001" if rule.startswith("/api/v1/areas") else w.here.tower.code
+        response = ask(client, method, address(rule, values))
+        if endpoint in SESSION_ONLY:
+            assert response.status_code == 302
+        elif allowed:
+            assert response.status_code == 200, (rule, method, response.status_code)
+        else:
+            assert response.status_code == 403, (rule, method, response.status_code)
+    assert doors.counts(session) == before
+
+
+@pytest.mark.parametrize("role", sorted(EVERYBODY))
+def test_a_writing_route_that_is_allowed_refuses_an_empty_body(
+    app: Flask, session: Session, role: str
+) -> None:
+    w = doors.world(app, session)
+    before = doors.counts(session)
+    # What takes nothing but the address: a resend or a page without fields is its whole input.
+    whole = {"/account/tokens", "/users/<uuid:user_id>/password"}
+    for (rule, method), roles in sorted(TABLE.items()):
+        if method == "GET" or role not in roles or rule in whole:
+            continue
+        response = ask(w[role], method, address(rule, of(w.here, w)))
+        if rule in {"/password", "/verify"}:
+            assert response.status_code == 302
+        elif rule in {
+            "/towers/<code>/assessment",
+            "/inspections/<uuid:inspection_id>/review",
+        }:
+            # These say what is wrong on the page they lead back to.
+            assert response.status_code == 302
+        else:
+            assert 400 <= response.status_code < 500, (rule, method, response.status_code)
+    assert doors.counts(session) == before
+
+
+@pytest.mark.parametrize("role", ["inspector", "local_officer"])
+def test_a_foreign_thing_is_not_there(app: Flask, session: Session, role: str) -> None:
+    w = doors.world(app, session)
+    before = doors.counts(session)
+    for rule, method, endpoint in routes(app):
+        if endpoint in OPEN or role not in TABLE[rule, method]:
+            continue
+        if not any(part in rule for part in OF_A_PLACE) or rule == "/map/tower/<code>":
+            continue
+        foreign = ask(w[role], method, address(rule, of(w.there, w)))
+        absent = ask(w[role], method, address(rule, missing()))
+        wanted = {404}
+        if method == "PUT":
+            # The body is read before the thing; an empty one is wrong for every thing alike.
+            wanted = {422}
+        assert foreign.status_code in wanted, (rule, method, foreign.status_code)
+        assert absent.status_code == foreign.status_code, (rule, method)
+    assert doors.counts(session) == before
+
+
+def test_writing_to_a_foreign_thing_with_a_whole_body_is_404(app: Flask, session: Session) -> None:
+    w = doors.world(app, session)
+    client, there = w["inspector"], w.there
+    before = doors.counts(session)
+    tag = {"If-Match": "*"}
+    body = doors.visit(there.tower.code)
+    doors.refused(
+        client.put(f"/api/v1/inspections/{there.inspection}", json=body, headers=tag), 404
+    )
+    doors.refused(doors.send_photo(client, there.inspection), 404)
+    foreign = doors.refused(
+        client.post("/api/v1/inspections", json={**body, "id": str(uuid.uuid4())}), 422
+    )
+    nothing = doors.refused(
+        client.post(
+            "/api/v1/inspections", json={**doors.visit("KHONG-CO"), "id": str(uuid.uuid4())}
+        ),
+        422,
+    )
+    assert list(foreign["fields"]) == list(nothing["fields"]) == ["tower"]
+    known = doors.refused(
+        client.post("/api/v1/inspections", json={**body, "id": str(there.inspection)}),
+        (404, 422),
+    )
+    assert there.tower.name not in str(known)
+    asked = {"tower": there.tower.code, "reason": "dao động mạnh"}
+    doors.refused(client.post("/api/v1/inspections/assessment-requests", json=asked), 422)
+    assert doors.counts(session) == before
+
+
+@pytest.mark.parametrize("role", ["inspector", "local_officer"])
+def test_no_list_count_export_or_feed_shows_a_foreign_tower(
+    app: Flask, session: Session, role: str
+) -> None:
+    w = doors.world(app, session)
+    client = w[role]
+    marks = [
+        text.encode()
+        for text in (
+            w.there.tower.code, w.there.tower.name, str(w.there.tower.id),
+            str(w.there.inspection), str(w.there.photo), str(w.there.violation),
+        )
+    ]  # fmt: skip
+    for rule, method, endpoint in routes(app):
+        if endpoint in OPEN or method != "GET" or role not in TABLE[rule, method]:
+            continue
+        response = client.get(address(rule, of(w.here, w)))
+        assert not any(mark in response.data for mark in marks), rule
+    for path in ("/towers", "/follow-up", "/violations?state=", "/inspections"):
+        for query in ("q=TRU", "q=there", "commune=90002"):
+            joint = "&" if "?" in path else "?"
+            data = client.get(f"{path}{joint}{query}").data
+            assert not any(mark in data for mark in marks), (path, query)
+    feed = client.get("/map/towers.json?zoom=18&bbox=100,5,115,20").get_json()
+    assert (feed["shown"], feed["matching"], feed["total"]) == (1, 1, 1)
+    box = client.get("/map/extent.json").get_json()["box"]
+    assert box[2] < 106
+    assert len(client.get("/api/v1/towers").get_json()["items"]) == 1
+    assert len(client.get("/api/v1/inspections").get_json()["items"]) == 1
+    mine = {row["tower"] for row in client.get("/api/v1/follow-up").get_json()["items"]}
+    assert mine == {w.here.tower.code}
+    assert {row["tower"] for row in client.get("/api/v1/violations").get_json()["items"]} == mine
+
+
+def another_app(app: Flask, settings: Settings) -> Flask:
+    """An application of its own in the transaction of the test."""
+    from app import create_app
+
+    fresh = create_app(settings)
+    fresh.extensions["database"].sessions = app.extensions["database"].sessions
+    fresh.test_client_class = app.test_client_class
+    return fresh
+
+
+def test_a_route_that_names_no_action_is_refused(
+    app: Flask, session: Session, settings: Settings
+) -> None:
+    fresh = another_app(app, settings)
+    fresh.add_url_rule("/forgotten", view_func=lambda: "secret")
+    client = doors.client_of(fresh, session, makers.user(session, "admin"))
+    for reader, status in ((client, 403), (fresh.test_client(), 403)):
+        response = reader.get("/forgotten")
+        assert response.status_code == status
+        assert b"secret" not in response.data
+
+
+def test_an_action_that_no_policy_names_is_never_allowed(
+    app: Flask, session: Session, settings: Settings
+) -> None:
+    fresh = another_app(app, settings)
+    fresh.add_url_rule("/mistyped", view_func=guard("tower.viwe")(lambda: "secret"))
+    client = doors.client_of(fresh, session, makers.user(session, "admin"))
+    response = client.get("/mistyped")
+    assert response.status_code == 500
+    assert b"secret" not in response.data
+
+
+def test_a_page_that_is_not_there_still_knows_its_reader(app: Flask, session: Session) -> None:
+    person = makers.user(session, "staff", name="Lê Thị Mận")
+    page = doors.client_of(app, session, person).get("/nowhere")
+    assert page.status_code == 404
+    assert "Lê Thị Mận" in page.get_data(as_text=True)
+
+
+def test_doubled_slashes_lead_to_the_page(app: Flask, session: Session) -> None:
+    client = doors.client_of(app, session, makers.user(session, "staff"))
+    response = client.get("/towers//new")
+    assert response.status_code == 308
+    assert response.headers["Location"].endswith("/towers/new")
