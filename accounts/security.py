@@ -33,9 +33,10 @@ ENDPOINT_ACTIONS = {
     "security.change_password": SIGNED_IN,
     "security.verify": SIGNED_IN,
     "security.two_factor_setup": SIGNED_IN,
+    "security.two_factor_setup_validate": SIGNED_IN,
     "security.two_factor_token_validation": PUBLIC,
     "security.two_factor_rescue": PUBLIC,
-    "security.two_factor_select": PUBLIC,
+    "security.tf_select": PUBLIC,
     "security.mf_recovery": PUBLIC,
     "security.mf_recovery_codes": SIGNED_IN,
 }
@@ -119,6 +120,8 @@ def init_app(app: Flask, settings: Settings) -> Security:
         SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False, "test_environment": True},
         SECURITY_TWO_FACTOR=settings.two_factor,
         SECURITY_TWO_FACTOR_ENABLED_METHODS=["authenticator"],
+        # There is no mail server to rely on: an administrator helps, or a recovery code.
+        SECURITY_TWO_FACTOR_RESCUE_EMAIL=False,
         SECURITY_MULTI_FACTOR_RECOVERY_CODES=settings.two_factor,
         SECURITY_TOTP_SECRETS={"1": settings.secret_key},
         SECURITY_TOTP_ISSUER="Thap Canh",
@@ -143,7 +146,11 @@ def init_app(app: Flask, settings: Settings) -> Security:
         storage_uri="memory://",
         enabled=bool(settings.sign_in_limit),
     )
-    for endpoint in ("security.login", "security.two_factor_token_validation"):
+    for endpoint in (
+        "security.login",
+        "security.two_factor_token_validation",
+        "security.mf_recovery",
+    ):
         view = app.view_functions.get(endpoint)
         if view is not None:
             app.view_functions[endpoint] = limiter.limit(
