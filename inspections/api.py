@@ -204,7 +204,7 @@ class AssessmentRequests(MethodView):
         """Ask for a load-safety assessment of a tower."""
         with transaction() as session:
             tower = session.merge(the_tower(data["tower"]))
-            session.refresh(tower, with_for_update={"of": Tower})
+            session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
             made = request_assessment(
                 session,
                 tower,

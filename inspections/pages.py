@@ -184,7 +184,7 @@ def ask_for_assessment(code: str) -> Response:
         raise NotFound()
     try:
         with transaction() as session:
-            session.refresh(tower, with_for_update={"of": Tower})
+            session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
             request_assessment(
                 session,
                 tower,

@@ -209,7 +209,7 @@ class TowerByCode(MethodView):
 def change(code: str, data: dict[str, Any]) -> Response:
     with transaction() as session:
         tower = the_tower(code)
-        session.refresh(tower, with_for_update={"of": Tower})
+        session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
         try:
             require_match(request.headers.get("If-Match"), tower.version)
         except PreconditionFailed as error:

@@ -258,7 +258,7 @@ def update(code: str) -> Response | str | tuple[str, int]:
         ):
             position = shown
         with transaction() as session:
-            session.refresh(tower, with_for_update={"of": Tower})
+            session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
             if request.form.get("version", "") != str(tower.version):
                 raise Conflict(
                     N_(

@@ -203,6 +203,20 @@ def determine_structure_type(
     )
 
 
+def hold(session: Session, tower_id: uuid.UUID) -> Tower:
+    """The tower as it is now, held by this transaction: one writer a tower.
+
+    `FOR NO KEY UPDATE`, because whoever inserts a row about the tower holds its key already,
+    and two of them would wait for each other with the stronger lock.
+    """
+    return session.scalars(
+        select(Tower)
+        .where(Tower.id == tower_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
 def set_condition(
     session: Session,
     tower: Tower,

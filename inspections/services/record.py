@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from core import audit, policy
-from core.errors import Conflict, FieldText, Invalid, NotFound
+from core.errors import Conflict, FieldText, Invalid, NotFound, PreconditionFailed
 from core.geo import Position, to_point
 from core.i18n import N_
 from core.policy import Actor
@@ -177,12 +177,17 @@ def correct_inspection(
 ) -> Inspection:
     """Replace what a visit says, by its own inspector, until it is accepted.
 
-    Every version that was submitted stays in `submission`. Raises `Conflict` afterwards.
+    Every version that was sent stays in `submission`. Raises `Conflict` afterwards, and
+    `PreconditionFailed` when the inspection was changed since this session read it.
     """
     policy.require(by, "inspection.correct")
     if inspection.inspector_id != by.id:
         raise NotFound()
+    seen = inspection.version
     session.refresh(inspection, with_for_update={"of": Inspection})
+    if inspection.version != seen and inspection.body_hash != visit.hash:
+        # The door compared If-Match with what it read: somebody was faster since.
+        raise PreconditionFailed(current=f'"v{inspection.version}"')
     if inspection.status not in {"draft", "submitted", "returned"}:
         raise Conflict(
             N_("This inspection was accepted or voided and can no longer be corrected"),
@@ -283,9 +288,7 @@ def _write(
         message = N_("The day of the inspection lies in the future")
         raise Invalid(message, fields={"inspected_on": [message]})
     # One writer a tower, so that two inspections cannot open the same violation twice.
-    tower = session.scalars(
-        select(Tower).where(Tower.id == inspection.tower_id).with_for_update()
-    ).one()
+    tower = towers.hold(session, inspection.tower_id)
     inspection.inspected_on = visit.inspected_on
     inspection.position = to_point(visit.position) if visit.position else None
     inspection.position_accuracy_m = visit.position_accuracy_m if visit.position else None

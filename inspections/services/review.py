@@ -15,6 +15,7 @@ from inspections.models import Inspection
 from inspections.services import condition
 from inspections.services.assessments import withdraw_request
 from inspections.services.settle import settle
+from towers import services as towers
 
 
 def accept_inspection(
@@ -39,6 +40,7 @@ def return_inspection(
     if not reason.strip():
         message = N_("Say why the inspection is returned")
         raise Invalid(message, fields={"reason": [message]})
+    tower = towers.hold(session, inspection.tower_id)
     _move(session, inspection, "returned", reason.strip(), by=by, now=now)
     assert inspection.submitted_at is not None
     settle(
@@ -51,7 +53,7 @@ def return_inspection(
         found_on=inspection.submitted_at.astimezone(zone).date(),
     )
     withdraw_request(session, inspection)
-    condition.refresh(session, inspection.tower)
+    condition.refresh(session, tower)
 
 
 def _require_submitted(session: Session, inspection: Inspection, by: Actor) -> None:
