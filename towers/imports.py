@@ -388,7 +388,8 @@ def _write(
                     jsonb_build_object('name', j.name, 'structure_type', j.structure_type,
                         'height_m', j.height_m, 'latitude', ST_Y(j.geom),
                         'longitude', ST_X(j.geom), 'owner_id', j.owner_id,
-                        'lifecycle', j.lifecycle, 'import', :batch, 'source', :source)
+                        'lifecycle', j.lifecycle, 'import', cast(:batch AS text),
+                        'source', cast(:source AS text))
                 FROM written w JOIN judged j ON j.id = w.id
                 """
             ),
@@ -419,8 +420,8 @@ def _write(
                 SELECT :now, :actor_id, :actor, 'tower.create', 'tower', id::text,
                     jsonb_build_object('code', code, 'name', name, 'structure_type',
                         structure_type, 'height_m', height_m, 'latitude', ST_Y(geom),
-                        'longitude', ST_X(geom), 'owner_id', owner_id, 'import', :batch,
-                        'source', :source)
+                        'longitude', ST_X(geom), 'owner_id', owner_id,
+                        'import', cast(:batch AS text), 'source', cast(:source AS text))
                 FROM written
                 """
             ),
