@@ -38,7 +38,7 @@ from core.policy import Actor
 from core.problems import field_texts
 from core.settings import ROOT
 from inspections.rules.catalogue import Catalogue as Checklist
-from inspections.services.checklists import shipped_document
+from inspections.services.checklists import publish, shipped_document
 from tests import makers
 
 PACKAGES = ("accounts", "areas", "core", "inspections", "maps", "towers")
@@ -331,29 +331,70 @@ def english_only(vietnamese: Catalog) -> set[str]:
     }
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
+PAGES = {
+    "admin": ("/users", "/users/new", "/organisations", "/areas"),
+    "staff": (
         "/", "/towers", "/towers/new", "/towers/import", "/towers/VI-1", "/towers/VI-1/edit",
-        "/inspections", "/violations", "/follow-up", "/map", "/users", "/users/new",
-        "/organisations", "/organisations/new", "/areas", "/account", "/no-such-page",
-    ],
-)  # fmt: skip
+        "/inspections", "/violations", "/follow-up", "/map", "/map/document", "/map/tower/VI-1",
+        "/map/picker", "/organisations/new", "/account",
+    ),
+    "inspector": ("/", "/towers/VI-1", "/towers/VI-1/inspect"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("role", PAGES)
 def test_a_vietnamese_page_says_nothing_in_english(
-    address: str, sign_in, session: Session, english_only: set[str]
+    role: str, sign_in, session: Session, english_only: set[str]
 ) -> None:
     makers.tower(session, code="VI-1", name="VI", commune=makers.commune(session))
-    client = sign_in("admin", name="VI")
-    page = client.get(address).get_data(as_text=True)
-    assert '<html lang="vi">' in page
-    said = {text.strip() for text in TEXT_OF_PAGE.findall(page)}
+    client = sign_in(role, name="VI")
+    for address in PAGES[role]:
+        answer = client.get(address)
+        assert answer.status_code == 200, address
+        page = answer.get_data(as_text=True)
+        assert 'lang="vi"' in page
+        assert not {text.strip() for text in TEXT_OF_PAGE.findall(page)} & english_only, address
+
+
+def test_a_checklist_and_what_is_wrong_with_it_are_said_in_vietnamese(
+    sign_in, session: Session, english_only: set[str], system: Actor, now: datetime
+) -> None:
+    publish(session, shipped_document(), by=system, now=now)
+    makers.tower(session, code="VI-2", name="VI", structure_type="rooftop_guyed")
+    client = sign_in("inspector", name="VI")
+    begun = client.post("/towers/VI-2/inspect", data={"kind": "periodic"})
+    assert begun.status_code == 302, begun.get_data(as_text=True)
+    version = re.search(r'name="version" value="(\d+)"', client.get(begun.location).text)
+    assert version
+    answer = client.post(
+        begun.location,
+        data={
+            "version": version[1],
+            "action": "submit",
+            "inspected_on": "2999-01-01",
+            "value.gnd_resistance": "rất lớn",
+        },
+    )
+    assert answer.status_code == 422
+    said = {text.strip() for text in TEXT_OF_PAGE.findall(answer.text)}
+    assert "Ngày kiểm tra nằm trong tương lai" in said
     assert not said & english_only
+
+
+def test_a_page_that_is_refused_says_so_in_vietnamese(sign_in, english_only: set[str]) -> None:
+    client = sign_in("inspector", name="VI")
+    for address, status in (("/no-such-page", 404), ("/users", 403), ("/sign-out", 405)):
+        answer = client.get(address)
+        assert answer.status_code == status
+        assert not {text.strip() for text in TEXT_OF_PAGE.findall(answer.text)} & english_only
 
 
 def test_an_english_page_says_nothing_in_vietnamese(sign_in, session: Session) -> None:
     client = sign_in("admin", name="VI")
-    for address in ("/", "/towers/new", "/users/new", "/organisations", "/account"):
-        page = client.get(f"{address}?lang=en").get_data(as_text=True)
+    for address in ("/", "/towers", "/users/new", "/organisations", "/account"):
+        answer = client.get(f"{address}?lang=en")
+        assert answer.status_code == 200
+        page = answer.get_data(as_text=True)
         assert '<html lang="en">' in page
         for text in TEXT_OF_PAGE.findall(page):
             assert not VIETNAMESE.search(without_names(text)), text
