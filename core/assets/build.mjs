@@ -34,7 +34,11 @@ function sprite() {
   return `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}${conditions}</svg>`;
 }
 
-rmSync(out, { recursive: true, force: true });
+mkdirSync(out, { recursive: true });
+for (const name of readdirSync(out)) {
+  // The texts of scripts are written by core/assets/texts.py, from the catalogues.
+  if (!/^texts\.\w+\.json$/.test(name)) rmSync(path.join(out, name), { recursive: true, force: true });
+}
 mkdirSync(path.join(out, "vendor"), { recursive: true });
 writeFileSync(path.join(out, "icons.svg"), sprite());
 cpSync(path.join(root, "core/assets/logo.svg"), path.join(out, "logo.svg"));

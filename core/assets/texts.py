@@ -1,6 +1,6 @@
 """Writes what scripts say, `core/static/dist/texts.<language>.json`, in all languages but English.
 
-Run as `python -m core.assets.texts` after the bundles were built, which empties their folder.
+Run as `python -m core.assets.texts`; the bundles around them are made by build.mjs.
 """
 
 from __future__ import annotations
