@@ -211,6 +211,8 @@ class _Reader:
         self.types = frozenset(key for key, entry in structure_types.items() if entry.inspectable)
         self.groups = frozenset(group.key for group in groups)
         items = tuple(self.item(item) for item in self.sequence(document.get("items"), "items"))
+        if not items:
+            raise CatalogueError("catalogue: there are no items")
         keys = [item.key for item in items]
         if len(set(keys)) != len(keys):
             raise CatalogueError("two items have the same key")

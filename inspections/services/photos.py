@@ -74,6 +74,13 @@ class Picture:
     copies: dict[str, bytes]
 
 
+def _too_many_pixels(store: PhotoStore) -> TooLarge:
+    return TooLarge(
+        N_("A photo may have at most %(limit)s million pixels"),
+        limit=store.max_pixels // 1_000_000,
+    )
+
+
 def read_picture(stream: BinaryIO, store: PhotoStore) -> Picture:
     """Check an upload and make its copies; raises `TooLarge`, `UnsupportedMedia`, `Invalid`."""
     content = stream.read(store.max_bytes + 1)
@@ -87,16 +94,15 @@ def read_picture(stream: BinaryIO, store: PhotoStore) -> Picture:
         with Image.open(io.BytesIO(content), formats=list(FORMATS)) as image:
             width, height = image.size
             if width * height > store.max_pixels:
-                raise TooLarge(
-                    N_("A photo may have at most %(limit)s million pixels"),
-                    limit=store.max_pixels // 1_000_000,
-                )
+                raise _too_many_pixels(store)
             media_type = FORMATS[image.format or ""]
             image.load()
             upright = ImageOps.exif_transpose(image).convert("RGB")
     except UnidentifiedImageError as error:
         raise UnsupportedMedia(N_("This is not a photo: send JPEG, PNG or WebP")) from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels(store) from error
+    except (OSError, SyntaxError, ValueError) as error:
         raise Invalid(N_("The photo is broken or was cut off: send it again")) from error
     copies = {}
     for variant, edge in COPIES.items():
@@ -138,8 +144,6 @@ def add_photo(
     policy.require(by, "inspection.create")
     if inspection.inspector_id != by.id:
         raise NotFound()
-    if inspection.status not in {"draft", "submitted", "returned"}:
-        raise Conflict(N_("This inspection no longer takes photos"))
     if sha256 is not None and sha256 != picture.sha256:
         raise Invalid(
             N_("The photo did not arrive as it was sent: send it again"),
@@ -147,6 +151,8 @@ def add_photo(
         )
     known = session.get(Photo, photo_id)
     if known is None:
+        if inspection.status not in {"draft", "submitted", "returned"}:
+            raise Conflict(N_("This inspection no longer takes photos"))
         store.write(store.path(picture.sha256), picture.content)
         for variant, content in picture.copies.items():
             store.write(store.path(picture.sha256, variant), content)
