@@ -249,11 +249,8 @@ class PrivateCluster:
             raise ClusterError(f"others may write to {path}: look at what is in it, then remove it")
         path.chmod(0o700)
 
-    def _run(self, *command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    def _run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
         account = self._account()
-        identity: dict[str, object] = (
-            {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
-        )
         return subprocess.run(  # noqa: S603 - our own fixed commands
             [str(part) for part in command],
             cwd=self.home,
@@ -261,8 +258,9 @@ class PrivateCluster:
             capture_output=True,
             check=False,
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(self.home)},
-            **identity,  # type: ignore[arg-type]
-            **options,  # type: ignore[arg-type]
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            extra_groups=[] if account else None,
         )
 
     # Steps of starting.

@@ -36,6 +36,7 @@ class Settings:
     max_photo_pixels: int = 60_000_000
     statement_timeout_ms: int = 15_000
     pool_size: int = 8
+    workers: int = 0
     log_format: str = "console"
     testing: bool = False
 
@@ -54,6 +55,7 @@ class Settings:
             secret_key=env.get("SECRET_KEY") or "",
             https=env.get("HTTPS", "") == "1",
             two_factor=env.get("TWO_FACTOR", "") == "1",
+            workers=int(env.get("WEB_CONCURRENCY") or 0),
             log_format=env.get("LOG_FORMAT") or "console",
         )
 

@@ -1,0 +1,65 @@
+# Everything starts here: `make run` for the service, `make test` for the tests.
+# Both install what they need; a second call does that in an instant.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run serve stop test lint fast browser bench i18n install install-test clean
+
+# Steps of `make test` follow each other also under `make -j`.
+.NOTPARALLEL:
+
+# Programs of the virtual environment come first, by a path that may contain spaces.
+IN = PATH="$(CURDIR)/.venv/bin:$$PATH"
+PYTHON = .venv/bin/python
+# A given server makes the packages of a private one unnecessary.
+DATABASE = $(if $(DATABASE_URL),,database)
+
+help: ## this list
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
+	@echo "Settings: PORT=8000 HOST=127.0.0.1 DATABASE_URL=… INSTANCE_DIR=instance (see README)"
+
+run: install ## install what is missing, start everything, print the address
+	@exec $(PYTHON) -m core.run
+
+serve: install ## the same for production: no demo, more workers (WEB_CONCURRENCY)
+	@exec $(PYTHON) -m core.run --production
+
+stop: ## end the server and the private database
+	@if [ -x $(PYTHON) ]; then exec $(PYTHON) -m core.run --stop; else echo "Nothing is installed."; fi
+
+test: install-test lint fast browser ## install what tests need, then lint and all tests
+
+lint: install-test ## style, types, architecture contracts
+	$(IN) ruff check .
+	$(IN) ruff format --check .
+	$(IN) mypy
+	$(IN) lint-imports
+
+fast: install-test ## all tests but those in a browser
+	$(IN) python -m pytest -m "not browser" $(TESTS)
+
+browser: install-test ## the tests in Chromium
+	$(IN) CHROMIUM="$$(python3 -m core.install chromium)" python -m pytest -m browser $(TESTS)
+
+bench: install-test ## measure, print a table, write instance/bench.json
+	$(IN) python -m tests.bench
+
+i18n: install-test ## collect the interface's texts into translations/ and compile them
+	@mkdir -p instance
+	$(IN) pybabel extract -F pyproject.toml --project=thap-canh --add-location=file --sort-by-file \
+	    --no-wrap -o instance/messages.pot accounts areas core inspections maps towers app.py
+	$(IN) pybabel update -l vi -d translations -i instance/messages.pot --no-fuzzy-matching \
+	    --ignore-obsolete --ignore-pot-creation-date --no-wrap
+	@python3 -m core.install test
+
+install:
+	@core/install/packages.sh python $(DATABASE)
+	@python3 -m core.install
+
+install-test:
+	@core/install/packages.sh python database browser
+	@python3 -m core.install test
+
+clean: ## remove what was installed and built here, never the data in instance/
+	rm -rf .venv node_modules core/static/dist translations/*/LC_MESSAGES/*.mo
+	rm -rf .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './instance/*' -prune -exec rm -rf {} +

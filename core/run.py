@@ -1,0 +1,433 @@
+"""`python -m core.run`: database, migrations, demo and server as one command, ended as one.
+
+`make run` calls it for a first look, `make serve` (`--production`) for a department, `make stop`
+(`--stop`) to end either. One process at a time serves an instance folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import errno
+import fcntl
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+import psycopg
+from alembic.util import CommandError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import migrate
+from core.cluster import ClusterError, PrivateCluster, cluster_for, with_database
+from core.settings import Settings
+
+BEGIN_WITHIN = 60
+END_WITHIN = 30
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+class CannotRun(RuntimeError):
+    """The service cannot start; the message says why and what to do."""
+
+
+class Ended(BaseException):
+    """Somebody asked this process to end (Ctrl-C, `make stop`, the end of the terminal)."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the arguments say; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m core.run", description=__doc__)
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--production", action="store_true", help="no demo, more workers")
+    kind.add_argument("--stop", action="store_true", help="end the server and its cluster")
+    chosen = parser.parse_args(arguments)
+    try:
+        settings = read_settings()
+        if chosen.stop:
+            return stop(settings)
+        return run(settings, production=chosen.production)
+    except (CannotRun, ClusterError) as error:
+        say(str(error), sys.stderr)
+        return 1
+    except PermissionError as error:
+        say(
+            f"{error.filename or error} belongs to another user: start as that user, or choose"
+            " another folder with INSTANCE_DIR=…",
+            sys.stderr,
+        )
+        return 1
+
+
+def read_settings() -> Settings:
+    try:
+        settings = Settings.from_environment()
+    except ValueError as error:
+        raise CannotRun(f"A setting is wrong: {error}") from error
+    if not 0 < settings.port < 65536:
+        raise CannotRun(f"PORT={settings.port} is no port: take one from 1 to 65535")
+    return settings
+
+
+def run(settings: Settings, *, production: bool) -> int:
+    """Serve until somebody ends it; returns the exit code."""
+    cluster = None if settings.database_url else cluster_for(settings.root, settings.instance)
+    with claim(settings) as claimed:
+        if claimed is not None:
+            say(f"Tháp Canh already runs at {claimed}. `make stop` ends it.")
+            show_accounts(settings)
+            return 0
+        check_port(settings)
+        with ending_by_signals():
+            try:
+                return start_and_serve(settings, cluster, production=production)
+            except Ended:
+                return 0
+            finally:
+                if cluster:
+                    stop_cluster(cluster)
+
+
+def start_and_serve(settings: Settings, cluster: PrivateCluster | None, *, production: bool) -> int:
+    with progress("Starting the database"):
+        ready = with_database(settings)
+    prepare(ready)
+    if not production and first_start(ready):
+        load_demo(ready)
+    server = launch(ready, production=production)
+    try:
+        with progress("Starting the server"):
+            wait_until_it_answers(ready, server)
+        greet(ready)
+        return watch(server, cluster)
+    finally:
+        end(server)
+
+
+# One server an instance folder.
+
+
+@contextlib.contextmanager
+def claim(settings: Settings) -> Iterator[str | None]:
+    """Claim the instance folder; gives the address of the one who has it, or `None`.
+
+    The kernel frees the claim of a process that was killed.
+    """
+    settings.instance.mkdir(parents=True, exist_ok=True)
+    with claim_file(settings.instance).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield str(holder(file).get("address", "another address"))
+            return
+        file.truncate(0)
+        json.dump({"pid": os.getpid(), "address": address(settings)}, file)
+        file.flush()
+        yield None
+
+
+def claim_file(instance: Path) -> Path:
+    return instance / "running"
+
+
+def holder(file: TextIO) -> dict[str, object]:
+    """Who has the claim; it is written right after claiming, so wait a moment for it."""
+    for _ in range(20):
+        file.seek(0)
+        with contextlib.suppress(ValueError):
+            return json.load(file)
+        time.sleep(0.05)
+    return {}
+
+
+def stop(settings: Settings) -> int:
+    """End the server of this instance folder, if one runs, and its private cluster."""
+    found = False
+    if claim_file(settings.instance).exists():
+        with claim_file(settings.instance).open("r") as file:
+            found = end_holder(file)
+    if not settings.database_url and settings.instance.exists():
+        cluster = cluster_for(settings.root, settings.instance)
+        with progress("Stopping the database"):
+            found = cluster.stop() or found
+    say("Stopped." if found else "Nothing was running.")
+    return 0
+
+
+def end_holder(file: TextIO) -> bool:
+    """Ask the process that has the claim to end and wait for it; whether there was one."""
+    deadline = time.monotonic() + 2 * END_WITHIN
+    asked = False
+    with progress("Stopping the server"):
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return asked
+            except BlockingIOError:
+                pid = holder(file).get("pid")
+            if isinstance(pid, int) and not asked:
+                # The claim is held, so the number is that of its living holder.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+                asked = True
+            time.sleep(0.1)
+    raise CannotRun("the server does not end; its process is named in instance/running")
+
+
+def check_port(settings: Settings) -> None:
+    """Raise `CannotRun` when the address cannot be served."""
+    deadline = time.monotonic() + 2
+    while True:
+        try:
+            family, kind, protocol, _, place = socket.getaddrinfo(
+                settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(place)
+                return
+        except socket.gaierror as error:
+            raise CannotRun(f"HOST={settings.host} is no address of this machine") from error
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                # The server of a run that was killed may need a moment to end.
+                if time.monotonic() < deadline:
+                    time.sleep(0.1)
+                    continue
+                raise CannotRun(
+                    f"Port {settings.port} is in use by another program. Choose another one:"
+                    f" make run PORT={settings.port + 1}"
+                ) from error
+            if error.errno == errno.EACCES:
+                raise CannotRun(
+                    f"Port {settings.port} is for root only. Choose another: make run PORT=8000"
+                ) from error
+            raise CannotRun(f"HOST={settings.host} cannot be served: {error.strerror}") from error
+
+
+# The database.
+
+
+def prepare(settings: Settings) -> None:
+    """Bring the database to this checkout's revision. Raises `CannotRun` when it cannot."""
+    assert settings.database_url
+    owner = settings.migration_database_url or settings.database_url
+    try:
+        if not migrate.is_current(owner):
+            with progress("Preparing the database"):
+                migrate.upgrade(owner, settings.database_url)
+    except (SQLAlchemyError, CommandError) as error:
+        place = make_url(owner).render_as_string(hide_password=True)
+        raise CannotRun(f"The database {place} cannot be prepared: {error}") from error
+
+
+def first_start(settings: Settings) -> bool:
+    """Whether nobody has decided about the demo in this database yet."""
+    assert settings.database_url
+    url = make_url(settings.database_url).set(drivername="postgresql")
+    with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
+        row = connection.execute("SELECT value FROM setting WHERE key = 'demo'").fetchone()
+    return row is None or row[0] == "loading"
+
+
+def load_demo(settings: Settings) -> None:
+    """Load the demo province where there is nothing else; the command decides and tells."""
+    say("Loading the demo province (only at the first start) …")
+    program = subprocess.Popen(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "demo", "load", "--if-new"],
+        cwd=settings.root,
+        env=environment(settings, owner=True),
+        preexec_fn=end_with_parent,
+    )
+    try:
+        code = program.wait()
+    except BaseException:
+        end(program)
+        raise
+    if code:
+        raise CannotRun("The demo province could not be loaded: see above")
+
+
+def stop_cluster(cluster: PrivateCluster) -> None:
+    """End the cluster, unless a command in another window works with it."""
+    others = 1 if cluster.running() else 0
+    deadline = time.monotonic() + 2
+    # Our own server's connections end a moment after it.
+    while others and time.monotonic() < deadline:
+        try:
+            others = cluster.connections()
+        except psycopg.Error:
+            others = 0
+        time.sleep(0.05)
+    if others:
+        say(f"PostgreSQL goes on: {others} other connections use it. `make stop` ends it.")
+        return
+    with progress("Stopping the database"):
+        cluster.stop()
+
+
+# The server.
+
+
+def environment(settings: Settings, *, owner: bool = False) -> dict[str, str]:
+    """The environment of a child: the database is decided; only migrators learn the owner."""
+    made = {**os.environ, "INSTANCE_DIR": str(settings.instance)}
+    made["DATABASE_URL"] = settings.database_url or ""
+    made.pop("MIGRATION_DATABASE_URL", None)
+    if owner and settings.migration_database_url:
+        made["MIGRATION_DATABASE_URL"] = settings.migration_database_url
+    return made
+
+
+def launch(settings: Settings, *, production: bool) -> subprocess.Popen[bytes]:
+    """gunicorn, in a process that ends when this one does, however this one ends."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    workers = settings.workers or (min(4, max(2, os.cpu_count() or 2)) if production else 1)
+    command = [
+        sys.executable, "-m", "gunicorn",
+        "--config", "python:core.serve",
+        "--bind", f"{host}:{settings.port}",
+        "--workers", str(workers),
+        "--graceful-timeout", "20" if production else "3",
+    ]  # fmt: skip
+    return subprocess.Popen(  # noqa: S603
+        command, cwd=settings.root, env=environment(settings), preexec_fn=end_with_parent
+    )
+
+
+def end_with_parent() -> None:
+    """Ask the kernel for SIGTERM when the parent ends; our own signals are the parent's matter."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def wait_until_it_answers(settings: Settings, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + BEGIN_WITHIN
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise CannotRun("The server did not start: see above")
+        connection = http.client.HTTPConnection(reachable(settings.host), settings.port, timeout=5)
+        try:
+            connection.request("GET", "/healthz")
+            if connection.getresponse().status == 200:
+                return
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.05)
+    raise CannotRun(f"The server does not answer at {address(settings)}")
+
+
+def watch(server: subprocess.Popen[bytes], cluster: PrivateCluster | None) -> int:
+    """Wait for the server's end; start the private cluster again when it was killed."""
+    while True:
+        try:
+            server.wait(timeout=2)
+            raise CannotRun("The server ended by itself: see above")
+        except subprocess.TimeoutExpired:
+            pass
+        if cluster and not cluster.running():
+            say("PostgreSQL has ended; it is started again.")
+            cluster.start()
+
+
+def end(program: subprocess.Popen[bytes]) -> None:
+    """End a child, by force when it does not listen."""
+    if program.poll() is not None:
+        return
+    program.terminate()
+    try:
+        program.wait(timeout=END_WITHIN)
+    except subprocess.TimeoutExpired:
+        program.kill()
+        program.wait()
+
+
+# What the user sees.
+
+
+def address(settings: Settings) -> str:
+    host = reachable(settings.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def reachable(host: str) -> str:
+    """Where a server that listens everywhere is found on this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
+
+
+def greet(settings: Settings) -> None:
+    say(f"\nTháp Canh is ready: {address(settings)}")
+    show_accounts(settings)
+    say("Ctrl-C stops it.\n")
+
+
+def show_accounts(settings: Settings) -> None:
+    """The sign-ins of the demo, where they are kept."""
+    path = settings.instance / "demo-accounts.txt"
+    if path.exists():
+        say(f"Sign in with a demo account (kept in {path}):")
+        for line in path.read_text().splitlines():
+            say(f"  {line}")
+
+
+def say(text: str, to: TextIO | None = None) -> None:
+    print(text, file=to or sys.stdout, flush=True)
+
+
+@contextlib.contextmanager
+def progress(text: str) -> Iterator[None]:
+    """Say what goes on once it takes longer than a second, and again every five."""
+    done = threading.Event()
+
+    def tell() -> None:
+        waited = 1
+        if done.wait(1):
+            return
+        say(f"{text} …")
+        while not done.wait(5):
+            waited += 5
+            say(f"  … {waited} s")
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join()
+
+
+@contextlib.contextmanager
+def ending_by_signals() -> Iterator[None]:
+    """Turn the first signal into `Ended`; while things are being ended further ones are ignored."""
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def stop_now(number: int, frame: FrameType | None) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        raise Ended
+
+    # What our starter told us to ignore stays ignored: `nohup`, or `&` in a script.
+    for each in signals:
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, stop_now)
+    yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())
