@@ -7,7 +7,7 @@ import io
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from decimal import Decimal
 from typing import Any
 
 from core.api import strict_json
@@ -183,7 +183,7 @@ def read_geojson(content: bytes) -> Listing:
         raise TooLarge(
             N_("The file may have at most %(limit)s MB"), limit=MAX_GEOJSON_BYTES // 1_000_000
         )
-    document = strict_json(content)
+    document = strict_json(content.removeprefix(b"\xef\xbb\xbf"))
     features = document.get("features") if isinstance(document, dict) else None
     if not isinstance(features, list) or document.get("type") != "FeatureCollection":
         raise Invalid(N_("This is not a GeoJSON FeatureCollection"))
@@ -192,9 +192,13 @@ def read_geojson(content: bytes) -> Listing:
     _require_size(len(features))
     names: dict[str, str] = {}
     ignored: dict[str, None] = {}
-    for feature in islice(features, 1000):
+    seen: set[str] = set()
+    for feature in features:
         properties = feature.get("properties") if isinstance(feature, dict) else None
         for name in properties if isinstance(properties, dict) else ():
+            if name in seen:
+                continue
+            seen.add(name)
             field = KNOWN.get(plain(name))
             if field is None or field in {"latitude", "longitude"}:
                 ignored[name[:100]] = None
@@ -206,6 +210,13 @@ def read_geojson(content: bytes) -> Listing:
     return Listing(
         (*names, "latitude", "longitude"), tuple(ignored), _geojson_rows(features, names)
     )
+
+
+def _plain_number(value: Any) -> str:
+    """A number as people write it: 0.00001, never 1e-05."""
+    if isinstance(value, float):
+        return format(Decimal(repr(value)), "f")
+    return str(value)
 
 
 def _geojson_rows(features: list[Any], names: dict[str, str]) -> Iterator[Row]:
@@ -221,8 +232,9 @@ def _geojson_rows(features: list[Any], names: dict[str, str]) -> Iterator[Row]:
         coordinates = geometry.get("coordinates") if isinstance(geometry, dict) else None
         is_point = isinstance(geometry, dict) and geometry.get("type") == "Point"
         if is_point and isinstance(coordinates, list) and len(coordinates) >= 2:
-            values["longitude"], values["latitude"] = str(coordinates[0]), str(coordinates[1])
+            values["longitude"], values["latitude"] = map(_plain_number, coordinates[:2])
         else:
-            values["_geometry"] = str((geometry or {}).get("type")) if geometry else "null"
+            kind = geometry.get("type") if isinstance(geometry, dict) else geometry
+            values["_geometry"] = "null" if kind is None else str(kind)[:100]
             values["longitude"] = values["latitude"] = ""
         yield Row(number, values)
