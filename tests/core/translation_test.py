@@ -455,6 +455,23 @@ def test_every_message_that_sign_in_can_show_is_translated(app: Flask) -> None:
             assert known.get(str(text)) is not None, f"{key}: {text}"
 
 
+def test_every_page_that_flask_security_brings_is_translated() -> None:
+    known = texts.catalogue("vi", "flask_security")
+    folder = Path(flask_security_core.__file__).parent / "templates" / "security"
+    shown = [
+        text
+        for name in (
+            "two_factor_setup", "two_factor_verify_code", "two_factor_select", "verify",
+            "mf_recovery", "mf_recovery_codes", "logout_user",
+        )
+        for text in re.findall(r"""_fsdomain\(\s*"([^"]+)\"""", (folder / f"{name}.html").read_text())
+    ]  # fmt: skip
+    assert len(shown) > 20
+    # Passkeys and sign-in through others do not exist here.
+    here = [text for text in shown if not re.search("passkey|social", text, re.IGNORECASE)]
+    assert not [text for text in here if known.get(text) is None]
+
+
 def test_the_texts_of_flask_security_are_still_those_of_the_library() -> None:
     template = Path(flask_security_core.__file__).parent / "translations" / "flask_security.pot"
     with template.open("rb") as file:
