@@ -464,7 +464,9 @@ def test_every_page_that_flask_security_brings_is_translated() -> None:
             "two_factor_setup", "two_factor_verify_code", "two_factor_select", "verify",
             "mf_recovery", "mf_recovery_codes", "logout_user",
         )
-        for text in re.findall(r"""_fsdomain\(\s*"([^"]+)\"""", (folder / f"{name}.html").read_text())
+        for text in re.findall(
+            r"""_fsdomain\(\s*"([^"]+)\"""", (folder / f"{name}.html").read_text()
+        )
     ]  # fmt: skip
     assert len(shown) > 20
     # Passkeys and sign-in through others do not exist here.
