@@ -27,6 +27,7 @@ from typing import TextIO
 
 import psycopg
 from alembic.util import CommandError
+from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -237,10 +238,11 @@ def prepare(settings: Settings) -> None:
 def first_start(settings: Settings) -> bool:
     """Whether nobody has decided about the demo in this database yet."""
     assert settings.database_url
-    url = make_url(settings.database_url).set(drivername="postgresql")
-    with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
-        row = connection.execute("SELECT value FROM setting WHERE key = 'demo'").fetchone()
-    return row is None or row[0] == "loading"
+    engine = create_engine(settings.database_url)
+    with engine.connect() as connection:
+        decided = connection.scalar(text("SELECT value FROM setting WHERE key = 'demo'"))
+    engine.dispose()
+    return decided is None
 
 
 def load_demo(settings: Settings) -> None:
@@ -385,12 +387,12 @@ def show_accounts(settings: Settings) -> None:
             say(f"  {line}")
 
 
-def say(text: str, to: TextIO | None = None) -> None:
-    print(text, file=to or sys.stdout, flush=True)
+def say(line: str, to: TextIO | None = None) -> None:
+    print(line, file=to or sys.stdout, flush=True)
 
 
 @contextlib.contextmanager
-def progress(text: str) -> Iterator[None]:
+def progress(what: str) -> Iterator[None]:
     """Say what goes on once it takes longer than a second, and again every five."""
     done = threading.Event()
 
@@ -398,7 +400,7 @@ def progress(text: str) -> Iterator[None]:
         waited = 1
         if done.wait(1):
             return
-        say(f"{text} …")
+        say(f"{what} …")
         while not done.wait(5):
             waited += 5
             say(f"  … {waited} s")
