@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
@@ -109,7 +109,16 @@ def create_user() -> Response | str | tuple[str, int]:
             )
     except DomainError as error:
         return user_form(None, given, errors_of(error)), error.status
-    return render_template("accounts/password_once.html", user=made, password=password)
+    return shown_once(
+        render_template("accounts/password_once.html", user=made, password=password)
+    )
+
+
+def shown_once(page: str) -> Response:
+    """A page with a secret: no cache keeps it, and going back does not show it again."""
+    response = make_response(page)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def errors_of(error: DomainError) -> dict[str, list[str]]:
@@ -161,13 +170,15 @@ def update_user(user_id: uuid.UUID) -> Response | str | tuple[str, int]:
 
 @blueprint.post("/users/<uuid:user_id>/password")
 @guard("user.edit")
-def reset_password(user_id: uuid.UUID) -> str:
+def reset_password(user_id: uuid.UUID) -> Response:
     user, password = the_user(user_id), new_password()
     with transaction() as session:
         services.set_password(
             session, user, hashed(password), by=current_actor(), now=clock.now()
         )
-    return render_template("accounts/password_once.html", user=user, password=password)
+    return shown_once(
+        render_template("accounts/password_once.html", user=user, password=password)
+    )
 
 
 def require_version(current: int) -> None:
@@ -273,7 +284,7 @@ def account() -> str:
 
 @blueprint.post("/account/tokens")
 @guard(SIGNED_IN)
-def make_token() -> str:
+def make_token() -> Response:
     actor = current_actor()
     with transaction() as session:
         token = tokens.issue(
@@ -283,7 +294,7 @@ def make_token() -> str:
             by=actor,
             now=clock.now(),
         )
-    return account_page(token)
+    return shown_once(account_page(token))
 
 
 @blueprint.post("/account/tokens/<uuid:token_id>/revoke")

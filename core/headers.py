@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 
 # Swagger's page and Leaflet set styles from scripts; scripts themselves come from us alone.
 POLICY = (
@@ -25,8 +25,10 @@ def init_app(app: Flask, *, https: bool) -> None:
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         if https:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-        # Pages and data depend on who reads them; assets set their own lifetime.
+        # Pages and data depend on who reads them; assets are the same for everybody.
         if "Cache-Control" not in headers:
             headers["Cache-Control"] = "private, no-cache"
+        elif request.endpoint not in {"static", "security.static"}:
+            response.cache_control.private = not response.cache_control.no_store
         headers.add("Vary", "Cookie, Authorization")
         return response

@@ -1,0 +1,195 @@
+"""Hostile text in every field comes back as text on every page, feed and export."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import html
+import io
+import json
+import unicodedata
+import uuid
+from urllib.parse import quote
+
+import openpyxl
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from core.settings import ROOT
+from tests import doors, makers
+from tests.core.guard_test import OPEN, TABLE, address, of, routes
+from tests.makers import CANARY
+
+PRODUCT = str(31337 * 31337)
+SCRIPT = "<script>alert(1)"
+TEXTS = {
+    "jinja": CANARY,
+    "block": "{% for x in (1).__class__ %}{{x}}",
+    "comment": "{# lost #} {#",
+    "template literal": "${7*7} `${alert(1)}`",
+    "markup": f'"><{SCRIPT[1:]}</script><img src=x onerror=alert(1)>',
+    "script end": f"</script>{SCRIPT}</script>",
+    "quotes": "' \" ` ‘ ’ “ ” « » \\' \\\"",
+    "right to left": "\u202etower\u202c \u2067x\u2069 \u200f",
+    "combining": unicodedata.normalize("NFD", "Trạm Thường Phước") + " Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L",
+    "formula": "=HYPERLINK(\"http://evil.example\";\"x\")",
+}
+# Short enough for a code, and without what a code may not have.
+CODE = "{{31337*31337}}<script>alert(1)<'\"`$&"
+
+
+def test_the_folder_of_maps_gives_folium_no_value() -> None:
+    """Nothing that reaches Folium is read from the database or the request."""
+    allowed = {"__future__", "base64", "hashlib", "re", "functools", "folium", "maps"}
+    files = list((ROOT / "maps" / "render").glob("*.py"))
+    assert files
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            for name in names:
+                assert name.partition(".")[0] in allowed, (path, name)
+                assert not name.startswith("maps") or name.startswith("maps.render")
+
+
+# Where the names must be seen, so that the walk below cannot pass on empty pages.
+REGISTER = {
+    "/", "/towers", "/towers/<code>", "/follow-up", "/follow-up.csv", "/follow-up.xlsx",
+    "/follow-up.geojson", "/violations", "/violations/<uuid:violation_id>", "/inspections",
+    "/inspections/<uuid:inspection_id>", "/account", "/api/v1/towers", "/api/v1/towers/<code>",
+    "/api/v1/follow-up", "/api/v1/violations", "/api/v1/inspections",
+    "/api/v1/inspections/<uuid:inspection_id>", "/api/v1/areas", "/areas", "/map",
+    "/map/communes.geojson", "/map/owners.json", "/map/places/<code>.json",
+    "/map/towers/<uuid:tower_id>.json",
+}  # fmt: skip
+SHOWN = {
+    "staff": REGISTER | {"/organisations", "/organisations/<uuid:organisation_id>",
+                         "/towers/<code>/edit", "/towers/new"},
+    "admin": REGISTER | {"/organisations", "/organisations/<uuid:organisation_id>", "/users",
+                         "/users/<uuid:user_id>"},
+    "inspector": REGISTER | {"/inspections/<uuid:inspection_id>/edit",
+                             "/towers/<code>/inspect"},
+}  # fmt: skip
+TEXTS["all together"] = " ".join(TEXTS[kind] for kind in sorted(TEXTS) if kind != "combining")
+
+
+@pytest.mark.parametrize(
+    ("kind", "role"),
+    [
+        *((kind, "staff") for kind in sorted(TEXTS)),
+        ("all together", "admin"),
+        ("all together", "inspector"),
+    ],
+)
+def test_hostile_text_is_only_text(app: Flask, session: Session, kind: str, role: str) -> None:
+    bad = TEXTS[kind]
+    w = doors.world(app, session, names=bad, owner_name=bad)
+    w.here.commune.name = bad
+    w.here.commune.source = bad
+    for person in w.people.values():
+        person.name = bad
+    w.here.tower.code = CODE
+    w.owner.address = w.owner.phone = bad
+    session.commit()
+    draft = doors.visit(
+        CODE,
+        submit=False,
+        note=bad,
+        answers={
+            "str_rust_grade": {"outcome": "ok", "value": bad, "note": bad},
+            "sit_fence": {"outcome": "not_checked", "reason": bad, "note": bad},
+        },
+    )
+    inspector = w["inspector"]
+    own = str(uuid.uuid4())
+    doors.answered(inspector.post("/api/v1/inspections", json={**draft, "id": own}), 201)
+    named = doors.send_photo(inspector, uuid.UUID(own), name=bad.replace('"', "'") + ".jpg")
+    doors.answered(named, 201)
+    stored = unicodedata.normalize("NFC", bad)
+    seen: set[str] = set()
+    for language in ("vi", "en"):
+        for rule, method, endpoint in routes(app):
+            if endpoint in OPEN or method != "GET" or role not in TABLE[rule, method]:
+                continue
+            values = of(w.here, w)
+            values["code"] = quote(CODE, safe="")
+            if rule.startswith("/api/v1/areas/"):
+                values["code"] = "90001"
+            if "edit" in rule and "inspection" in rule:
+                values["inspection_id"] = own
+            path = address(rule, values)
+            if not rule.startswith("/api/"):
+                path += ("&" if "?" in path else "?") + f"lang={language}"
+            response = w[role].get(path, headers={"Accept-Language": language})
+            assert response.status_code in {200, 302}, (rule, response.status_code)
+            if _check(response, stored, bad, rule):
+                seen.add(rule)
+    assert seen >= SHOWN[role], SHOWN[role] - seen
+
+
+def _check(response, stored: str, bad: str, rule: str) -> bool:
+    """No text was run or markup; returns whether the hostile text was seen whole."""
+    assert PRODUCT.encode() not in response.data, rule
+    kind = response.mimetype
+    if kind == "text/html":
+        page = response.get_data(as_text=True)
+        assert SCRIPT not in page, rule
+        assert "<img src=x" not in page, rule
+        shown = html.unescape(page)
+        return stored in shown or bad in shown
+    if kind in {"application/json", "application/geo+json"}:
+        text = json.dumps(json.loads(response.data), ensure_ascii=False)
+        return any(json.dumps(one, ensure_ascii=False)[1:-1] in text for one in (stored, bad))
+    if kind == "text/csv":
+        rows = list(csv.reader(io.StringIO(response.data.decode("utf-8-sig"))))
+        cells = [cell for row in rows for cell in row]
+        return any({cell, cell.removeprefix("'")} & {stored, bad} for cell in cells)
+    if kind.endswith("spreadsheetml.sheet"):
+        sheet = openpyxl.load_workbook(io.BytesIO(response.data)).active
+        cells = [cell for row in sheet.iter_rows() for cell in row]
+        assert all(cell.data_type != "f" for cell in cells)
+        return any(cell.value in {stored, bad} for cell in cells)
+    return False
+
+
+@pytest.mark.parametrize("bad", [*TEXTS.values()], ids=[*TEXTS])
+def test_hostile_words_in_an_address_are_only_text(
+    app: Flask, session: Session, bad: str
+) -> None:
+    w = doors.world(app, session)
+    for path in ("/towers", "/follow-up", "/map", "/violations", "/inspections", "/organisations"):
+        for name in ("q", "condition", "commune", "owner", "sort", "status", "kind", "lang"):
+            response = w["staff"].get(path, query_string={name: bad})
+            assert response.status_code == 200, (path, name)
+            assert PRODUCT.encode() not in response.data
+            assert SCRIPT.encode() not in response.data
+    for path in ("/towers", "/follow-up", "/violations", "/inspections"):
+        response = w["staff"].get(path, query_string={"cursor": bad})
+        assert response.status_code == 400, path
+        assert SCRIPT.encode() not in response.data
+    for path in ("/sign-in", "/nowhere"):
+        response = app.test_client().get(path, query_string={"next": bad, bad: bad})
+        assert SCRIPT.encode() not in response.data
+        assert PRODUCT.encode() not in response.data
+
+
+@pytest.mark.parametrize("bad", [*TEXTS.values()], ids=[*TEXTS])
+def test_hostile_input_comes_back_in_the_form_as_text(
+    app: Flask, session: Session, bad: str
+) -> None:
+    staff = doors.client_of(app, session, makers.user(session, "staff"))
+    admin = doors.client_of(app, session, makers.user(session, "admin"))
+    for client, path, fields in (
+        (staff, "/towers/new", "code name latitude longitude height_m built_year owner note"),
+        (staff, "/organisations/new", "email phone address"),
+        (admin, "/users/new", "email name"),
+        (admin, "/areas", "province_code province_name source valid_from"),
+    ):
+        response = client.post(path, data=dict.fromkeys(fields.split(), bad))
+        assert response.status_code in {409, 422}, (path, response.status_code)
+        page = response.get_data(as_text=True)
+        assert PRODUCT not in page
+        assert SCRIPT not in page
+        assert bad.strip() in html.unescape(page), path

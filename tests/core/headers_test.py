@@ -1,0 +1,221 @@
+"""Security headers on every answer, documents that fit their policy, and no other host anywhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from core.settings import ROOT, Settings
+from tests import doors, makers
+from tests.core.guard_test import address, ask, missing, of, routes
+
+DIST = ROOT / "core" / "static" / "dist"
+MAPS = ("/map/document", "/map/picker", "/map/tower/TRU-here")
+
+
+def directives(policy: str) -> dict[str, set[str]]:
+    parts = [one.split() for one in policy.split(";") if one.strip()]
+    return {part[0]: set(part[1:]) for part in parts}
+
+
+class Parts(HTMLParser):
+    """What a browser would run, style or fetch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inline_scripts: list[str] = []
+        self.handlers: list[str] = []
+        self.addresses: list[str] = []
+        self.styles = 0
+        self._script: dict[str, str | None] | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+        self.styles += "style" in given or tag == "style"
+        for name in ("src", "href", "action", "data", "poster", "formaction"):
+            if given.get(name):
+                self.addresses.append(str(given[name]))
+        if tag == "script":
+            self._script = given
+
+    def handle_data(self, data: str) -> None:
+        if self._script is not None and "src" not in self._script:
+            self.inline_scripts.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "script":
+            self._script = None
+
+
+def parts(page: str) -> Parts:
+    found = Parts()
+    found.feed(page)
+    return found
+
+
+def check_headers(response, rule: str) -> None:
+    headers = response.headers
+    assert headers["X-Content-Type-Options"] == "nosniff", rule
+    assert headers["X-Frame-Options"] == "SAMEORIGIN", rule
+    assert headers["Referrer-Policy"] == "same-origin", rule
+    assert headers["Permissions-Policy"] == "geolocation=(self), camera=(self)", rule
+    assert headers["X-Request-Id"], rule
+    assert len(headers.getlist("Content-Security-Policy")) == 1, rule
+    policy = directives(headers["Content-Security-Policy"])
+    assert policy["default-src"] in ({"'self'"}, {"'none'"}), rule
+    assert policy["frame-ancestors"] == {"'self'"}, rule
+    assert policy["base-uri"] == {"'none'"}, rule
+    assert "'unsafe-inline'" not in policy["script-src"], rule
+    assert "'unsafe-eval'" not in policy["script-src"], rule
+    if not rule.startswith(("/static", "/fs-static")):
+        cache = headers["Cache-Control"]
+        assert "private" in cache or "no-store" in cache, (rule, cache)
+        vary = {word.strip() for word in ", ".join(headers.getlist("Vary")).split(",")}
+        assert {"Cookie", "Authorization"} <= vary, rule
+
+
+def test_every_answer_carries_the_headers(app: Flask, session: Session) -> None:
+    w = doors.world(app, session)
+    stranger = app.test_client()
+    for rule, method, _ in routes(app):
+        values = of(w.here, w)
+        if rule.startswith("/api/v1/areas"):
+            values["code"] = "90001"
+        check_headers(ask(stranger, method, address(rule, missing())), rule)
+        if method == "GET":
+            for role in ("staff", "admin", "inspector"):
+                check_headers(w[role].get(address(rule, values)), rule)
+    for path in ("/nowhere", "/api/v1/nowhere", "/static/nowhere.js"):
+        check_headers(w["staff"].get(path), path)
+
+
+def test_over_https_cookies_are_secure_and_the_host_is_remembered(
+    app: Flask, settings: Settings
+) -> None:
+    from app import create_app
+
+    secure = create_app(replace(settings, https=True))
+    secure.extensions["database"].sessions = app.extensions["database"].sessions
+    secure.test_client_class = app.test_client_class
+    response = secure.test_client().get("/sign-in", base_url="https://localhost")
+    assert int(re.findall(r"max-age=(\d+)", response.headers["Strict-Transport-Security"])[0]) > 0
+    cookies = response.headers.getlist("Set-Cookie")
+    assert cookies
+    assert all("Secure" in cookie for cookie in cookies)
+
+
+def test_pages_have_no_inline_script_and_no_handler(app: Flask, session: Session) -> None:
+    w = doors.world(app, session)
+    pages = 0
+    for rule, method, endpoint in routes(app):
+        if method != "GET" or endpoint in {"static", "security.static"}:
+            continue
+        for role in ("staff", "admin", "inspector"):
+            response = w[role].get(address(rule, of(w.here, w)))
+            if response.mimetype != "text/html" or rule in MAPS or rule == "/map/tower/<code>":
+                continue
+            found = parts(response.get_data(as_text=True))
+            assert found.inline_scripts == [], rule
+            assert found.handlers == [], rule
+            for place in found.addresses:
+                assert not re.match(r"(?i)(https?:|//|javascript:)", place), (rule, place)
+            pages += 1
+    assert pages > 30
+
+
+@pytest.mark.parametrize("path", MAPS)
+def test_a_map_document_fits_its_own_policy(app: Flask, session: Session, path: str) -> None:
+    w = doors.world(app, session)
+    response = w["staff"].get(path)
+    policy = directives(response.headers["Content-Security-Policy"])
+    assert policy["default-src"] == {"'none'"}
+    found = parts(response.get_data(as_text=True))
+    assert found.inline_scripts
+    for script in found.inline_scripts:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy["script-src"]
+    assert len(policy["script-src"]) == len(found.inline_scripts) + 1
+    assert found.handlers == []
+    for place in found.addresses:
+        assert place.startswith("/static/dist/"), place
+    assert "http:" not in response.get_data(as_text=True).replace("http://www.w3.org/", "")
+
+
+@pytest.fixture(scope="module")
+def built() -> Path:
+    """The assets as the build makes them; built where nobody has yet."""
+    if not (DIST / "core-app.js").exists():
+        node = shutil.which("node")
+        if node is None or not (ROOT / "node_modules").exists():
+            pytest.skip("the assets are not built: run `make`")
+        subprocess.run([node, "core/assets/build.mjs"], cwd=ROOT, check=True, timeout=120)
+    return DIST
+
+
+def test_every_address_of_a_page_is_served(app: Flask, session: Session, built: Path) -> None:
+    w = doors.world(app, session)
+    seen: set[str] = set()
+    for path in ("/", "/towers", "/towers/TRU-here", "/map", "/towers/new", "/follow-up",
+                 "/api/docs", "/sign-in", *MAPS):  # fmt: skip
+        found = parts(w["staff"].get(path).get_data(as_text=True))
+        seen |= {place.partition("#")[0] for place in found.addresses if "/static/" in place}
+    assert seen
+    for place in sorted(seen):
+        assert app.test_client().get(place).status_code == 200, place
+
+
+# Where an asset would make a browser ask another host: not the names of XML spaces or licences.
+FETCHES = re.compile(
+    r"""(?ix) url\(\s*['"]?(?:https?:)?//
+    | @import\s+(?:url\()?['"]?(?:https?:)?//
+    | \bsrc\s*=\s*\\?['"](?:https?:)?// | <link[^>]{0,200}href\s*=\s*\\?['"](?:https?:)?//
+    | (?:fetch|importScripts|import)\(\s*['"`](?:https?:)?//
+    """
+)
+
+
+def test_no_asset_asks_another_host(built: Path) -> None:
+    looked = 0
+    for path in sorted(built.rglob("*")):
+        # The documentation page shows links that a reader may follow; it fetches nothing.
+        if path.suffix in {".js", ".css", ".svg", ".html"} and "swagger" not in path.name:
+            text = path.read_text(encoding="utf-8")
+            assert not FETCHES.search(text), (path, FETCHES.search(text))
+            looked += 1
+    assert looked >= 5
+
+
+def test_icons_that_templates_name_exist(app: Flask, session: Session, built: Path) -> None:
+    names = set(re.findall(r'<symbol[^>]*id="([^"]+)"', (built / "icons.svg").read_text("utf-8")))
+    assert names
+    w = doors.world(app, session)
+    for role in ("staff", "admin", "inspector"):
+        for rule, method, endpoint in routes(app):
+            if method == "GET" and endpoint not in {"static", "security.static"}:
+                response = w[role].get(address(rule, of(w.here, w)))
+                if response.mimetype == "text/html":
+                    used = set(re.findall(r"icons\.svg#([\w-]+)", response.get_data(as_text=True)))
+                    assert used <= names, (rule, used - names)
+
+
+def test_the_one_time_password_is_not_kept_by_the_browser(app: Flask, session: Session) -> None:
+    admin = doors.client_of(app, session, makers.user(session, "admin"))
+    person = makers.user(session, "staff")
+    session.commit()
+    for response in (
+        admin.post(f"/users/{person.id}/password"),
+        admin.post("/account/tokens", data={"name": "x"}),
+    ):
+        assert response.status_code == 200
+        assert "no-store" in response.headers["Cache-Control"]
