@@ -20,6 +20,7 @@ from accounts import services as accounts
 from accounts.cli import hashed, new_password
 from accounts.models import User
 from accounts.queries import user_by_email
+from accounts.security import actor_of
 from areas.cli import load_demo as load_areas
 from areas.models import Area
 from core import clock, store
@@ -30,7 +31,6 @@ from inspections.demo.province import Province
 from inspections.doors import photo_store
 from inspections.models import Answer, Inspection
 from inspections.services import checklists, photos
-from accounts.security import actor_of
 from towers.models import Tower
 
 commands = AppGroup("demo", help="The demo province.")
@@ -49,6 +49,10 @@ PICTURES = 40
 def load(towers: int, seed: int, if_new: bool) -> None:
     """Load Đồng Tháp with made-up towers, inspections, violations and accounts."""
     if if_new and not is_new():
+        with transaction() as session:
+            # Where real records are, the next start need not ask again.
+            if store.value_of(session, "demo") is None:
+                mark(session, "none")
         return
     started = time.monotonic()
     now, today = clock.now(), clock.today()
@@ -56,7 +60,7 @@ def load(towers: int, seed: int, if_new: bool) -> None:
         checklists.publish(session, checklists.shipped_document(), by=SYSTEM, now=now)
     if current_session().scalar(select(Area.id).limit(1)) is None:
         click.echo(f"{load_areas()} communes were loaded (synthetic boundaries).")
-    passwords = load_people()
+    load_people()
     with transaction() as session:
         inspector = user_by_email(session, "inspector@example.org")
         assert inspector is not None
@@ -72,17 +76,19 @@ def load(towers: int, seed: int, if_new: bool) -> None:
         mark(session, "loaded")
     analyze()
     load_pictures(seed)
-    keep_passwords(passwords)
     click.echo(f"The demo province was loaded in {time.monotonic() - started:.0f} s.")
 
 
 def is_new() -> bool:
-    """Whether this database has neither a demo (now or before) nor any tower."""
+    """Whether this database has neither a demo (now or before) nor anything real.
+
+    Demo accounts alone are those of a load that was cut off: the next one goes on.
+    """
     session = current_session()
     return (
         store.value_of(session, "demo") is None
         and session.scalar(select(Tower.id).limit(1)) is None
-        and session.scalar(select(User.id).limit(1)) is None
+        and session.scalar(select(User.id).where(~User.demo).limit(1)) is None
     )
 
 
@@ -96,8 +102,8 @@ def mark(session: Session, state: str) -> None:
     )
 
 
-def load_people() -> dict[str, str]:
-    """The three demo accounts; returns the passwords of those that are new."""
+def load_people() -> None:
+    """Make the demo accounts that are missing, and keep their passwords."""
     passwords: dict[str, str] = {}
     with transaction() as session:
         for email, name, role in PEOPLE:
@@ -115,7 +121,8 @@ def load_people() -> dict[str, str]:
                 by=SYSTEM,
                 now=clock.now(),
             )
-    return passwords
+        # Before the accounts can be seen: if anything fails here, there are none.
+        keep_passwords(passwords)
 
 
 def keep_passwords(passwords: dict[str, str]) -> None:
@@ -232,9 +239,7 @@ def remove(everything: bool) -> None:
             )
         connection.execute(text(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY"))
         connection.execute(
-            text(
-                "DELETE FROM access_token WHERE user_id IN (SELECT id FROM \"user\" WHERE demo)"
-            )
+            text('DELETE FROM access_token WHERE user_id IN (SELECT id FROM "user" WHERE demo)')
         )
         for table in ("user_role", "user_territory"):
             connection.execute(
