@@ -7,7 +7,7 @@ import secrets
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from accounts.models import AccessToken, User
 from core import audit
@@ -43,7 +43,13 @@ def issue(
 
 def owner(session: Session, token: str, *, now: datetime) -> User | None:
     """The active user to whom a live token belongs, or `None`."""
-    row = session.scalar(select(AccessToken).where(AccessToken.hash == _hash(token)))
+    # Every request asks this: the user's roles and territory come in the same statement.
+    user = joinedload(AccessToken.user)
+    row = session.scalar(
+        select(AccessToken)
+        .where(AccessToken.hash == _hash(token))
+        .options(user.joinedload(User.roles), user.joinedload(User.territories))
+    )
     if row is None or row.revoked_at is not None:
         return None
     if row.expires_at is not None and row.expires_at <= now:

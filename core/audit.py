@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Identity, insert
+from sqlalchemy import BigInteger, Identity, Index, insert
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -17,6 +17,7 @@ class AuditEntry(Base):
     """One change. The application may insert and read it, never change or delete it."""
 
     __tablename__ = "audit_entry"
+    __table_args__ = (Index("ix_audit_entry_kind_object_id", "kind", "object_id", "id"),)
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     at: Mapped[datetime]

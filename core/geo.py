@@ -7,6 +7,7 @@ Everything stored is EPSG:4326 in degrees.
 from __future__ import annotations
 
 import math
+import struct
 from dataclasses import dataclass
 
 from geoalchemy2 import WKTElement
@@ -14,6 +15,8 @@ from geoalchemy2.elements import WKBElement
 from geoalchemy2.shape import to_shape
 
 SRID = 4326
+# How EWKB begins for a point in that system: little-endian, a point with its system's number.
+POINT_HEAD = struct.pack("<BII", 1, 0x20000001, SRID)
 
 
 @dataclass(frozen=True)
@@ -60,5 +63,9 @@ def to_position(point: WKTElement | WKBElement | str) -> Position:
         return Position(latitude=float(y), longitude=float(x))
     if isinstance(point, str):
         point = WKBElement(point)
+    if not isinstance(point.data, str) and bytes(point.data[:9]) == POINT_HEAD:
+        # Lists read points by the hundred: the two numbers stand behind a head that we know.
+        x, y = struct.unpack_from("<dd", point.data, 9)
+        return Position(latitude=y, longitude=x)
     shape = to_shape(point)
     return Position(latitude=shape.y, longitude=shape.x)

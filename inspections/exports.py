@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Text
 
+from core.db import allow_long_statements
 from core.i18n import N_, translate
 from core.policy import Actor
 from inspections.queries import follow_up
@@ -135,6 +136,8 @@ def _copy(session: Session, listed: Select[Any], options: str) -> Iterator[bytes
     compiled = listed.compile(
         dialect=postgresql.psycopg.dialect(), compile_kwargs={"render_postcompile": True}
     )
+    # The whole list is one statement, which lasts as long as the reader takes to receive it.
+    allow_long_statements(session)
     driver = session.connection().connection.driver_connection
     assert driver is not None
     with (

@@ -65,7 +65,8 @@ class Inspection(Base):
         ),
         CheckConstraint("(status = 'draft') = (submitted_at IS NULL)", name="submitted_at"),
         Index("ix_inspection_tower_id_inspected_on", "tower_id", "inspected_on"),
-        Index("ix_inspection_submitted_at_id", "submitted_at", "id"),
+        # The order of the list: a draft stands where it was begun.
+        Index("ix_inspection_moment_id", text("coalesce(submitted_at, created_at)"), "id"),
         Index("ix_inspection_inspector_id", "inspector_id"),
     )
 
@@ -254,6 +255,12 @@ class LoadAssessment(Base):
             "uq_load_assessment_pending_tower_id",
             "tower_id",
             unique=True,
+            postgresql_where=text("answered_at IS NULL"),
+        ),
+        Index(
+            "ix_load_assessment_pending_deadline",
+            "deadline",
+            "id",
             postgresql_where=text("answered_at IS NULL"),
         ),
         Index("ix_load_assessment_tower_id", "tower_id"),

@@ -81,6 +81,7 @@ class Tower(Base):
             postgresql_using="gin",
             postgresql_ops={"search": "gin_trgm_ops"},
         ),
+        Index("ix_tower_name_code", text('name COLLATE "vi-x-icu"'), "code"),
         Index("ix_tower_condition_code", "condition", "code"),
         Index("ix_tower_commune_id_code", "commune_id", "code"),
         Index("ix_tower_owner_id_code", "owner_id", "code"),

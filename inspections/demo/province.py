@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from core.db import allow_long_statements
 from inspections.demo.visits import MadeVisit, made_visit, passing_answer
 from inspections.models import ChecklistVersion
-from inspections.rules.condition import Facts, condition
 from inspections.rules.catalogue import Catalogue
+from inspections.rules.condition import Facts, condition
 from inspections.rules.evaluation import Structure
 from inspections.rules.violation import SEVERITY_ORDER, deadline_for
 from inspections.services.checklists import catalogue_of
@@ -114,6 +115,7 @@ class Province:
 
     def load(self, progress: Callable[[int], None]) -> None:
         """Write everything; `progress` is told the number of towers written so far."""
+        allow_long_statements(self.session)
         owners = self._owners()
         first = (
             self.session.scalar(
@@ -200,9 +202,7 @@ class Province:
         if random.random() < 0.05:
             services.append("microwave")
         tower_id = self.uuid()
-        structure = Structure(
-            kind, frozenset(services), height, height + (building or Decimal(0))
-        )
+        structure = Structure(kind, frozenset(services), height, height + (building or Decimal(0)))
         name = commune.removeprefix("Xã ").removeprefix("Phường ")
         lifecycle = random.choices(
             ("active", "inactive", "abandoned", "dismantled", "planned"), (930, 25, 20, 15, 10)

@@ -39,9 +39,7 @@ def made_visit(catalogue: Catalogue, structure: Structure, random: Random) -> Ma
     failing: dict[str, Level] = {}
     if dice >= CLEAN:
         failing = _failing(items, structure, random, critical=dice >= 1000 - DANGEROUS)
-    answers = {
-        item.key: _answer(item, structure, random, failing.get(item.key)) for item in items
-    }
+    answers = {item.key: _answer(item, structure, random, failing.get(item.key)) for item in items}
     if random.randrange(1000) < INCOMPLETE:
         for key in random.sample(sorted(set(answers) - set(failing)), 3):
             answers[key] = {"outcome": "not_checked", "reason": "Trời mưa, chưa kiểm tra được"}

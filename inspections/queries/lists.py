@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, joinedload, selectinload, undefer
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Load, Session, joinedload, lazyload, selectinload, undefer
 
+from accounts.models import User
 from core import paging, policy
 from core.paging import Page
 from core.policy import Actor
@@ -57,7 +58,7 @@ def inspections(
     statement = (
         select(Inspection)
         .where(policy.visible(actor, "inspection"))
-        .options(joinedload(Inspection.tower), joinedload(Inspection.inspector))
+        .options(joinedload(Inspection.tower), _inspector())
     )
     if tower_id:
         statement = statement.where(Inspection.tower_id == tower_id)
@@ -69,12 +70,23 @@ def inspections(
         statement = statement.where(Inspection.inspector_id == actor.id)
     if q.strip():
         statement = statement.where(Inspection.tower_id.in_(select(Tower.id).where(matches(q))))
-    moment = func.coalesce(Inspection.submitted_at, Inspection.created_at)
     statement = paging.keyset(
-        statement, (moment, Inspection.id), (_moment, uuid.UUID), cursor, descending=True
+        statement, (_moment_of_list(), Inspection.id), (_moment, uuid.UUID), cursor, descending=True
     )
     rows = session.scalars(statement.limit(limit + 1)).all()
     return paging.page_of(rows, limit, lambda row: [row.submitted_at or row.created_at, row.id])
+
+
+def _inspector() -> Load:
+    """The inspector's name comes with the list, not their roles and territory."""
+    return joinedload(Inspection.inspector).options(
+        lazyload(User.roles), lazyload(User.territories)
+    )
+
+
+def _moment_of_list() -> ColumnElement[datetime]:
+    """When an inspection was submitted, a draft when it was begun; an index has this order."""
+    return func.coalesce(Inspection.submitted_at, Inspection.created_at)
 
 
 def _moment(value: Any) -> datetime:
@@ -175,8 +187,8 @@ def latest_inspections(session: Session, actor: Actor, limit: int = 8) -> Sequen
     return session.scalars(
         select(Inspection)
         .where(policy.visible(actor, "inspection"), Inspection.submitted_at.is_not(None))
-        .options(joinedload(Inspection.tower), joinedload(Inspection.inspector))
-        .order_by(Inspection.submitted_at.desc(), Inspection.id.desc())
+        .options(joinedload(Inspection.tower), _inspector())
+        .order_by(_moment_of_list().desc(), Inspection.id.desc())
         .limit(limit)
     ).all()
 

@@ -84,6 +84,7 @@ def upgrade() -> None:
     op.execute("CREATE INDEX ix_tower_geom ON tower USING gist (geom)")
     op.execute("CREATE INDEX ix_tower_geom_3857 ON tower USING gist (geom_3857)")
     op.execute("CREATE INDEX ix_tower_search ON tower USING gin (search gin_trgm_ops)")
+    op.execute('CREATE INDEX ix_tower_name_code ON tower (name COLLATE "vi-x-icu", code)')
     op.execute("CREATE INDEX ix_tower_condition_code ON tower (condition, code)")
     op.execute("CREATE INDEX ix_tower_commune_id_code ON tower (commune_id, code)")
     op.execute("CREATE INDEX ix_tower_owner_id_code ON tower (owner_id, code)")

@@ -66,7 +66,10 @@ def upgrade() -> None:
     op.execute(
         "CREATE INDEX ix_inspection_tower_id_inspected_on ON inspection (tower_id, inspected_on)"
     )
-    op.execute("CREATE INDEX ix_inspection_submitted_at_id ON inspection (submitted_at, id)")
+    op.execute(
+        "CREATE INDEX ix_inspection_moment_id"
+        " ON inspection (coalesce(submitted_at, created_at), id)"
+    )
     op.execute("CREATE INDEX ix_inspection_inspector_id ON inspection (inspector_id)")
     op.execute(
         """
@@ -190,6 +193,10 @@ def upgrade() -> None:
     )
     op.execute(
         "CREATE UNIQUE INDEX uq_load_assessment_pending_tower_id ON load_assessment (tower_id)"
+        " WHERE answered_at IS NULL"
+    )
+    op.execute(
+        "CREATE INDEX ix_load_assessment_pending_deadline ON load_assessment (deadline, id)"
         " WHERE answered_at IS NULL"
     )
     op.execute("CREATE INDEX ix_load_assessment_tower_id ON load_assessment (tower_id)")

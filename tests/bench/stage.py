@@ -157,7 +157,7 @@ def bare(url: str) -> psycopg.Connection:
         dbname=parts.database,
         user=parts.username,
         password=parts.password,
-        options="-c plan_cache_mode=force_custom_plan -c timezone=UTC",
+        options="-c plan_cache_mode=force_custom_plan -c random_page_cost=1.1 -c timezone=UTC",
     )
     connection.prepare_threshold = None
     return connection
