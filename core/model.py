@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import DateTime, MetaData
+from sqlalchemy import DateTime, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase
 
 NAMES = {
@@ -17,7 +17,7 @@ NAMES = {
 
 
 class Base(DeclarativeBase):
-    """Typed tables; every moment is stored with its zone."""
+    """Typed tables; every moment is stored with its zone, every text as `text`."""
 
     metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map = {datetime: DateTime(timezone=True)}
+    type_annotation_map = {datetime: DateTime(timezone=True), str: Text()}

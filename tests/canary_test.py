@@ -33,7 +33,7 @@ TEXTS = {
     "quotes": "' \" ` ‘ ’ “ ” « » \\' \\\"",
     "right to left": "\u202etower\u202c \u2067x\u2069 \u200f",
     "combining": unicodedata.normalize("NFD", "Trạm Thường Phước") + " Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L",
-    "formula": "=HYPERLINK(\"http://evil.example\";\"x\")",
+    "formula": '=HYPERLINK("http://evil.example";"x")',
 }
 # Short enough for a code, and without what a code may not have.
 CODE = "{{31337*31337}}<script>alert(1)<'\"`$&"
@@ -155,9 +155,7 @@ def _check(response, stored: str, bad: str, rule: str) -> bool:
 
 
 @pytest.mark.parametrize("bad", [*TEXTS.values()], ids=[*TEXTS])
-def test_hostile_words_in_an_address_are_only_text(
-    app: Flask, session: Session, bad: str
-) -> None:
+def test_hostile_words_in_an_address_are_only_text(app: Flask, session: Session, bad: str) -> None:
     w = doors.world(app, session)
     for path in ("/towers", "/follow-up", "/map", "/violations", "/inspections", "/organisations"):
         for name in ("q", "condition", "commune", "owner", "sort", "status", "kind", "lang"):

@@ -95,15 +95,15 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
     session.commit()
     clients = {role: client_of(app, session, person) for role, person in people.items()}
     made = {
-        word: _place(
-            session, commune, people[role], clients[role], owner, longitude, names, word
-        )
+        word: _place(session, commune, people[role], clients[role], owner, longitude, names, word)
         for word, commune, role, longitude in (
             ("here", here, "inspector", 105.5),
             ("there", there, "elsewhere", 106.5),
         )
     }
-    return World(here=made["here"], there=made["there"], owner=owner, people=people, clients=clients)
+    return World(
+        here=made["here"], there=made["there"], owner=owner, people=people, clients=clients
+    )
 
 
 def _place(

@@ -57,9 +57,7 @@ def test_the_address_may_be_typed_in_any_case(app: Flask, session: Session) -> N
 
 
 @pytest.mark.parametrize("typed", ["mật khẩu rất dài 47", "mật khẩu rất dài 47"])
-def test_a_password_is_one_in_every_unicode_form(
-    app: Flask, session: Session, typed: str
-) -> None:
+def test_a_password_is_one_in_every_unicode_form(app: Flask, session: Session, typed: str) -> None:
     person = makers.user(session, "staff", password=hashed("mật khẩu rất dài 47"))
     session.commit()
     assert signed_in(app, person.email, typed).get("/").status_code == 200
@@ -68,14 +66,10 @@ def test_a_password_is_one_in_every_unicode_form(
 def sign_in_answer(app: Flask, email: str, password: str):
     client = app.test_client()
     token = csrf_of(client.get("/sign-in").get_data(as_text=True))
-    return client.post(
-        "/sign-in", data={"email": email, "password": password, "csrf_token": token}
-    )
+    return client.post("/sign-in", data={"email": email, "password": password, "csrf_token": token})
 
 
-def test_an_unknown_address_and_a_wrong_password_look_alike(
-    app: Flask, session: Session
-) -> None:
+def test_an_unknown_address_and_a_wrong_password_look_alike(app: Flask, session: Session) -> None:
     person = doors.with_password(session, "staff")
     idle = doors.with_password(session, "staff")
     idle.active = False
@@ -88,9 +82,7 @@ def test_an_unknown_address_and_a_wrong_password_look_alike(
             (idle.email, "khong-dung-mat-khau"),
         )
         for response in [sign_in_answer(app, email, password)]
-        for body in [
-            re.sub(r'value="[^"]*"', "", response.get_data(as_text=True))
-        ]
+        for body in [re.sub(r'value="[^"]*"', "", response.get_data(as_text=True))]
     }
     assert len(answers) == 1
     ((status, body),) = answers
@@ -105,9 +97,7 @@ def test_a_disabled_person_cannot_sign_in(app: Flask, session: Session) -> None:
     assert sign_in_answer(app, person.email, PASSWORD).status_code == 200
 
 
-def test_after_too_many_attempts_the_answer_is_429_in_words(
-    app: Flask, settings: Settings
-) -> None:
+def test_after_too_many_attempts_the_answer_is_429_in_words(app: Flask, settings: Settings) -> None:
     from dataclasses import replace
 
     from app import create_app
@@ -115,9 +105,7 @@ def test_after_too_many_attempts_the_answer_is_429_in_words(
     slow = create_app(replace(settings, sign_in_limit="3 per minute"))
     slow.extensions["database"].sessions = app.extensions["database"].sessions
     slow.test_client_class = app.test_client_class
-    answers = [
-        sign_in_answer(slow, "ai-do@example.org", "khong-dung-mat-khau") for _ in range(4)
-    ]
+    answers = [sign_in_answer(slow, "ai-do@example.org", "khong-dung-mat-khau") for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert answers[-1].headers["Retry-After"]
     assert "<h1" in answers[-1].get_data(as_text=True)
@@ -140,9 +128,7 @@ def test_after_too_many_attempts_the_answer_is_429_in_words(
         "///evil.example",
     ],
 )
-def test_signing_in_never_leads_to_another_host(
-    app: Flask, session: Session, target: str
-) -> None:
+def test_signing_in_never_leads_to_another_host(app: Flask, session: Session, target: str) -> None:
     person = doors.with_password(session, "staff")
     client = app.test_client()
     page = client.get("/sign-in", query_string={"next": target}).get_data(as_text=True)
@@ -303,9 +289,7 @@ def test_a_token_ends_at_its_time(app: Flask, session: Session) -> None:
     now = clock.now()
     statuses = []
     for expires_at in (now - timedelta(seconds=1), now + timedelta(hours=1)):
-        token = tokens.issue(
-            session, person, name="", by=SYSTEM, now=now, expires_at=expires_at
-        )
+        token = tokens.issue(session, person, name="", by=SYSTEM, now=now, expires_at=expires_at)
         session.commit()
         response = app.test_client().get(
             "/api/v1/towers", headers={"Authorization": f"Bearer {token}"}
@@ -345,9 +329,7 @@ def test_tokens_end_when_the_account_is_disabled(app: Flask, session: Session) -
 
 def test_a_token_works_on_pages_without_a_csrf_token(app: Flask, session: Session) -> None:
     client = doors.client_of(app, session, makers.user(session, "staff"))
-    response = client.post(
-        "/organisations/new", data={"name": "Viễn thông A", "kind": "owner"}
-    )
+    response = client.post("/organisations/new", data={"name": "Viễn thông A", "kind": "owner"})
     assert response.status_code == 302
     assert "Viễn thông A" in client.get("/organisations").get_data(as_text=True)
 
@@ -402,9 +384,7 @@ def test_the_api_wants_the_token_of_a_session_too(app: Flask, session: Session) 
     doors.refused(client.post("/api/v1/towers", json=body), 400)
     assert doors.counts(session) == before
     token = csrf_of(client.get("/").get_data(as_text=True))
-    doors.answered(
-        client.post("/api/v1/towers", json=body, headers={"X-CSRFToken": token}), 201
-    )
+    doors.answered(client.post("/api/v1/towers", json=body, headers={"X-CSRFToken": token}), 201)
 
 
 def test_cookies_are_hidden_from_scripts_and_other_sites(app: Flask, session: Session) -> None:
