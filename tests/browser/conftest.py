@@ -1,0 +1,107 @@
+"""A real server, a real Chromium, and walks through the pages that notice what goes wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from core.settings import Settings
+from tests.browser.server import PASSWORD, Server, commands, prepared, serving
+from tests.browser.walk import Walk, start_walk
+
+# Debian's browser, without whatever talks to other hosts or needs a graphics card.
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+SCREENSHOTS = Settings.from_environment().instance / "screenshots"
+PEOPLE = (("admin", "Lê Thị Quản"), ("staff", "Trần Văn Sở"), ("inspector", "Nguyễn Thị Kiểm"))
+DEMO_TOWERS = "150"
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    """Tell the fixtures of a test whether it failed, so that they keep what the window shows."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
+@pytest.fixture(autouse=True, scope="session")
+def screenshots() -> Path:
+    """The folder of this run's screenshots; those of the last run are removed."""
+    shutil.rmtree(SCREENSHOTS, ignore_errors=True)
+    SCREENSHOTS.mkdir(parents=True)
+    return SCREENSHOTS
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    program = os.environ.get("CHROMIUM") or "/usr/bin/chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(cluster, instance: Path) -> Iterator[Server]:
+    """A new service: three accounts and the checklist, neither areas nor towers."""
+    with prepared(cluster, "browser_new", instance) as settings:
+        passwords = {f"{role}@example.org": PASSWORD for role, _ in PEOPLE}
+        commands(
+            settings,
+            ("checklists", "load"),
+            *(
+                ("accounts", "add", f"{role}@example.org", "--name", name,
+                 "--role", role, "--password", PASSWORD)
+                for role, name in PEOPLE
+            ),
+        )  # fmt: skip
+        with serving(settings, passwords) as running:
+            yield running
+
+
+@pytest.fixture(scope="session")
+def province(cluster, instance: Path) -> Iterator[Server]:
+    """A service with the demo province."""
+    with prepared(cluster, "browser_demo", instance) as settings:
+        commands(settings, ("demo", "load", "--towers", DEMO_TOWERS))
+        kept = (settings.instance / "demo-accounts.txt").read_text()
+        passwords = dict(line.split("  ") for line in kept.splitlines())
+        with serving(settings, passwords) as running:
+            yield running
+
+
+@pytest.fixture
+def walk(
+    chromium: Browser, screenshots: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Walk]]:
+    """`walk(server, "vi", phone=True)` opens a browser window of its own.
+
+    At the end of the test every window must have stayed free of errors, warnings and requests to
+    other hosts.
+    """
+    walks: list[Walk] = []
+
+    def begin(server: Server, language: str, *, phone: bool = False, signed_in: str = "") -> Walk:
+        made = start_walk(chromium, server, language, screenshots, phone=phone)
+        walks.append(made)
+        if signed_in:
+            made.sign_in(signed_in)
+        return made
+
+    yield begin
+    for number, one in enumerate(walks):
+        if request.node.stash.get(FAILED, False):
+            one.page.screenshot(path=screenshots / f"failed-{request.node.name}-{number}.png")
+        one.page.context.close()
+    for one in walks:
+        assert one.troubles == [], "\n".join(one.troubles)
