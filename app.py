@@ -21,12 +21,14 @@ import inspections.labels
 import inspections.pages
 import inspections.panels
 import inspections.policy
+import inspections.services.condition
 import maps.pages
 import towers.api
 import towers.cli
 import towers.labels
 import towers.pages
 import towers.policy
+import towers.services
 from core import (
     api,
     cli,
@@ -117,6 +119,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for feature in FEATURES:
         feature.policy.register()
 
+    towers.services.after_retyping(inspections.services.condition.derive_again)
     menu = slots.init_app(app)
     menu.menu.extend(MENU)
     menu.panels.update({slot: list(panels) for slot, panels in PANELS.items()})

@@ -138,7 +138,7 @@ def listed(
         statement = statement.where(Area.level == level)
     if q.strip():
         statement = statement.where(
-            func.search_form(Area.name).contains(func.search_form(q.strip()))
+            func.strpos(func.search_form(Area.name), func.search_form(q.strip())) > 0
         )
     statement = paging.keyset(
         statement, (Area.level, Area.code), (paging.text_value, paging.text_value), cursor

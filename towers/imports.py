@@ -16,10 +16,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from core import audit, policy, store
+from core.db import allow_long_statements
 from core.errors import Invalid
 from core.geo import Envelope
 from core.policy import Actor
 from core.words import N_
+from towers import services
 from towers.coordinates import metres, read_position
 from towers.labels import VOCABULARIES
 from towers.readers import MAX_CELL, Listing, Row, plain
@@ -31,13 +33,14 @@ MAX_REPORTED = 1_000
 STAGING = """
 CREATE TEMPORARY TABLE staging (
     line integer NOT NULL, code text COLLATE "C" NOT NULL, name text NOT NULL,
+    named boolean NOT NULL,
     structure_type text, height_m numeric, host_building_height_m numeric, services text[],
     address text, built_year smallint, lifecycle text, note text, owner text,
     lon float8 NOT NULL, lat float8 NOT NULL
 ) ON COMMIT DROP
 """
 COLUMNS = (
-    "line", "code", "name", "structure_type", "height_m", "host_building_height_m", "services",
+    "line", "code", "name", "named", "structure_type", "height_m", "host_building_height_m", "services",
     "address", "built_year", "lifecycle", "note", "owner", "lon", "lat",
 )  # fmt: skip
 
@@ -89,6 +92,7 @@ def import_towers(
     transaction decides whether it stays (a preview rolls back).
     """
     policy.require(by, "tower.import")
+    allow_long_statements(session)
     report = Report(ignored=listing.ignored)
     session.execute(text("DROP TABLE IF EXISTS pg_temp.staging"))
     session.execute(text(STAGING))
@@ -99,7 +103,7 @@ def import_towers(
         raise Invalid(N_("Only staff who see the whole register can import lists"))
     session.execute(text("ANALYZE pg_temp.staging"))
     _owners(session)
-    _judge(session, listing, report)
+    _judge(session, report)
     _write(session, source=source, report=report, by=by, now=now)
     audit.record(
         session,
@@ -198,6 +202,7 @@ def check_row(
     if len(name) > 300:
         bad("name", N_("A name has 1 to 300 characters"))
     clean["name"] = name
+    clean["named"] = bool(values.get("name"))
     _optional(values, clean, bad)
     return clean, problems
 
@@ -294,11 +299,11 @@ JUDGED = """
 CREATE TEMPORARY TABLE judged ON COMMIT DROP AS
 WITH wanted AS (
     SELECT s.line, s.code, t.id, t.version,
-        CASE WHEN {has_name} OR t.id IS NULL THEN s.name ELSE t.name END AS name,
+        CASE WHEN s.named OR t.id IS NULL THEN s.name ELSE t.name END AS name,
         coalesce(s.structure_type, t.structure_type, 'unknown') AS structure_type,
         coalesce(s.height_m, t.height_m) AS height_m,
         coalesce(s.host_building_height_m, t.host_building_height_m) AS host_building_height_m,
-        coalesce(s.services, t.services, '{{}}') AS services,
+        coalesce(s.services, t.services, '{}') AS services,
         coalesce(s.address, t.address, '') AS address,
         coalesce(s.built_year, t.built_year) AS built_year,
         coalesce(s.lifecycle, t.lifecycle, 'active') AS lifecycle,
@@ -335,10 +340,10 @@ WITH placed AS MATERIALIZED (
 """
 
 
-def _judge(session: Session, listing: Listing, report: Report) -> None:
+def _judge(session: Session, report: Report) -> None:
     """Say of every row whether it is new, changed or the same, and count them."""
     session.execute(text("DROP TABLE IF EXISTS pg_temp.judged"))
-    session.execute(text(JUDGED.format(has_name="true" if "name" in listing.fields else "false")))
+    session.execute(text(JUDGED))
     session.execute(text("CREATE INDEX ON pg_temp.judged USING gist (geom)"))
     session.execute(text("ANALYZE pg_temp.judged"))
     for verdict, number in session.execute(
@@ -387,18 +392,31 @@ def _write(
                 SELECT :now, :actor_id, :actor, 'tower.edit', 'tower', w.id::text,
                     jsonb_build_object('name', j.old_name, 'structure_type',
                         j.old_structure_type, 'height_m', j.old_height_m,
+                        'host_building_height_m', j.old_host_building_height_m,
                         'latitude', ST_Y(j.old_geom), 'longitude', ST_X(j.old_geom),
-                        'owner_id', j.old_owner_id, 'lifecycle', j.old_lifecycle),
+                        'owner_id', j.old_owner_id, 'lifecycle', j.old_lifecycle,
+                        'services', j.old_services, 'address', j.old_address,
+                        'built_year', j.old_built_year, 'note', j.old_note),
                     jsonb_build_object('name', j.name, 'structure_type', j.structure_type,
-                        'height_m', j.height_m, 'latitude', ST_Y(j.geom),
-                        'longitude', ST_X(j.geom), 'owner_id', j.owner_id,
-                        'lifecycle', j.lifecycle, 'import', cast(:batch AS text),
+                        'height_m', j.height_m,
+                        'host_building_height_m', j.host_building_height_m,
+                        'latitude', ST_Y(j.geom), 'longitude', ST_X(j.geom),
+                        'owner_id', j.owner_id, 'lifecycle', j.lifecycle,
+                        'services', j.services, 'address', j.address,
+                        'built_year', j.built_year, 'note', j.note, 'import', cast(:batch AS text),
                         'source', cast(:source AS text))
                 FROM written w JOIN judged j ON j.id = w.id
                 """
             ),
             facts,
         )
+        retyped = session.scalars(
+            text(
+                "SELECT id FROM judged WHERE verdict = 'changed'"
+                " AND structure_type <> old_structure_type"
+            )
+        )
+        services.was_retyped(session, retyped.all())
     if report.new:
         session.execute(
             text(

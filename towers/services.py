@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 import uuid
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -35,6 +36,24 @@ FIELDS = (
     "note",
     "source",
 )
+
+
+# What else follows from the structure type of towers, in the same transaction. The register knows
+# no inspections: `app.py` names here what derives the condition again.
+Retyped = Callable[[Session, Sequence[uuid.UUID]], None]
+_after_retyping: list[Retyped] = []
+
+
+def after_retyping(derive: Retyped) -> None:
+    """Have `derive(session, tower_ids)` called whenever structure types were changed."""
+    if derive not in _after_retyping:
+        _after_retyping.append(derive)
+
+
+def was_retyped(session: Session, tower_ids: Sequence[uuid.UUID]) -> None:
+    """Tell whoever depends on it that these towers have another structure type now."""
+    for derive in _after_retyping:
+        derive(session, tower_ids)
 
 
 def snapshot(tower: Tower) -> dict[str, Any]:
@@ -159,6 +178,8 @@ def update_tower(
     tower.updated_at = now
     session.flush()
     changed = {key for key in after if after[key] != before[key]}
+    if "structure_type" in changed:
+        was_retyped(session, [tower.id])
     audit.record(
         session,
         "tower.edit",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import func, select, true
+from sqlalchemy import and_, func, select, true
 from sqlalchemy.orm import Session
 
 from inspections.models import Inspection, LoadAssessment, Violation
@@ -45,7 +45,13 @@ def facts(session: Session, tower_ids: Sequence[uuid.UUID]) -> Iterator[TowerFac
         .lateral()
     )
     last = (
-        select(Inspection.inspected_on, Inspection.complete)
+        select(
+            Inspection.inspected_on,
+            # What was asked of another type of structure is not every item of this one.
+            and_(
+                Inspection.complete, Inspection.structure_type == Tower.structure_type
+            ).label("complete"),
+        )
         .where(
             Inspection.tower_id == Tower.id,
             Inspection.status.in_(COUNTING),

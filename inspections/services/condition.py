@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -45,6 +46,23 @@ def write(session: Session, tower: Tower, known: TowerFacts) -> bool:
         open_violations=len(known.severities),
         last_inspected_on=known.last_on,
     )
+
+
+def derive_again(session: Session, tower_ids: Sequence[uuid.UUID]) -> None:
+    """Derive the condition of some towers again, since what it follows from has changed."""
+    for start in range(0, len(tower_ids), BATCH):
+        batch = tower_ids[start : start + BATCH]
+        towers_of = {
+            tower.id: tower
+            for tower in session.scalars(
+                select(Tower)
+                .where(Tower.id.in_(batch))
+                .execution_options(populate_existing=True)
+            )
+        }
+        for known in facts(session, batch):
+            write(session, towers_of[known.tower_id], known)
+    session.flush()
 
 
 def recompute(session: Session) -> Iterator[tuple[str, bool]]:
