@@ -42,7 +42,6 @@ from core import (
     logs,
     problems,
     slots,
-    validation,
 )
 from core import pages as core_pages
 from core.policy import SIGNED_IN
@@ -101,7 +100,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app, db.make_engine(settings.database_url, settings))
     logs.init_app(app)
     i18n.init_app(app, settings.languages)
-    validation.install()
     problems.init_app(app)
     headers.init_app(app, https=settings.https)
     # Pages come before sign-in: the first blueprint that has a template wins, and ours must.

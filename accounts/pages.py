@@ -191,7 +191,7 @@ def require_version(current: int) -> None:
 @guard("organisation.view")
 def organisations() -> str:
     kind = request.args.get("kind", "")
-    q = request.args.get("q", "")[:200]
+    q = request.args.get("q", "").replace("\x00", "")[:200]
     return render_template(
         "accounts/organisations.html",
         organisations=queries.organisations(

@@ -14,10 +14,13 @@ from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException
 
-from core import problems
+from core import problems, validation
 from core.errors import BadRequest, PreconditionFailed, PreconditionRequired, UnsupportedMedia
 from core.i18n import N_, translate
 from core.policy import PUBLIC, SIGNED_IN, guard
+
+# Before any schema declares a field.
+validation.install()
 
 PROBLEM = "application/problem+json"
 MAX_DEPTH = 32

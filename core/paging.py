@@ -57,7 +57,8 @@ def decode(cursor: str, kinds: Sequence[Callable[[Any], Any]]) -> list[Any]:
         if any(isinstance(value, str) and "\x00" in value for value in decoded):
             raise ValueError("a cursor with a NUL")
         return decoded
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+    # `uuid.UUID` asks what it is given for a method of texts: hence AttributeError.
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise BadRequest(
             N_("This cursor is not one of this list: start again from its first page")
         ) from error

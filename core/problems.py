@@ -12,6 +12,7 @@ from psycopg import errors as pg
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed as NotThisMethod
 
 from core.errors import (
     BY_STATUS,
@@ -180,6 +181,13 @@ def answer(error: Exception) -> Response:
     known = as_domain_error(error)
     if known.status >= 500:
         log.error("request failed", path=request.path, exc_info=error)
+    response = _answer(known)
+    if isinstance(error, NotThisMethod) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
+
+
+def _answer(known: DomainError) -> Response:
     if wants_json():
         return problem(known)
     if isinstance(known, Unauthenticated) and request.method in {"GET", "HEAD"}:

@@ -38,7 +38,10 @@ MESSAGES: dict[type, dict[str, str]] = {
 
 
 def install() -> None:
-    """Put our texts, translated when they are shown, in the place of marshmallow's."""
+    """Put our texts, translated when they are shown, in the place of marshmallow's.
+
+    A field takes its messages when it is declared: this runs before any schema is read.
+    """
     for field, messages in MESSAGES.items():
         known = field.__dict__["default_error_messages"]
         for code, text in messages.items():
