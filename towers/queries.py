@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from geoalchemy2 import Geometry
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from accounts.models import Organisation
 from areas.models import Area
 from core import paging, policy
-from core.geo import Position, to_point
+from core.geo import SRID, Position, to_point
 from core.paging import Page
 from core.policy import Actor
 from towers.models import StructureKind, Tower
@@ -177,7 +178,7 @@ def nearest(
     session: Session, actor: Actor, position: Position, *, metres: float, limit: int = 5
 ) -> Sequence[tuple[Tower, float]]:
     """The nearest towers within some metres of a point, with their distances in metres."""
-    point = func.geography(to_point(position))
+    point = func.geography(literal(to_point(position), Geometry("POINT", srid=SRID)))
     distance = func.ST_Distance(func.geography(Tower.geom), point)
     rows = session.execute(
         select(Tower, distance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from time import perf_counter
 
@@ -25,25 +26,32 @@ LONG: dict[str, Callable[[Stage], Iterator[Figure]]] = {
 
 
 def main(names: list[str]) -> int:
-    """Run what is named and print the table; 1 where a goal does not hold, 2 for a wrong name."""
+    """Run what is named and print the table; 1 where a goal does not hold, 2 for a wrong name.
+
+    What a benchmark had measured before it failed is lost, what the others measured is not.
+    """
     every = {**BENCHMARKS, **LONG}
     unknown = [name for name in names if name not in every]
     if unknown:
         print(f"There is no benchmark {unknown[0]!r}: {', '.join(every)}", file=sys.stderr)
         return 2
     figures: list[Figure] = []
+    failed = False
     started = perf_counter()
     with Stage().open() as stage:
         for name in names or BENCHMARKS:
             print(f"{name} …", file=sys.stderr, flush=True)
             begun = perf_counter()
-            for figure in every[name](stage):
-                figures.append(figure)
+            try:
+                figures.extend(every[name](stage))
+            except Exception:  # what the others measured is kept
+                failed = True
+                traceback.print_exc()
             print(f"{name}: {perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
     keep(figures, stage.instance / "bench.json")
     print(table(figures))
     print(f"{perf_counter() - started:.0f} s in all", file=sys.stderr)
-    return 0 if all(figure.holds is not False for figure in figures) else 1
+    return 1 if failed or any(figure.holds is False for figure in figures) else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,109 @@
+"""The lists of work use their indexes, and one statement more or less for any number of rows."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from core.db import current_session
+from core.policy import SYSTEM
+from inspections.queries import facts, lists
+from tests.plans import Crowd, the_one
+
+FOLLOW_UP = ("listed.urgency", "ORDER BY listed.urgency")
+
+
+@pytest.mark.parametrize("path", ["/follow-up", "/api/v1/follow-up"])
+def test_the_follow_up_list_is_read_in_its_order(crowd: Crowd, path):
+    page = the_one(crowd.get(path), *FOLLOW_UP)
+    assert {"ix_violation_open_urgency", "ix_load_assessment_pending_deadline"} <= page.indexes
+    for table in ("tower", "violation", "load_assessment"):
+        assert not page.reads_whole(table), page.plan
+
+
+@pytest.mark.parametrize("path", ["/follow-up", "/api/v1/follow-up"])
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ({"severity": "critical"}, "ix_violation_open_urgency"),
+        ({"overdue": "true"}, "ix_violation_open_urgency"),
+        ({"due_within": 30}, "ix_violation_open_urgency"),
+        ({"commune": "80123"}, "ix_tower_commune_id_code"),
+        ({"condition": "dangerous"}, "pk_tower"),
+        ({"q": "tram c4ca4238"}, "ix_tower_search"),
+    ],
+    ids=str,
+)
+def test_the_filtered_follow_up_list_uses_an_index(crowd: Crowd, path, query, index):
+    page = the_one(crowd.get(path, **query), *FOLLOW_UP)
+    assert index in page.indexes, page.plan
+    assert not page.reads_whole("violation"), page.plan
+    assert not page.reads_whole("tower"), page.plan
+
+
+def test_a_page_far_behind_in_the_follow_up_list_starts_there(crowd: Crowd):
+    cursor = crowd.cursor_behind(5, "/api/v1/follow-up")
+    page = the_one(crowd.get("/api/v1/follow-up", cursor=cursor), *FOLLOW_UP)
+    assert "ix_violation_open_urgency" in page.indexes
+    assert "Index Cond: (ROW(urgency, deadline, id) > ROW(" in page.plan, page.plan
+
+
+@pytest.mark.parametrize("path", ["/inspections", "/api/v1/inspections"])
+def test_the_list_of_inspections_is_read_in_its_order(crowd: Crowd, path):
+    page = the_one(crowd.get(path), "FROM inspection")
+    assert "ix_inspection_moment_id" in page.indexes, page.plan
+    assert not page.reads_whole("inspection")
+
+
+@pytest.mark.parametrize("path", ["/violations", "/api/v1/violations"])
+def test_the_list_of_violations_is_read_in_its_order(crowd: Crowd, path):
+    page = the_one(crowd.get(path), "FROM violation")
+    assert "ix_violation_found_on_id" in page.indexes, page.plan
+    assert not page.reads_whole("violation")
+
+
+def test_the_dashboard_reads_its_lists_by_indexes(crowd: Crowd):
+    asked = crowd.get("/")
+    urgent = the_one(asked, *FOLLOW_UP)
+    assert "ix_violation_open_urgency" in urgent.indexes
+    latest = the_one(asked, "FROM inspection")
+    assert "ix_inspection_moment_id" in latest.indexes, latest.plan
+
+
+def test_the_facts_of_a_tower_use_indexes(crowd: Crowd):
+    with crowd.engine.connect() as connection:
+        tower = connection.execute(text("SELECT id FROM tower LIMIT 1")).scalar_one()
+    (asked,) = crowd.asked(lambda: list(facts.facts(current_session(), [tower])))
+    for table in ("tower", "violation", "inspection", "load_assessment"):
+        assert not asked.reads_whole(table), asked.plan
+
+
+def test_one_inspection_and_one_violation_use_indexes(crowd: Crowd):
+    with crowd.engine.connect() as connection:
+        inspection = connection.execute(text("SELECT id FROM inspection LIMIT 1")).scalar_one()
+        violation = connection.execute(text("SELECT id FROM violation LIMIT 1")).scalar_one()
+
+    def read() -> None:
+        session = current_session()
+        assert lists.inspection(session, SYSTEM, inspection) is not None
+        assert lists.found_by(session, inspection)
+        assert lists.violation(session, SYSTEM, violation) is not None
+
+    for one in crowd.asked(read):
+        for table in ("tower", "violation", "violation_event", "inspection", "photo", "answer"):
+            assert not one.reads_whole(table), one.plan
+
+
+@pytest.mark.parametrize(
+    "path", ["/follow-up", "/violations", "/api/v1/follow-up", "/api/v1/violations"]
+)
+def test_the_number_of_statements_does_not_grow_with_the_rows(crowd: Crowd, path):
+    few = crowd.get(path, severity="critical", overdue="true")
+    many = crowd.get(path, severity="minor", overdue="true")
+    assert len(few) == len(many)
+
+
+@pytest.mark.parametrize("name", ["follow-up", "violations", "inspections"])
+def test_the_largest_page_takes_no_more_statements(crowd: Crowd, name):
+    path = f"/api/v1/{name}"
+    assert len(crowd.get(path, limit=1)) == len(crowd.get(path, limit=500))
