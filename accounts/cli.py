@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import timedelta
 
 import click
 from flask import Flask
 from flask.cli import AppGroup
-from flask_security import hash_password
 from sqlalchemy import select
 
 from accounts import services, tokens
 from accounts.models import User
 from accounts.queries import user_by_email
 from accounts.rules import Role
-from accounts.security import normalise_password
+from accounts.security import hashed, new_password
 from core import clock
 from core.cli import explained
 from core.db import current_session, transaction
 from core.policy import SYSTEM
 
 commands = AppGroup("accounts", help="Users, their passwords and tokens.")
-
-
-def new_password() -> str:
-    """A password that can be read out on the telephone: 20 characters, about 100 bits."""
-    letters = "abcdefghjkmnpqrstuvwxyz23456789"
-    return "-".join("".join(secrets.choice(letters) for _ in range(5)) for _ in range(4))
-
-
-def hashed(password: str) -> str:
-    return hash_password(normalise_password(password))
 
 
 def the_user(email: str) -> User:

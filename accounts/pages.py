@@ -10,9 +10,9 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from accounts import queries, services, tokens
-from accounts.cli import hashed, new_password
 from accounts.models import AccessToken, Organisation, User
 from accounts.rules import OrganisationKind, Role
+from accounts.security import hashed, new_password
 from areas.models import Area
 from areas.queries import communes, provinces
 from core import clock, policy

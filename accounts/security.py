@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import unicodedata
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,12 @@ from flask import Flask, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
-from flask_security import ChangePasswordForm, Security, SQLAlchemySessionUserDatastore
+from flask_security import (
+    ChangePasswordForm,
+    Security,
+    SQLAlchemySessionUserDatastore,
+    hash_password,
+)
 from flask_wtf import CSRFProtect
 from sqlalchemy.orm import Session
 
@@ -45,6 +51,17 @@ ENDPOINT_ACTIONS = {
 def normalise_password(password: str) -> str:
     """One form of a password everywhere: NFKD, as Flask-Security's sign-in form makes it."""
     return unicodedata.normalize("NFKD", password)
+
+
+def new_password() -> str:
+    """A password that can be read out on the telephone: 20 characters, about 100 bits."""
+    letters = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(letters) for _ in range(5)) for _ in range(4))
+
+
+def hashed(password: str) -> str:
+    """The password as it is stored, from its one normal form."""
+    return hash_password(normalise_password(password))
 
 
 def actor_of(session: Session, user: User) -> Actor:

@@ -18,7 +18,7 @@ from core.guard import current_actor
 from core.policy import guard
 from core.words import N_
 from inspections import bodies
-from inspections.doors import photo_store
+from inspections.doors import photo_store, visit_from
 from inspections.models import Inspection
 from inspections.queries import follow_up, lists
 from inspections.schemas import (
@@ -31,7 +31,6 @@ from inspections.schemas import (
     ReviewSchema,
     ViolationQuery,
     VisitSchema,
-    visit_from,
 )
 from inspections.services import condition, photos, record, review
 from inspections.services.assessments import request_assessment

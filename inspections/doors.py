@@ -1,11 +1,15 @@
-"""What the doors of this feature share: the photo store of this deployment."""
+"""What the doors of this feature share: the photo store, and visits from JSON bodies."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import current_app
 
+from core.geo import Position
 from core.settings import Settings
 from inspections.services.photos import PhotoStore
+from inspections.services.record import Visit
 
 
 def photo_store() -> PhotoStore:
@@ -14,4 +18,24 @@ def photo_store() -> PhotoStore:
         folder=settings.instance / "photos",
         max_bytes=settings.max_photo_bytes,
         max_pixels=settings.max_photo_pixels,
+    )
+
+
+def visit_from(data: dict[str, Any], body: dict[str, Any]) -> Visit:
+    """The visit in a validated body; `body` is the JSON as it was sent, for the records."""
+    place = data.get("position")
+    accuracy = place.get("accuracy_m") if place else None
+    return Visit(
+        kind=data["kind"],
+        inspected_on=data["inspected_on"],
+        answers=data["answers"],
+        submit=data["submit"],
+        structure_type=data["structure_type"],
+        checklist_version=data["checklist_version"],
+        position=Position(place["latitude"], place["longitude"]) if place else None,
+        position_accuracy_m=accuracy,
+        note=data["note"],
+        assessment_requested=data["assessment_requested"],
+        assessment_reason=data["assessment_reason"],
+        body={key: value for key, value in body.items() if key != "id"},
     )

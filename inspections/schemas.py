@@ -7,11 +7,10 @@ from typing import Any
 from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from core.api import StrictSchema
-from core.geo import Position, to_position
+from core.geo import to_position
 from core.i18n import N_
 from core.validation import between, length, one_of
 from inspections.rules.violation import SEVERITY_ORDER
-from inspections.services.record import Visit
 from towers.queries import Filters
 from towers.rules import Condition, StructureType
 
@@ -74,26 +73,6 @@ class NewInspectionSchema(VisitSchema):
     """A new inspection carries the id that its device made."""
 
     id = fields.UUID(required=True)
-
-
-def visit_from(data: dict[str, Any], body: dict[str, Any]) -> Visit:
-    """The visit in a validated body; `body` is the JSON as it was sent, for the records."""
-    place = data.get("position")
-    accuracy = place.get("accuracy_m") if place else None
-    return Visit(
-        kind=data["kind"],
-        inspected_on=data["inspected_on"],
-        answers=data["answers"],
-        submit=data["submit"],
-        structure_type=data["structure_type"],
-        checklist_version=data["checklist_version"],
-        position=Position(place["latitude"], place["longitude"]) if place else None,
-        position_accuracy_m=accuracy,
-        note=data["note"],
-        assessment_requested=data["assessment_requested"],
-        assessment_reason=data["assessment_reason"],
-        body={key: value for key, value in body.items() if key != "id"},
-    )
 
 
 class ReviewSchema(StrictSchema):

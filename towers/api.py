@@ -22,6 +22,7 @@ from core.guard import current_actor
 from core.policy import guard
 from core.words import N_
 from towers import queries, services
+from towers.doors import effective, the_tower
 from towers.models import Tower
 from towers.rules import Condition, ConditionReason
 from towers.schemas import (
@@ -72,13 +73,6 @@ def body(tower: Tower, today: date) -> dict[str, Any]:
     }
 
 
-def effective(tower: Tower, today: date) -> tuple[str, str | None]:
-    """The condition of a loaded tower as it counts today."""
-    if tower.condition == Condition.OK and tower.ok_until and tower.ok_until < today:
-        return Condition.UNCHECKED, ConditionReason.OUT_OF_DATE
-    return tower.condition, tower.condition_reason
-
-
 def _number(value: Decimal | None) -> float | None:
     return None if value is None else float(value)
 
@@ -113,13 +107,6 @@ def owner_from(given: str | None) -> Organisation | None:
     if found is None:
         message = N_("There is no organisation with this id")
         raise Invalid(message, fields={"owner": [message]})
-    return found
-
-
-def the_tower(code: str) -> Tower:
-    found = None if "\x00" in code else queries.by_code(current_session(), current_actor(), code)
-    if found is None:
-        raise NotFound(N_("There is no tower with this code in your territory"))
     return found
 
 
@@ -206,6 +193,17 @@ class TowerByCode(MethodView):
         return change(code, data)
 
 
+def differing(data: dict[str, Any], present: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The fields of a body that say something else than the tower does now."""
+    owner = present["owner"] or {"id": "", "name": ""}
+    same_owner = (data.get("owner") or "") in owner.values()
+    return {
+        key: {"yours": data[key], "present": owner["name"] or None if key == "owner" else there}
+        for key, there in present.items()
+        if key in data and not (same_owner if key == "owner" else data[key] == there)
+    }
+
+
 def change(code: str, data: dict[str, Any]) -> Response:
     with transaction() as session:
         tower = the_tower(code)
@@ -216,11 +214,7 @@ def change(code: str, data: dict[str, Any]) -> Response:
             present = body(tower, clock.today())
             raise PreconditionFailed(
                 current=version_tag(tower.version),
-                differing={
-                    key: {"yours": data[key], "present": present[key]}
-                    for key in data
-                    if key in present and key != "owner" and data[key] != present[key]
-                },
+                differing=differing(data, present),
             ) from error
         position, values = split(data)
         services.update_tower(

@@ -28,12 +28,12 @@ from core.problems import field_texts
 from core.slots import panels
 from core.words import N_
 from towers import queries, services
-from towers.api import effective, the_tower
 from towers.coordinates import metres, read_position
+from towers.doors import effective, the_tower
 from towers.imports import Report, import_towers
 from towers.models import Tower
 from towers.readers import MAX_BYTES, read
-from towers.rules import Condition, Lifecycle, Service, StructureType
+from towers.rules import Condition, Lifecycle, Service, StructureType, code_problem
 from towers.schemas import SEVERITIES, filters_from
 
 blueprint = Blueprint("towers", __name__, template_folder="templates")
@@ -134,8 +134,9 @@ def checked(given: dict[str, Any]) -> tuple[Position, dict[str, Any]]:
     }
     values["structure_type"] = given["structure_type"] or "unknown"
     values["services"] = sorted(set(given["services"]))
-    if not re.fullmatch(r"[^\s/?#%\\\x00-\x1f]{1,64}", given["code"]):
-        wrong["code"] = [N_("A code has at most 64 characters, no blanks and none of / ? # % \\")]
+    problem = code_problem(given["code"])
+    if problem:
+        wrong["code"] = [problem]
     if not 1 <= len(given["name"]) <= 300:
         wrong["name"] = [N_("A name has 1 to 300 characters")]
     for field, allowed in (

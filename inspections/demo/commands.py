@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
 from accounts import services as accounts
-from accounts.cli import hashed, new_password
+from accounts.security import hashed, new_password
 from accounts.models import User
 from accounts.queries import user_by_email
 from accounts.security import actor_of
