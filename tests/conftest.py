@@ -24,6 +24,7 @@ from core.db import database
 from core.policy import SYSTEM, Actor
 from core.settings import ROOT, Settings
 from tests import makers
+from tests.plans import crowd  # noqa: F401 - a fixture
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
