@@ -30,7 +30,7 @@ STAMPS = VENV / "made-from.json"
 BROWSER = VENV / "browser"
 DIST = ROOT / "core/static/dist"
 OFFLINE = re.compile(
-    r"resolv|ENOTFOUND|EAI_AGAIN|ENETUNREACH|ETIMEDOUT|ECONNREFUSED|Network is unreachable"
+    r"resolv|name resolution|ENOTFOUND|EAI_AGAIN|ENETUNREACH|ETIMEDOUT|ECONNREFUSED|Network is unreachable"
     r"|NewConnectionError|ConnectTimeout|Connection refused",
     re.IGNORECASE,
 )

@@ -1,0 +1,174 @@
+"""What `make run` and `make test` install: what is missing, once, at the versions tried."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import pwd
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from core.settings import ROOT
+
+install = importlib.import_module("core.install.__main__")
+
+
+@pytest.fixture
+def steps(tmp_path, monkeypatch):
+    """Steps of a checkout in a temporary folder; gives the list of what was made."""
+    monkeypatch.setattr(install, "ROOT", tmp_path)
+    monkeypatch.setattr(install, "STAMPS", tmp_path / "made-from.json")
+    (tmp_path / "input").write_text("one")
+    made: list[str] = []
+
+    def step(make=None, present=None):
+        install.step(
+            "a step",
+            [tmp_path / "input", "words"],
+            make or (lambda: made.append((tmp_path / "input").read_text())),
+            present=present,
+        )
+
+    return step, made, tmp_path
+
+
+def test_a_step_is_done_once_for_its_inputs(steps):
+    step, made, folder = steps
+    step()
+    step()
+    assert made == ["one"]
+    (folder / "input").write_text("two")
+    step()
+    assert made == ["one", "two"]
+
+
+def test_a_step_whose_result_was_removed_is_done_again(steps):
+    step, made, folder = steps
+    result = folder / "result"
+    result.touch()
+    step(present=result)
+    result.unlink()
+    step(present=result)
+    assert made == ["one", "one"]
+
+
+def test_a_step_that_failed_is_done_again_even_for_old_inputs(steps):
+    step, made, folder = steps
+    step()
+    (folder / "input").write_text("two")
+
+    def fail():
+        raise install.InstallError("no")
+
+    with pytest.raises(install.InstallError):
+        step(fail)
+    (folder / "input").write_text("one")
+    step()
+    assert made == ["one", "one"]
+
+
+def test_a_failing_program_is_named_with_what_it_said():
+    with pytest.raises(install.InstallError) as raised:
+        install.run("Trying", ["sh", "-c", "echo the reason; exit 3"])
+    assert "the reason" in str(raised.value)
+    assert "Trying" in str(raised.value)
+    assert "network" not in str(raised.value)
+
+
+def test_a_machine_without_network_is_told_so():
+    with pytest.raises(install.InstallError, match="connected to a network"):
+        install.run("Trying", ["sh", "-c", "echo 'Temporary failure in name resolution'; exit 1"])
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def constraints() -> dict[str, str]:
+    lines = install.CONSTRAINTS.read_text().splitlines()
+    pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
+    return {canonical(name): version for name, version in pairs}
+
+
+def test_the_constraints_agree_with_what_setup_cfg_asks_for():
+    for line in [*install.requirements(""), *install.requirements("test")]:
+        name, version = re.fullmatch(r"([\w.-]+)(?:\[\w+\])?==(\S+)", line).groups()
+        assert constraints().get(canonical(name)) == version, line
+
+
+def test_every_library_that_others_bring_along_is_pinned():
+    pinned = constraints()
+    for line in [*install.requirements(""), *install.requirements("test")]:
+        check_pinned(re.match(r"[\w.-]+", line)[0], pinned, set())
+
+
+def check_pinned(name: str, pinned: dict[str, str], seen: set[str]) -> None:
+    name = canonical(name)
+    if name in seen:
+        return
+    seen.add(name)
+    try:
+        found = importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return  # An extra that nobody asked for, or one for another system.
+    assert pinned.get(name) == found.version, f"make core/install/constraints.txt anew: {name}"
+    for wanted in found.requires or []:
+        if "extra ==" not in wanted:
+            check_pinned(re.match(r"[\w.-]+", wanted)[0], pinned, seen)
+
+
+@pytest.fixture
+def packages(tmp_path):
+    """`packages.sh` on a machine without sudo, as a user who is not root."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("bash", "id", "dirname", "basename", "grep", "apt-get", "dpkg", "python3"):
+        found = shutil.which(name, path="/usr/bin:/bin") or shutil.which(name)
+        assert found
+        (programs / name).symlink_to(found)
+    # The folders of pytest are closed to the other user.
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+
+    def run(*purposes: str, system: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [programs / "bash", "-s", *purposes],
+            input=(ROOT / "core/install/packages.sh").read_text(),
+            cwd="/",
+            env={"PATH": str(programs), "SYSTEM_ROOT": str(system or "")},
+            user=pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_without_the_right_to_install_the_missing_packages_are_named(packages, tmp_path):
+    refused = packages("python", "database", system=tmp_path / "empty")
+    assert refused.returncode == 1
+    assert "packages are missing: tzdata postgresql-postgis\n" in refused.stderr
+    assert "apt-get install --no-install-recommends tzdata postgresql-postgis" in refused.stderr
+
+
+def test_a_server_without_postgis_is_not_enough(packages, tmp_path):
+    system = tmp_path / "system"
+    server = system / "usr/lib/postgresql/15/bin"
+    server.mkdir(parents=True)
+    (server / "initdb").touch()
+    assert "missing: postgresql-postgis\n" in packages("database", system=system).stderr
+    extension = system / "usr/share/postgresql/15/extension"
+    extension.mkdir(parents=True)
+    (extension / "postgis.control").touch()
+    assert packages("database", system=system).returncode == 0
+
+
+def test_nothing_is_missing_where_the_tests_run(packages):
+    found = packages("python", "database")
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
