@@ -30,8 +30,8 @@ STAMPS = VENV / "made-from.json"
 BROWSER = VENV / "browser"
 DIST = ROOT / "core/static/dist"
 OFFLINE = re.compile(
-    r"resolv|name resolution|ENOTFOUND|EAI_AGAIN|ENETUNREACH|ETIMEDOUT|ECONNREFUSED|Network is unreachable"
-    r"|NewConnectionError|ConnectTimeout|Connection refused",
+    r"resolv|name resolution|ENOTFOUND|EAI_AGAIN|ENETUNREACH|ETIMEDOUT|ECONNREFUSED"
+    r"|Network is unreachable|NewConnectionError|ConnectTimeout|Connection refused",
     re.IGNORECASE,
 )
 
