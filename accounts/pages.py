@@ -149,6 +149,7 @@ def update_user(user_id: uuid.UUID) -> Response | str | tuple[str, int]:
     user, given = the_user(user_id), given_user()
     try:
         with transaction() as session:
+            session.refresh(user, with_for_update={"of": User})
             require_version(user.version)
             services.update_user(
                 session,
@@ -254,6 +255,7 @@ def save_organisation(found: Organisation | None) -> Response | tuple[str, int]:
     try:
         with transaction() as session:
             if found is not None:
+                session.refresh(found, with_for_update={"of": Organisation})
                 require_version(found.version)
             services.save_organisation(
                 session, found, given, by=current_actor(), now=clock.now()

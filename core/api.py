@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import orjson
 from flask import Flask, Response, jsonify, render_template
@@ -29,7 +29,7 @@ MAX_DEPTH = 32
 class ProblemApi(Api):
     """flask-smorest whose errors are answered by `core.problems`."""
 
-    def handle_http_exception(self, error: HTTPException) -> Response:  # type: ignore[override]
+    def handle_http_exception(self, error: HTTPException) -> Response:
         return problems.answer(error)
 
 
@@ -49,13 +49,14 @@ class QuickJson(DefaultJSONProvider):
         except TypeError:
             # Numbers above 64 bits and lone surrogates, which an error may repeat to its sender.
             text = json.dumps(body, default=self.default).encode()
-        return self._app.response_class(text, mimetype=self.mimetype)
+        make = cast(type[Response], self._app.response_class)
+        return make(text, mimetype=self.mimetype)
 
 
 class StrictParser(FlaskParser):
     """Reads JSON bodies by `strict_json`; arguments of other places as webargs does."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {
+    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {  # type: ignore[misc]
         "json": RAISE,
         "query": RAISE,
         "form": RAISE,
@@ -96,8 +97,9 @@ def require_match(given: str | None, current: int, fields: dict[str, Any] | None
         raise PreconditionRequired(
             N_("Send the ETag of the version you are changing in the header If-Match")
         )
-    if given.strip() not in {version_tag(current), "*"}:
-        raise PreconditionFailed(current=version_tag(current), **({"now": fields} if fields else {}))
+    if not {version_tag(current), "*"} & {one.strip() for one in given.split(",")}:
+        facts: dict[str, Any] = {"now": fields} if fields else {}
+        raise PreconditionFailed(current=version_tag(current), **facts)
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

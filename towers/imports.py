@@ -25,9 +25,8 @@ from towers import services
 from towers.coordinates import metres, read_position
 from towers.labels import VOCABULARIES
 from towers.readers import MAX_CELL, Listing, Row, plain
-from towers.rules import Lifecycle, Service, StructureType
+from towers.rules import Lifecycle, Service, StructureType, code_problem
 
-CODE = re.compile(r"[^\s/?#%\\]{1,64}\Z")
 MAX_REPORTED = 1_000
 
 STAGING = """
@@ -195,8 +194,8 @@ def check_row(
         code = _made_code(values["call_sign"], position.latitude, position.longitude, made)
     if not code:
         bad("code", N_("The code is missing"))
-    elif not CODE.match(code):
-        bad("code", N_("A code has at most 64 characters, no blanks and none of / ? # % \\"))
+    elif problem := code_problem(code):
+        bad("code", problem)
     clean["code"] = code
     name = values.get("name") or values.get("call_sign") or code
     if len(name) > 300:

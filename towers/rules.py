@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from enum import StrEnum
+
+from core.words import N_
 
 
 class StructureType(StrEnum):
@@ -29,6 +32,24 @@ def overall_height(
     if height_m is None or (host_building_height_m is None and structure_type in ROOFTOP):
         return None
     return height_m + (host_building_height_m or Decimal(0))
+
+
+CODE = re.compile(r"[^\s/?#%\\\x00-\x1f\x7f]{1,64}\Z")
+# Pages beside those of the towers, and what a browser takes for a folder.
+RESERVED_CODES = frozenset({"new", "import", ".", ".."})
+
+
+def code_problem(code: str) -> str | None:
+    """What is wrong with a code as an English text to translate, `None` where nothing is.
+
+    A code stands in the address of its tower's page, so it has nothing that an address reads
+    in its own way.
+    """
+    if not CODE.match(code):
+        return N_("A code has at most 64 characters, no blanks and none of / ? # % \\")
+    if code in RESERVED_CODES:
+        return N_("This code is the address of another page: choose another one")
+    return None
 
 
 class Service(StrEnum):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from typing import Any
 
@@ -13,12 +12,17 @@ from core.api import StrictSchema
 from core.validation import between, length, one_of
 from core.words import N_
 from towers.queries import Filters
-from towers.rules import Condition, Lifecycle, Service, StructureType
+from towers.rules import Condition, Lifecycle, Service, StructureType, code_problem
 
 SEVERITIES = ("critical", "major", "minor")
 TYPES = tuple(one.value for one in StructureType)
 CONDITIONS = tuple(one.value for one in Condition)
-CODE = re.compile(r"^[^\s/?#%\\\x00-\x1f]{1,64}$")
+
+
+def _check_code(value: str) -> None:
+    problem = code_problem(value)
+    if problem:
+        raise ValidationError(problem)
 
 
 class TowerFields(StrictSchema):
@@ -27,7 +31,7 @@ class TowerFields(StrictSchema):
     code = fields.String(
         validate=validate.And(
             length(1, 64),
-            lambda value: bool(CODE.fullmatch(value)) or _refuse_code(),
+            _check_code,
         )
     )
     name = fields.String(validate=length(1, 300))
@@ -62,10 +66,6 @@ class TowerFields(StrictSchema):
             (present,) = given
             missing = ({"latitude", "longitude"} - given).pop()
             raise ValidationError({missing: [N_("Give latitude and longitude together")]})
-
-
-def _refuse_code() -> bool:
-    raise ValidationError(N_("A code has at most 64 characters, no blanks and none of / ? # % \\"))
 
 
 class NewTower(TowerFields):

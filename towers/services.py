@@ -100,6 +100,13 @@ def require_inside_envelope(session: Session, position: Position) -> None:
     )
 
 
+def _require_own_territory(by: Actor, action: str, tower: Tower) -> None:
+    """Raise `Invalid` where a position is not in the territory of who gives it."""
+    if not policy.may(by, action, tower):
+        message = N_("The position lies outside your territory")
+        raise Invalid(message, fields={"latitude": [message], "longitude": [message]})
+
+
 def create_tower(
     session: Session,
     *,
@@ -119,10 +126,12 @@ def create_tower(
     if session.scalar(select(Tower.id).where(Tower.code == values["code"])):
         message = N_("The code %(code)s is already in the register")
         raise Conflict(message, fields={"code": [message]}, code=values["code"])
+    commune = areas.commune_of(session, position)
     tower = Tower(
         id=uuid.uuid4(),
         geom=to_point(position),
-        commune=areas.commune_of(session, position),
+        commune=commune,
+        commune_id=commune.id if commune else None,
         owner=owner,
         condition="unchecked",
         condition_reason="never",
@@ -130,7 +139,7 @@ def create_tower(
         updated_at=now,
         **values,
     )
-    policy.require(by, "tower.create", tower)
+    _require_own_territory(by, "tower.create", tower)
     session.add(tower)
     session.flush()
     audit.record(
@@ -171,6 +180,7 @@ def update_tower(
         tower.geom = to_point(position)
         tower.commune = areas.commune_of(session, position)
         tower.commune_id = tower.commune.id if tower.commune else None
+        _require_own_territory(by, "tower.edit", tower)
     after = snapshot(tower)
     if after == before:
         return tower

@@ -1,0 +1,184 @@
+"""Requests side by side, on real connections that commit: nobody overwrites unseen."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from accounts.models import Organisation, User
+from core import migrate
+from core.cluster import PrivateCluster
+from core.db import database
+from core.settings import Settings
+from inspections.models import Inspection, Submission
+from tests import doors, makers
+from towers.models import Tower
+
+AT_ONCE = 6
+
+
+@dataclass(frozen=True)
+class Place:
+    """An application with a database of its own, in which everything stays."""
+
+    app: Flask
+    staff: str
+    inspector: str
+    admin: str
+    tower: Tower
+
+    def session(self) -> Session:
+        with self.app.app_context():
+            return database().new_session()
+
+    def visit(self, **facts: Any) -> dict[str, Any]:
+        with self.app.app_context():
+            return doors.visit(self.tower.code, **facts)
+
+
+@pytest.fixture(scope="module")
+def place(cluster: PrivateCluster, settings: Settings) -> Iterator[Place]:
+    from app import create_app
+
+    name = f"races_{uuid.uuid4().hex[:12]}"
+    urls = cluster.create_database(name)
+    migrate.upgrade(urls.owner_url, urls.app_url)
+    app = create_app(
+        replace(
+            settings, database_url=urls.app_url, migration_database_url=urls.owner_url, pool_size=10
+        )
+    )
+    with app.app_context():
+        session = database().new_session()
+        doors.published(session)
+        tower = makers.tower(session)
+        tokens = {
+            role: makers.token(session, makers.user(session, role))
+            for role in ("staff", "inspector", "admin")
+        }
+        session.commit()
+        session.close()
+        engine = database().engine
+    yield Place(app=app, tower=tower, **tokens)
+    engine.dispose()
+    cluster.drop_database(name)
+
+
+def at_once(place: Place, token: str, ask: Callable[..., object]) -> list[int]:
+    """The statuses of the same question asked by several at once; `ask(client, number)`."""
+    statuses: list[int] = []
+    barrier = threading.Barrier(AT_ONCE)
+
+    def one(number: int) -> None:
+        client = place.app.test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+        barrier.wait(timeout=20)
+        statuses.append(ask(client, number).status_code)
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert len(statuses) == AT_ONCE
+    return sorted(statuses)
+
+
+def test_one_of_several_changes_of_a_tower_is_kept(place: Place) -> None:
+    statuses = at_once(
+        place,
+        place.staff,
+        lambda client, number: client.patch(
+            f"/api/v1/towers/{place.tower.code}",
+            json={"note": f"lần {number}"},
+            headers={"If-Match": '"v1"'},
+        ),
+    )
+    assert statuses == [200] + [412] * (AT_ONCE - 1)
+    with place.session() as session:
+        assert session.get_one(Tower, place.tower.id).version == 2
+
+
+def test_one_inspection_sent_by_many_at_once_is_one(place: Place) -> None:
+    body = {**place.visit(), "id": str(uuid.uuid4())}
+    statuses = at_once(
+        place, place.inspector, lambda client, number: client.post("/api/v1/inspections", json=body)
+    )
+    assert statuses == [200] * (AT_ONCE - 1) + [201]
+    with place.session() as session:
+        kept = select(func.count()).where(Submission.inspection_id == uuid.UUID(body["id"]))
+        assert session.scalar(kept) == 1
+
+
+def test_one_of_several_corrections_is_kept(place: Place) -> None:
+    body = place.visit(submit=False)
+    number_of = uuid.uuid4()
+    first = place.app.test_client()
+    first.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {place.inspector}"
+    doors.answered(first.post("/api/v1/inspections", json={**body, "id": str(number_of)}), 201)
+    statuses = at_once(
+        place,
+        place.inspector,
+        lambda client, number: client.put(
+            f"/api/v1/inspections/{number_of}",
+            json={**body, "note": f"lần {number}"},
+            headers={"If-Match": '"v1"'},
+        ),
+    )
+    assert statuses == [200] + [412] * (AT_ONCE - 1)
+    with place.session() as session:
+        assert session.get_one(Inspection, number_of).version == 2
+
+
+def test_one_photo_sent_by_many_at_once_is_one(place: Place) -> None:
+    body = place.visit(submit=False)
+    number_of, photo = uuid.uuid4(), uuid.uuid4()
+    first = place.app.test_client()
+    first.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {place.inspector}"
+    doors.answered(first.post("/api/v1/inspections", json={**body, "id": str(number_of)}), 201)
+    statuses = at_once(
+        place,
+        place.inspector,
+        lambda client, number: doors.send_photo(client, number_of, photo_id=photo),
+    )
+    assert statuses == [200] * (AT_ONCE - 1) + [201]
+
+
+def test_one_of_several_same_codes_and_names_is_registered(place: Place) -> None:
+    body = {"code": "CUNG-MA", "name": "x", "latitude": 10.4, "longitude": 105.6, "owner": "Một"}
+    statuses = at_once(
+        place, place.staff, lambda client, number: client.post("/api/v1/towers", json=body)
+    )
+    assert statuses == [201] + [409] * (AT_ONCE - 1)
+    with place.session() as session:
+        assert session.scalar(select(func.count()).where(Organisation.name == "Một")) == 1
+
+
+@pytest.mark.parametrize("kind", ["user", "organisation"])
+def test_one_of_several_saved_forms_is_kept(place: Place, kind: str) -> None:
+    with place.session() as session:
+        if kind == "user":
+            made = makers.user(session, "staff")
+            path, fields = f"/users/{made.id}", {"roles": "staff", "active": "1"}
+        else:
+            made = makers.organisation(session)
+            path, fields = f"/organisations/{made.id}", {"kind": "owner"}
+        session.commit()
+    statuses = at_once(
+        place,
+        place.admin,
+        lambda client, number: client.post(
+            path, data={**fields, "name": f"Tên {number}", "version": "1"}
+        ),
+    )
+    assert statuses == [302] + [409] * (AT_ONCE - 1)
+    with place.session() as session:
+        assert session.get_one(User if kind == "user" else Organisation, made.id).version == 2
