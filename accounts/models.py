@@ -76,7 +76,10 @@ class User(Base, UserMixin):
     __tablename__ = "user"
     __table_args__ = (Index("uq_user_email", text("lower(email)"), unique=True),)
 
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    # Flask-Security types these two for its own models.
+    id: Mapped[uuid.UUID] = mapped_column(  # type: ignore[assignment]
+        primary_key=True, default=uuid.uuid4
+    )
     email: Mapped[str]
     name: Mapped[str] = mapped_column(server_default="")
     password: Mapped[str | None]
@@ -93,7 +96,9 @@ class User(Base, UserMixin):
         MutableList.as_mutable(AsaList()), nullable=True
     )
 
-    roles: Mapped[list[Role]] = relationship(secondary=user_role, lazy="selectin")
+    roles: Mapped[list[Role]] = relationship(  # type: ignore[assignment]
+        secondary=user_role, lazy="selectin"
+    )
     territories: Mapped[list[Area]] = relationship(secondary=user_territory, lazy="selectin")
     organisation: Mapped[Organisation | None] = relationship()
 

@@ -170,7 +170,7 @@ def init_app(app: Flask, settings: Settings) -> Security:
     ):
         view = app.view_functions.get(endpoint)
         if view is not None:
-            app.view_functions[endpoint] = limiter.limit(
+            app.view_functions[endpoint] = limiter.limit(  # type: ignore[assignment]
                 settings.sign_in_limit, methods=["POST"], per_method=True
             )(view)
     return security

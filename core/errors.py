@@ -7,7 +7,7 @@ own is a pair `(text, facts)`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.i18n import translate
@@ -28,7 +28,7 @@ class DomainError(Exception):
         self,
         message: str = "",
         *,
-        fields: Mapping[str, list[FieldText]] | None = None,
+        fields: Mapping[str, Sequence[FieldText]] | None = None,
         **facts: Any,
     ) -> None:
         super().__init__(message or self.title)

@@ -29,6 +29,6 @@ def init_app(app: Flask, *, https: bool) -> None:
         if "Cache-Control" not in headers:
             headers["Cache-Control"] = "private, no-cache"
         elif request.endpoint not in {"static", "security.static"}:
-            response.cache_control.private = not response.cache_control.no_store
+            response.cache_control.private = None if response.cache_control.no_store else True
         headers.add("Vary", "Cookie, Authorization")
         return response

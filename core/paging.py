@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
 
 from core.errors import BadRequest
 from core.i18n import N_
@@ -79,7 +80,7 @@ def whole_number(value: Any) -> int:
 
 def keyset(
     statement: Select[Any],
-    keys: Sequence[ColumnElement[Any]],
+    keys: Sequence[ColumnElement[Any] | InstrumentedAttribute[Any]],
     kinds: Sequence[Callable[[Any], Any]],
     cursor: str | None,
     *,

@@ -29,7 +29,8 @@ class Setting(Base):
 
 def value_of(session: Session, key: str) -> Any:
     """The value of a setting, or `None` where nobody set it."""
-    return session.get(Setting, key).value if session.get(Setting, key) else None
+    setting = session.get(Setting, key)
+    return setting.value if setting else None
 
 
 def envelope(session: Session) -> Envelope:

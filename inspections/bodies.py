@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -27,7 +28,7 @@ def inspection_head(inspection: Inspection) -> dict[str, Any]:
     }
 
 
-def inspection_body(inspection: Inspection, found: list[Violation]) -> dict[str, Any]:
+def inspection_body(inspection: Inspection, found: Sequence[Violation]) -> dict[str, Any]:
     """An inspection whole, with what it found."""
     place = to_position(inspection.position) if inspection.position is not None else None
     accuracy = inspection.position_accuracy_m

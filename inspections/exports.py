@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import orjson
 import xlsxwriter
-from sqlalchemy import Select, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, RowMapping, Select, case, cast, func, literal, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Text
@@ -106,7 +106,7 @@ def _item_text(column: Any, items: Mapping[str, str]) -> Any:
 def _safe(listed: Select[Any]) -> Select[Any]:
     """Text that would be a formula gets an apostrophe, as spreadsheets write text."""
     rows = listed.subquery("listed")
-    columns = []
+    columns: list[ColumnElement[Any]] = []
     for column in rows.c:
         if isinstance(column.type, Text) or column.type.python_type is str:
             columns.append(
@@ -165,11 +165,10 @@ def geojson(session: Session, listed: Select[Any]) -> Iterator[bytes]:
     yield b"]}"
 
 
-def _stream(session: Session, listed: Select[Any]) -> Iterator[Mapping[str, Any]]:
+def _stream(session: Session, listed: Select[Any]) -> Iterator[RowMapping]:
     """The rows through a cursor on the server, some at a time."""
     result = session.execute(listed, execution_options={"yield_per": BATCH})
-    for row in result.mappings():
-        yield row
+    yield from result.mappings()
 
 
 def xlsx(session: Session, listed: Select[Any]) -> IO[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
@@ -65,7 +66,9 @@ def visit_from_form(
     if latitude and longitude:
         try:
             position = Position(float(latitude), float(longitude))
-            accuracy = min(float(form.get("position_accuracy") or 0), 99_999.0) or None
+            metres = min(float(form.get("position_accuracy") or 0), 99_999.0)
+            # Neither a negative one nor NaN says anything.
+            accuracy = Decimal(str(metres)) if metres > 0 else None
         except ValueError:
             wrong["position"] = [N_("The position is not in degrees")]
     note = form.get("note", "")
@@ -74,7 +77,7 @@ def visit_from_form(
     if wrong:
         raise Invalid(fields=wrong)
     answers = answers_from(form, catalogue)
-    body = {
+    body: dict[str, Any] = {
         "tower": tower,
         "kind": kind,
         "inspected_on": inspected_on.isoformat(),
@@ -93,7 +96,7 @@ def visit_from_form(
         submit=body["submit"],
         structure_type=body["structure_type"],
         position=position,
-        position_accuracy_m=accuracy,  # type: ignore[arg-type]
+        position_accuracy_m=accuracy,
         note=note,
         assessment_requested=body["assessment_requested"],
         assessment_reason=body["assessment_reason"],

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from geoalchemy2 import Geometry
-from geoalchemy2.elements import WKBElement
+from geoalchemy2.elements import WKBElement, WKTElement
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -82,7 +82,7 @@ class Inspection(Base):
     inspected_on: Mapped[date]
     submitted_at: Mapped[datetime | None]
     body_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    position: Mapped[WKBElement | None] = mapped_column(
+    position: Mapped[WKBElement | WKTElement | None] = mapped_column(
         Geometry("POINT", srid=SRID, spatial_index=False)
     )
     position_accuracy_m: Mapped[Decimal | None] = mapped_column(Numeric(8, 1))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
+
 from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from core import policy
 from core.policy import Actor
@@ -13,7 +16,7 @@ from towers.models import Tower
 READERS = {"admin", "staff", "inspector", "local_officer"}
 
 
-def _tower_in_scope(actor: Actor, column: ColumnElement) -> ColumnElement[bool]:
+def _tower_in_scope(actor: Actor, column: InstrumentedAttribute[uuid.UUID]) -> ColumnElement[bool]:
     if actor.communes is None:
         return towers.visible(actor)
     return column.in_(select(Tower.id).where(towers.visible(actor)))

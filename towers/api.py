@@ -171,7 +171,7 @@ class TowerByCode(MethodView):
     @towers.response(200, TowerBody)
     def put(self, data: dict[str, Any], code: str) -> Response:
         """Replace the fields of a tower; a field left out is emptied. Needs If-Match."""
-        empty = {
+        empty: dict[str, Any] = {
             "structure_type": "unknown",
             "services": [],
             "height_m": None,

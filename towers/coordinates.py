@@ -51,10 +51,10 @@ def read_position(
         "west": envelope.west,
         "east": envelope.east,
     }
-    text = _mistake(lat, lon, envelope)
-    if text is None:
+    mistake = _mistake(lat, lon, envelope)
+    if mistake is None:
         return Position(lat, lon), []
-    return None, [("latitude", text, facts), ("longitude", text, facts)]
+    return None, [("latitude", mistake, facts), ("longitude", mistake, facts)]
 
 
 def _mistake(lat: float, lon: float, envelope: Envelope) -> str | None:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from geoalchemy2 import Geometry
-from geoalchemy2.elements import WKBElement
+from geoalchemy2.elements import WKBElement, WKTElement
 from sqlalchemy import (
     CheckConstraint,
     Computed,
@@ -101,7 +101,9 @@ class Tower(Base):
     services: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     height_m: Mapped[Decimal | None] = mapped_column(Numeric(6, 1))
     host_building_height_m: Mapped[Decimal | None] = mapped_column(Numeric(6, 1))
-    geom: Mapped[WKBElement] = mapped_column(Geometry("POINT", srid=SRID, spatial_index=False))
+    geom: Mapped[WKBElement | WKTElement] = mapped_column(
+        Geometry("POINT", srid=SRID, spatial_index=False)
+    )
     geom_3857: Mapped[WKBElement] = mapped_column(
         Geometry("POINT", srid=3857, spatial_index=False),
         Computed("ST_Transform(geom, 3857)", persisted=True),

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from geoalchemy2 import Geometry
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
@@ -21,6 +21,7 @@ from core.policy import Actor
 from towers.models import StructureKind, Tower
 
 OUT_OF_DATE = "out_of_date"
+Listed = TypeVar("Listed", bound="Select[*tuple[Any, ...]]")
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,7 @@ def narrowed(filters: Filters, today: date) -> list[ColumnElement[bool]]:
     return wanted
 
 
-def filtered(
-    statement: Select[Any], actor: Actor, filters: Filters, *, today: date
-) -> Select[Any]:
+def filtered(statement: Listed, actor: Actor, filters: Filters, *, today: date) -> Listed:
     """A statement over `Tower` with the reader's scope and then the filters."""
     return statement.where(policy.visible(actor, "tower"), *narrowed(filters, today))
 
@@ -200,7 +199,7 @@ def counts_by_condition(session: Session, actor: Actor, *, today: date) -> dict[
     rows = session.execute(
         filtered(select(condition, func.count()), actor, Filters(), today=today).group_by(condition)
     )
-    return {name: number for name, number in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def overdue_count(session: Session, actor: Actor, *, today: date) -> int:

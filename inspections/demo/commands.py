@@ -167,6 +167,7 @@ def load_pictures(seed: int) -> None:
             .limit(PICTURES)
         ).all()
         for inspection, item_key in rows:
+            assert inspection.submitted_at is not None
             photos.add_photo(
                 session,
                 uuid.UUID(int=random.getrandbits(128), version=4),

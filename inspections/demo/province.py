@@ -110,7 +110,7 @@ class Province:
             )
         }
 
-    def uuid(self) -> uuid.UUID:
+    def new_id(self) -> uuid.UUID:
         return uuid.UUID(int=self.random.getrandbits(128), version=4)
 
     def load(self, progress: Callable[[int], None]) -> None:
@@ -201,7 +201,7 @@ class Province:
         services = ["commune_loudspeaker"] if loudspeaker else ["bts"]
         if random.random() < 0.05:
             services.append("microwave")
-        tower_id = self.uuid()
+        tower_id = self.new_id()
         structure = Structure(kind, frozenset(services), height, height + (building or Decimal(0)))
         name = commune.removeprefix("Xã ").removeprefix("Phường ")
         lifecycle = random.choices(
@@ -215,7 +215,7 @@ class Province:
             state.pending = True
             tables.load_assessment.append(
                 (
-                    self.uuid(),
+                    self.new_id(),
                     tower_id,
                     None,
                     None,
@@ -276,7 +276,7 @@ class Province:
         for key, judgement in visit.evaluation.failing.items():
             assert judgement.severity is not None and judgement.remedy_days is not None
             deadline = deadline_for(day, judgement.remedy_days)
-            violation_id = self.uuid()
+            violation_id = self.new_id()
             # The older the deadline, the likelier that somebody has looked again.
             waited = (self.today - deadline).days
             chance = 0.2 if waited < 0 else min(0.9, 0.45 + waited / 400)
@@ -359,7 +359,7 @@ class Province:
         answers: Any,
         visit: MadeVisit | None,
     ) -> uuid.UUID:
-        inspection_id = self.uuid()
+        inspection_id = self.new_id()
         moment = self._moment(day)
         tables.inspection.append(
             (

@@ -8,7 +8,8 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Load, Session, joinedload, lazyload, selectinload, undefer
+from sqlalchemy.orm import Session, joinedload, lazyload, selectinload, undefer
+from sqlalchemy.sql.base import ExecutableOption
 
 from accounts.models import User
 from core import paging, policy
@@ -77,7 +78,7 @@ def inspections(
     return paging.page_of(rows, limit, lambda row: [row.submitted_at or row.created_at, row.id])
 
 
-def _inspector() -> Load:
+def _inspector() -> ExecutableOption:
     """The inspector's name comes with the list, not their roles and territory."""
     return joinedload(Inspection.inspector).options(
         lazyload(User.roles), lazyload(User.territories)

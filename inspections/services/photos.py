@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 from sqlalchemy.dialects.postgresql import insert
@@ -81,7 +81,7 @@ def _too_many_pixels(store: PhotoStore) -> TooLarge:
     )
 
 
-def read_picture(stream: BinaryIO, store: PhotoStore) -> Picture:
+def read_picture(stream: IO[bytes], store: PhotoStore) -> Picture:
     """Check an upload and make its copies; raises `TooLarge`, `UnsupportedMedia`, `Invalid`."""
     content = stream.read(store.max_bytes + 1)
     if len(content) > store.max_bytes:
