@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import yaml
 from flask import Flask
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
 from core import clock
 from core.cli import explained
@@ -37,6 +37,7 @@ def load(file: Path | None) -> None:
 
 @click.command("recompute-conditions")
 @click.option("--write", is_flag=True, help="Write what differs; without it only say so.")
+@with_appcontext
 def recompute_conditions(write: bool) -> None:
     """Derive every tower's condition from its inspections again; none may differ."""
     session = current_session()
