@@ -76,6 +76,13 @@ FAULTS = """() => {
 }"""
 
 
+# Pictures further down wait until they are near: a look at the whole page needs all.
+ALL_IMAGES = """() => Promise.all([...document.images].filter((one) => !one.complete).map((one) => {
+  one.loading = "eager";
+  return new Promise((done) => { one.onload = one.onerror = done; });
+}))"""
+
+
 @cache
 def catalogue() -> dict[str, str]:
     with (ROOT / "translations/vi/LC_MESSAGES/messages.po").open("rb") as file:
@@ -183,6 +190,28 @@ class Walk:
         """The text stands in the content."""
         expect(self.page.locator("main")).to_contain_text(self.text(english, **facts))
 
+    def decimal(self, number: str) -> str:
+        """A number as people write it in this language."""
+        return number.replace(".", ",") if self.language == "vi" else number
+
+    def unfold_filters(self) -> None:
+        panel = self.page.locator("details.filter-panel")
+        if not panel.evaluate("one => one.open"):
+            panel.locator("summary").click()
+
+    def choose_other_language_and_back(self) -> None:
+        """The same page in the other language, then in this one again."""
+        page, here, mine = self.page, self.page.url, self.language
+        heading = page.locator("h1").inner_text()
+        self.language = "en" if mine == "vi" else "vi"
+        self.choose_language()
+        expect(page).to_have_url(here)
+        expect(page.locator("h1")).not_to_have_text(heading)
+        self.language = mine
+        self.choose_language()
+        expect(page).to_have_url(here)
+        expect(page.locator("h1")).to_have_text(heading)
+
     def field(self, name: str) -> Locator:
         return self.page.locator(f"main [name='{name}']")
 
@@ -193,6 +222,7 @@ class Walk:
         """The page must be sound; a picture of it is kept."""
         page = self.page
         page.wait_for_load_state()
+        page.evaluate(ALL_IMAGES)
         faults = page.evaluate(FAULTS)
         title = page.title()
         if not re.fullmatch(r"\S.* · Tháp Canh", title):
@@ -203,7 +233,9 @@ class Walk:
         if page.locator("html").get_attribute("lang") != self.language:
             faults.append("another language")
         path = self.screenshots / f"{name}-{self.language}-{self.width}.png"
-        page.screenshot(path=path, full_page=True)
+        # A picture of the whole page shows what sticks to the window where it belongs.
+        style = ".sticky-actions, .topbar { position: static !important; }"
+        page.screenshot(path=path, full_page=True, style=style)
         self.troubles.extend(f"{page.url} ({name}, {self.width} px): {text}" for text in faults)
 
 
