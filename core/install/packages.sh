@@ -33,19 +33,20 @@ need_database() {
 }
 
 need_browser() {
-    local name
+    # The program that drives the browser needs the first, the Chromium of npm all the others.
+    local name libraries=(libatomic1) found=no
     for name in "${CHROMIUM:-}" chromium google-chrome google-chrome-stable; do
         # Ubuntu's chromium is a snap, which does not run where snaps do not.
-        [ -n "$name" ] && "$name" --version >/dev/null 2>&1 && return
+        [ -n "$name" ] && "$name" --version >/dev/null 2>&1 && found=yes
     done
-    if grep -qi '^ID=ubuntu' /etc/os-release; then
-        # The browser itself comes from npm there; these are the libraries that it needs.
-        for name in libnss3 libnspr4 libexpat1 libfontconfig1 fonts-dejavu-core; do
-            dpkg -s "$name" 2>/dev/null | grep -q '^Status: install ok installed' || missing+=("$name")
-        done
-    else
+    if [ $found = no ] && grep -qi '^ID=ubuntu' /etc/os-release; then
+        libraries+=(libnss3 libnspr4 libexpat1 libfontconfig1 fonts-dejavu-core)
+    elif [ $found = no ]; then
         missing+=(chromium)
     fi
+    for name in "${libraries[@]}"; do
+        dpkg -s "$name" 2>/dev/null | grep -q '^Status: install ok installed' || missing+=("$name")
+    done
 }
 
 for purpose in "$@"; do
