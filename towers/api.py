@@ -16,7 +16,7 @@ from accounts.services import owner_named
 from core import clock
 from core.api import Blueprint, require_match, version_tag, with_tag
 from core.db import current_session, transaction
-from core.errors import Invalid, NotFound, PreconditionFailed
+from core.errors import Invalid, PreconditionFailed
 from core.geo import Position, to_position
 from core.guard import current_actor
 from core.policy import guard
@@ -24,7 +24,6 @@ from core.words import N_
 from towers import queries, services
 from towers.doors import effective, the_tower
 from towers.models import Tower
-from towers.rules import Condition, ConditionReason
 from towers.schemas import (
     NewTower,
     TowerBody,
@@ -40,7 +39,34 @@ BLUEPRINTS = (towers,)
 
 def body(tower: Tower, today: date) -> dict[str, Any]:
     """A tower as plain JSON values, its condition as it counts today."""
-    position = to_position(tower.geom)
+    commune, owner = tower.commune, tower.owner
+    return _values(
+        tower,
+        to_position(tower.geom),
+        {"code": commune.code, "name": commune.name} if commune else None,
+        {"id": str(owner.id), "name": owner.name} if owner else None,
+        today,
+    )
+
+
+def row_body(row: Any, today: date) -> dict[str, Any]:
+    """The same of a row of `queries.listed`."""
+    return _values(
+        row,
+        Position(row.latitude, row.longitude),
+        {"code": row.commune_code, "name": row.commune_name} if row.commune_code else None,
+        {"id": str(row.owner_id), "name": row.owner_name} if row.owner_id else None,
+        today,
+    )
+
+
+def _values(
+    tower: Any,
+    position: Position,
+    commune: dict[str, str] | None,
+    owner: dict[str, str] | None,
+    today: date,
+) -> dict[str, Any]:
     condition, reason = effective(tower, today)
     return {
         "id": str(tower.id),
@@ -52,10 +78,8 @@ def body(tower: Tower, today: date) -> dict[str, Any]:
         "host_building_height_m": _number(tower.host_building_height_m),
         "latitude": position.latitude,
         "longitude": position.longitude,
-        "commune": {"code": tower.commune.code, "name": tower.commune.name}
-        if tower.commune
-        else None,
-        "owner": {"id": str(tower.owner.id), "name": tower.owner.name} if tower.owner else None,
+        "commune": commune,
+        "owner": owner,
         "address": tower.address,
         "built_year": tower.built_year,
         "lifecycle": tower.lifecycle,
@@ -124,7 +148,7 @@ class Towers(MethodView):
     def get(self, query: dict[str, Any]) -> Response:
         """List towers with all filters."""
         today = clock.today()
-        page = queries.towers(
+        page = queries.listed(
             current_session(),
             current_actor(),
             filters_of(query),
@@ -134,7 +158,7 @@ class Towers(MethodView):
             sort=query["sort"],
         )
         return jsonify(
-            items=[body(tower, today) for tower in page.rows], next_cursor=page.next_cursor
+            items=[row_body(row, today) for row in page.rows], next_cursor=page.next_cursor
         )
 
     @guard("tower.create")
