@@ -28,7 +28,7 @@ def measure(stage: Stage) -> Iterator[Figure]:
         large, small = run(stage, many, way), run(stage, few, way)
         rate = large["rows"] / large["seconds"]
         shown = {"csv": "CSV", "xlsx": "XLSX", "geojson": "GeoJSON"}[way]
-        yield Figure(f"A follow-up {shown}, {large['rows']:,} rows", rate, "rows/s")
+        yield Figure(f"A follow-up {shown}", rate, f"rows/s of {large['rows']:,}")
         if way == "csv":
             floor = psql_seconds(stage, many)
             yield Figure(

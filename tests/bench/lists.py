@@ -53,7 +53,7 @@ class Reader:
         self.client = client
         self.connection = connection
 
-    def figure(self, name: str, path: str, **query: Any) -> Figure:
+    def figure(self, name: str, path: str, *, most: float | None = 3, **query: Any) -> Figure:
         """The ratio of a page's time to that of its SQL alone."""
         address = f"{path}?{urlencode(query, doseq=True)}"
 
@@ -65,8 +65,8 @@ class Reader:
         with captured(self.engine) as statements:
             page()
         whole, sql = medians(TIMES, page, lambda: replay(self.connection, statements))
-        name = f"A {name} ({sql * 1000:.1f} ms of SQL, {len(statements)} statements)"
-        return Figure(name, whole / sql, "× SQL", most=3)
+        unit = f"× SQL of {sql * 1000:.1f} ms, {len(statements)} statements"
+        return Figure(f"A {name}", whole / sql, unit, most=most)
 
 
 def measure(stage: Stage) -> Iterator[Figure]:
@@ -115,6 +115,7 @@ def measure(stage: Stage) -> Iterator[Figure]:
             yield ask("one commune", commune=commune)
             yield ask("search", q="sa dec 12")
             yield ask("by name", sort="name")
+        yield ask("first 500", limit=500)
         for name, path in (
             ("dashboard", "/"),
             ("violations page", "/violations"),
@@ -122,7 +123,8 @@ def measure(stage: Stage) -> Iterator[Figure]:
             ("inspections page", "/inspections"),
             ("inspections API", "/api/v1/inspections"),
         ):
-            yield reader.figure(name, path)
+            # Reported only: their SQL takes 3 ms, less than a page of 50 rows takes to be written.
+            yield reader.figure(name, path, most=None)
     finally:
         connection_alone.close()
 
