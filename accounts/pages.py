@@ -109,9 +109,7 @@ def create_user() -> Response | str | tuple[str, int]:
             )
     except DomainError as error:
         return user_form(None, given, errors_of(error)), error.status
-    return shown_once(
-        render_template("accounts/password_once.html", user=made, password=password)
-    )
+    return shown_once(render_template("accounts/password_once.html", user=made, password=password))
 
 
 def shown_once(page: str) -> Response:
@@ -174,12 +172,8 @@ def update_user(user_id: uuid.UUID) -> Response | str | tuple[str, int]:
 def reset_password(user_id: uuid.UUID) -> Response:
     user, password = the_user(user_id), new_password()
     with transaction() as session:
-        services.set_password(
-            session, user, hashed(password), by=current_actor(), now=clock.now()
-        )
-    return shown_once(
-        render_template("accounts/password_once.html", user=user, password=password)
-    )
+        services.set_password(session, user, hashed(password), by=current_actor(), now=clock.now())
+    return shown_once(render_template("accounts/password_once.html", user=user, password=password))
 
 
 def require_version(current: int) -> None:
@@ -196,7 +190,10 @@ def organisations() -> str:
     return render_template(
         "accounts/organisations.html",
         organisations=queries.organisations(
-            current_session(), current_actor(), kind=kind if kind in set(OrganisationKind) else None, q=q
+            current_session(),
+            current_actor(),
+            kind=kind if kind in set(OrganisationKind) else None,
+            q=q,
         ),
         kinds=list(OrganisationKind),
         kind=kind,
@@ -204,9 +201,7 @@ def organisations() -> str:
     )
 
 
-def organisation_form(
-    organisation: Organisation | None, given: Any, errors: Any = None
-) -> str:
+def organisation_form(organisation: Organisation | None, given: Any, errors: Any = None) -> str:
     return render_template(
         "accounts/organisation_form.html",
         organisation=organisation,
@@ -257,9 +252,7 @@ def save_organisation(found: Organisation | None) -> Response | tuple[str, int]:
             if found is not None:
                 session.refresh(found, with_for_update={"of": Organisation})
                 require_version(found.version)
-            services.save_organisation(
-                session, found, given, by=current_actor(), now=clock.now()
-            )
+            services.save_organisation(session, found, given, by=current_actor(), now=clock.now())
     except DomainError as error:
         again = the_organisation(found.id) if found is not None else None
         return organisation_form(again, given, errors_of(error)), error.status

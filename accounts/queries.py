@@ -21,7 +21,10 @@ def user_by_email(session: Session, email: str) -> User | None:
 def users(session: Session, actor: Actor) -> Sequence[User]:
     """The accounts that the actor may see, by address."""
     return session.scalars(
-        select(User).where(policy.visible(actor, "user")).order_by(func.lower(User.email)).limit(500)
+        select(User)
+        .where(policy.visible(actor, "user"))
+        .order_by(func.lower(User.email))
+        .limit(500)
     ).all()
 
 
@@ -38,7 +41,7 @@ def organisations(
         statement = statement.where(Organisation.kind == kind)
     if q.strip():
         statement = statement.where(
-            func.search_form(Organisation.name).contains(func.search_form(q.strip()), autoescape=False)
+            func.strpos(func.search_form(Organisation.name), func.search_form(q.strip())) > 0
         )
     return session.scalars(
         statement.order_by(Organisation.name.collate("vi-x-icu"), Organisation.id).limit(limit)

@@ -118,7 +118,7 @@ def init_app(app: Flask, settings: Settings) -> Security:
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SECURITY_PASSWORD_SALT=settings.secret_key,
-        SECURITY_PASSWORD_HASH="argon2",
+        SECURITY_PASSWORD_HASH="argon2",  # noqa: S106 - a method, not a password
         SECURITY_PASSWORD_LENGTH_MIN=12,
         SECURITY_PASSWORD_CONFIRM_REQUIRED=True,
         SECURITY_CHANGEABLE=True,

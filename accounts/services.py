@@ -133,9 +133,7 @@ def update_user(
     if not active:
         tokens.revoke_all(session, user, now=now)
     session.flush()
-    audit.record(
-        session, "user.edit", "user", user.id, by=by, now=now, before=before, after=after
-    )
+    audit.record(session, "user.edit", "user", user.id, by=by, now=now, before=before, after=after)
     return user
 
 

@@ -60,9 +60,7 @@ def owner(session: Session, token: str, *, now: datetime) -> User | None:
 def revoke_all(session: Session, user: User, *, now: datetime) -> None:
     """End every token of a user."""
     for row in session.scalars(
-        select(AccessToken).where(
-            AccessToken.user_id == user.id, AccessToken.revoked_at.is_(None)
-        )
+        select(AccessToken).where(AccessToken.user_id == user.id, AccessToken.revoked_at.is_(None))
     ):
         row.revoked_at = now
     session.flush()

@@ -79,9 +79,7 @@ class Areas(MethodView):
 class Boundaries(MethodView):
     @guard("area.view")
     @areas.arguments(BoundaryQuery, location="query")
-    @areas.response(
-        200, {"type": "object"}, content_type="application/geo+json"
-    )
+    @areas.response(200, {"type": "object"}, content_type="application/geo+json")
     def get(self, query: dict[str, Any]) -> Response:
         """The boundaries of a level as GeoJSON in EPSG:4326."""
         return boundaries_answer(query["level"])

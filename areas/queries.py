@@ -70,8 +70,6 @@ def any_synthetic(session: Session) -> bool:
     return bool(session.scalar(select(select(Area.id).where(Area.synthetic).exists())))
 
 
-
-
 def with_boundaries(session: Session, level: str) -> str:
     """The current areas of a level as GeoJSON text, coordinates with 5 decimals (about 1 m)."""
     feature = func.json_build_object(
@@ -90,11 +88,14 @@ def with_boundaries(session: Session, level: str) -> str:
         "features",
         func.coalesce(func.json_agg(feature), cast(literal("[]"), JSON)),
     )
-    return session.scalar(
-        select(cast(collection, Text)).where(
-            Area.level == level, Area.valid_to.is_(None), Area.geom.is_not(None)
+    return (
+        session.scalar(
+            select(cast(collection, Text)).where(
+                Area.level == level, Area.valid_to.is_(None), Area.geom.is_not(None)
+            )
         )
-    ) or '{"type":"FeatureCollection","features":[]}'
+        or '{"type":"FeatureCollection","features":[]}'
+    )
 
 
 def extent(session: Session) -> tuple[float, float, float, float] | None:

@@ -1,4 +1,4 @@
-"""The API under `/api/v1`: flask-smorest with our one error table and a local documentation page."""
+"""The API under `/api/v1`: flask-smorest with our one error table and a documentation page."""
 
 from __future__ import annotations
 

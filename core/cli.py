@@ -58,7 +58,7 @@ def set_setting(key: str, value: str) -> None:
         store.set_value(session, key, parsed, by=SYSTEM, now=clock.now())
 
 
-class explained:  # noqa: N801 - reads as a phrase in a `with` line
+class explained:  # reads as a phrase in a `with` line
     """Turn an error of ours into a sentence on standard error and exit code 1."""
 
     def __enter__(self) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 from core.i18n import translate
 from core.words import N_
 
-
 FieldText = str | tuple[str, Mapping[str, Any]]
 
 

@@ -1,4 +1,4 @@
-"""Keyset pages: a cursor holds the sort values of the last row, so that page 1,000 costs as page 1."""
+"""Keyset pages: a cursor holds the last row's sort values; page 1,000 costs as page 1."""
 
 from __future__ import annotations
 

@@ -38,9 +38,7 @@ class Actor:
 
 
 # Commands act for the person at the console, who owns the machine.
-SYSTEM = Actor(
-    id=None, email="system", roles=frozenset({"system"}), communes=None, name="system"
-)
+SYSTEM = Actor(id=None, email="system", roles=frozenset({"system"}), communes=None, name="system")
 ANONYMOUS = Actor(id=None, email="")
 
 May = Callable[[Actor, str, Any], bool]

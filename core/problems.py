@@ -92,8 +92,10 @@ def flat_messages(messages: object, path: str = "") -> dict[str, list[str]]:
     if isinstance(messages, dict):
         for key, value in messages.items():
             name = str(key)
-            below = path if not path and name in {"json", "query", "form", "files"} else (
-                f"{path}.{name}" if path else name
+            below = (
+                path
+                if not path and name in {"json", "query", "form", "files"}
+                else (f"{path}.{name}" if path else name)
             )
             for inner, texts in flat_messages(value, below).items():
                 flat.setdefault(inner, []).extend(texts)

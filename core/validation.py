@@ -67,6 +67,4 @@ def length(low: int, high: int) -> validate.Length:
 
 
 def one_of(choices: Iterable[str]) -> validate.OneOf:
-    return validate.OneOf(
-        list(choices), error=lazy_gettext(N_("This must be one of: {choices}."))
-    )
+    return validate.OneOf(list(choices), error=lazy_gettext(N_("This must be one of: {choices}.")))

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 
-def N_(message: str) -> str:  # noqa: N802 - the customary name of this mark
+def N_(message: str) -> str:
     """Mark a text for translation without translating it yet."""
     return message

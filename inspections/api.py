@@ -214,9 +214,7 @@ class AssessmentRequests(MethodView):
                 today=clock.today(),
             )
             condition.refresh(session, tower)
-        response = jsonify(
-            id=str(made.id), tower=tower.code, deadline=made.deadline.isoformat()
-        )
+        response = jsonify(id=str(made.id), tower=tower.code, deadline=made.deadline.isoformat())
         response.status_code = 201
         return response
 
@@ -387,9 +385,7 @@ class PhotoById(MethodView):
 @photo_routes.route("/<uuid:photo_id>/<variant>")
 class PhotoFile(MethodView):
     @guard("inspection.view")
-    @photo_routes.response(
-        200, {"type": "string", "format": "binary"}, content_type="image/jpeg"
-    )
+    @photo_routes.response(200, {"type": "string", "format": "binary"}, content_type="image/jpeg")
     def get(self, photo_id: uuid.UUID, variant: str) -> Response:
         """The picture: `full` or `thumbnail`, both without hidden data."""
         if variant not in photos.COPIES:
@@ -404,5 +400,3 @@ class PhotoFile(MethodView):
         response.cache_control.private = True
         response.cache_control.public = False
         return response
-
-

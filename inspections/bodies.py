@@ -181,8 +181,7 @@ def item_form(item: Item, catalogue: Catalogue, language: str) -> dict[str, Any]
         "basis": item.basis,
         "asked_when": item.asked_when,
         "levels": [
-            {"severity": level.severity, "days": level.remedy_days}
-            for level in item.levels
+            {"severity": level.severity, "days": level.remedy_days} for level in item.levels
         ],
     }
 

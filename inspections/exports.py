@@ -64,7 +64,8 @@ def statement(
     rows = follow_up.rows(actor, filters, today=today).subquery("rows")
 
     def text(column: Any, texts: Mapping[str, str]) -> Any:
-        return case(*((column == key, literal(value)) for key, value in texts.items()), else_=column)
+        whens = ((column == key, literal(value)) for key, value in texts.items())
+        return case(*whens, else_=column)
 
     basis = func.concat_ws(
         ", ",
@@ -110,9 +111,9 @@ def _safe(listed: Select[Any]) -> Select[Any]:
     for column in rows.c:
         if isinstance(column.type, Text) or column.type.python_type is str:
             columns.append(
-                case(
-                    (column.op("~")(FORMULA), literal("'").concat(column)), else_=column
-                ).label(column.name)
+                case((column.op("~")(FORMULA), literal("'").concat(column)), else_=column).label(
+                    column.name
+                )
             )
         else:
             columns.append(column)
@@ -120,7 +121,7 @@ def _safe(listed: Select[Any]) -> Select[Any]:
 
 
 def csv(session: Session, listed: Select[Any], *, excel: bool) -> Iterator[bytes]:
-    """The list as CSV in UTF-8, streamed by COPY; `excel` puts the mark before it that Excel needs."""
+    """The list as CSV in UTF-8, streamed by COPY; `excel` begins it with the mark for Excel."""
     if excel:
         yield "\ufeff".encode()
     yield (",".join(_quoted(text) for text in headings()) + "\r\n").encode()

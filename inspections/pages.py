@@ -48,7 +48,9 @@ def dashboard() -> str:
         total=sum(counts.values()),
         conditions=list(TOWER_VOCABULARIES["condition"]),
         overdue=lists.open_by_deadline(session, actor, until=today - timedelta(days=1)),
-        soon=lists.open_by_deadline(session, actor, since=today, until=today + timedelta(days=soon)),
+        soon=lists.open_by_deadline(
+            session, actor, since=today, until=today + timedelta(days=soon)
+        ),
         soon_days=soon,
         urgent=follow_ups.follow_up(session, actor, Filters(), today=today, limit=6).rows
         if seen

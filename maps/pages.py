@@ -107,9 +107,7 @@ def tower_features() -> Response:
         raise BadRequest(N_("zoom is a whole number from 0 to 24"))
     session, actor, today = current_session(), current_actor(), clock.today()
     filters = filters_from(request.args)
-    found = queries.features(
-        session, actor, filters, box=asked_box(), zoom=int(zoom), today=today
-    )
+    found = queries.features(session, actor, filters, box=asked_box(), zoom=int(zoom), today=today)
     return jsonify({**found, **queries.counts(session, actor, filters, today=today)})
 
 

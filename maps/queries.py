@@ -118,7 +118,7 @@ def clusters(
     today: date,
     *only: ColumnElement[bool],
 ) -> list[dict[str, Any]]:
-    """Towers (of `only`) grouped by the cells of a grid: their number by condition, and their middle."""
+    """Towers (of `only`) by the cells of a grid: their number by condition, and their middle."""
     cell = WORLD_METRES / (TILE_PIXELS * 2**zoom) * CLUSTER_PIXELS
     column = cast(func.floor(func.ST_X(Tower.geom_3857) / cell), Integer)
     row = cast(func.floor(func.ST_Y(Tower.geom_3857) / cell), Integer)

@@ -39,8 +39,8 @@ CREATE TEMPORARY TABLE staging (
 ) ON COMMIT DROP
 """
 COLUMNS = (
-    "line", "code", "name", "named", "structure_type", "height_m", "host_building_height_m", "services",
-    "address", "built_year", "lifecycle", "note", "owner", "lon", "lat",
+    "line", "code", "name", "named", "structure_type", "height_m", "host_building_height_m",
+    "services", "address", "built_year", "lifecycle", "note", "owner", "lon", "lat",
 )  # fmt: skip
 
 

@@ -68,8 +68,7 @@ class Tower(Base):
             name="lifecycle",
         ),
         CheckConstraint(
-            "condition IN ('dangerous', 'assessment_needed', 'needs_follow_up', 'ok',"
-            " 'unchecked')",
+            "condition IN ('dangerous', 'assessment_needed', 'needs_follow_up', 'ok', 'unchecked')",
             name="condition",
         ),
         CheckConstraint("(condition = 'ok') = (ok_until IS NOT NULL)", name="ok_until"),

@@ -86,12 +86,16 @@ def index() -> str:
 def detail(code: str) -> str:
     tower, today = the_tower(code), clock.today()
     condition, reason = effective(tower, today)
-    history = current_session().scalars(
-        select(AuditEntry)
-        .where(AuditEntry.kind == "tower", AuditEntry.object_id == str(tower.id))
-        .order_by(AuditEntry.id.desc())
-        .limit(50)
-    ).all()
+    history = (
+        current_session()
+        .scalars(
+            select(AuditEntry)
+            .where(AuditEntry.kind == "tower", AuditEntry.object_id == str(tower.id))
+            .order_by(AuditEntry.id.desc())
+            .limit(50)
+        )
+        .all()
+    )
     return render_template(
         "towers/detail.html",
         tower=tower,
@@ -171,9 +175,7 @@ def checked(given: dict[str, Any]) -> tuple[Position, dict[str, Any]]:
     return position, values
 
 
-def form(
-    tower: Tower | None, given: dict[str, Any], *, errors: Any = None, near: Any = ()
-) -> str:
+def form(tower: Tower | None, given: dict[str, Any], *, errors: Any = None, near: Any = ()) -> str:
     return render_template(
         "towers/form.html",
         tower=tower,

@@ -140,9 +140,7 @@ def _require_fields(fields: set[str]) -> None:
     if not fields & {"code", "call_sign"}:
         missing.insert(0, "code")
     if missing:
-        raise Invalid(
-            N_("The file has no column for: %(columns)s"), columns=", ".join(missing)
-        )
+        raise Invalid(N_("The file has no column for: %(columns)s"), columns=", ".join(missing))
 
 
 def _csv_rows(reader: Any, columns: dict[int, str], width: int) -> Iterator[Row]:

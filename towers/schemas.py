@@ -63,7 +63,6 @@ class TowerFields(StrictSchema):
     def whole_position(self, data: dict[str, Any], **kwargs: Any) -> None:
         given = {"latitude", "longitude"} & set(data)
         if len(given) == 1:
-            (present,) = given
             missing = ({"latitude", "longitude"} - given).pop()
             raise ValidationError({missing: [N_("Give latitude and longitude together")]})
 

@@ -142,9 +142,7 @@ def create_tower(
     _require_own_territory(by, "tower.create", tower)
     session.add(tower)
     session.flush()
-    audit.record(
-        session, "tower.create", "tower", tower.id, by=by, now=now, after=snapshot(tower)
-    )
+    audit.record(session, "tower.create", "tower", tower.id, by=by, now=now, after=snapshot(tower))
     return tower
 
 
@@ -166,10 +164,10 @@ def update_tower(
     policy.require(by, "tower.edit", tower)
     before = snapshot(tower)
     values = _normal(values)
-    if "code" in values and values["code"] != tower.code:
-        if session.scalar(select(Tower.id).where(Tower.code == values["code"])):
-            message = N_("The code %(code)s is already in the register")
-            raise Conflict(message, fields={"code": [message]}, code=values["code"])
+    renamed = "code" in values and values["code"] != tower.code
+    if renamed and session.scalar(select(Tower.id).where(Tower.code == values["code"])):
+        message = N_("The code %(code)s is already in the register")
+        raise Conflict(message, fields={"code": [message]}, code=values["code"])
     for field, value in values.items():
         setattr(tower, field, value)
     if set_owner:

@@ -17,10 +17,9 @@ from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
 from accounts import services as accounts
-from accounts.security import hashed, new_password
 from accounts.models import User
 from accounts.queries import user_by_email
-from accounts.security import actor_of
+from accounts.security import actor_of, hashed, new_password
 from areas.cli import load_demo as load_areas
 from areas.models import Area
 from core import clock, store

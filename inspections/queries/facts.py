@@ -48,9 +48,9 @@ def facts(session: Session, tower_ids: Sequence[uuid.UUID]) -> Iterator[TowerFac
         select(
             Inspection.inspected_on,
             # What was asked of another type of structure is not every item of this one.
-            and_(
-                Inspection.complete, Inspection.structure_type == Tower.structure_type
-            ).label("complete"),
+            and_(Inspection.complete, Inspection.structure_type == Tower.structure_type).label(
+                "complete"
+            ),
         )
         .where(
             Inspection.tower_id == Tower.id,

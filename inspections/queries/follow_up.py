@@ -152,8 +152,9 @@ def rows(
             Area.name.label("commune"),
             Organisation.id.label("owner_id"),
             Organisation.name.label("owner"),
-            cast(func.greatest(cast(literal(today), Date) - listed.c.deadline, 0), SmallInteger)
-            .label("days_overdue"),
+            cast(
+                func.greatest(cast(literal(today), Date) - listed.c.deadline, 0), SmallInteger
+            ).label("days_overdue"),
         )
         .join(Tower, Tower.id == listed.c.tower_id)
         .outerjoin(Area, Area.id == Tower.commune_id)
@@ -174,9 +175,7 @@ def follow_up(
 ) -> Page[Any]:
     """One page of the follow-up list as rows with the columns of `rows`."""
     limit = paging.clamp(limit)
-    found = session.execute(
-        rows(actor, filters, today=today, cursor=cursor, limit=limit + 1)
-    ).all()
+    found = session.execute(rows(actor, filters, today=today, cursor=cursor, limit=limit + 1)).all()
     return paging.page_of(found, limit, lambda row: [row.urgency, row.deadline, row.id])
 
 
@@ -188,5 +187,3 @@ def count(session: Session, actor: Actor, filters: Filters, *, today: date) -> i
     return sum(
         session.scalar(select(func.count()).select_from(part.subquery())) or 0 for part in parts
     )
-
-

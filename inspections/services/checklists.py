@@ -30,7 +30,7 @@ def shipped_document() -> dict[str, Any]:
 def publish(
     session: Session, document: dict[str, Any], *, by: Actor, now: datetime
 ) -> ChecklistVersion:
-    """Publish a version of the catalogue; the one before it retires. The same again changes nothing.
+    """Publish a version of the catalogue; the one before retires, the same changes nothing.
 
     Raises `Invalid` for a catalogue that breaks its own rules and `Conflict` for a version whose
     number is taken by another content.

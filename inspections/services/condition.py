@@ -55,9 +55,7 @@ def derive_again(session: Session, tower_ids: Sequence[uuid.UUID]) -> None:
         towers_of = {
             tower.id: tower
             for tower in session.scalars(
-                select(Tower)
-                .where(Tower.id.in_(batch))
-                .execution_options(populate_existing=True)
+                select(Tower).where(Tower.id.in_(batch)).execution_options(populate_existing=True)
             )
         }
         for known in facts(session, batch):

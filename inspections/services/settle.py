@@ -243,9 +243,7 @@ def _settle_reinspection(
                 N_("There is no open violation of “%(item)s” at this tower to re-inspect"),
                 item=item_key,
             )
-        _add(
-            session, target, inspection, EventKind.REINSPECTED, by=by, now=now, outcome=outcome
-        )
+        _add(session, target, inspection, EventKind.REINSPECTED, by=by, now=now, outcome=outcome)
         if target not in touched:
             touched.append(target)
     return touched

@@ -15,4 +15,3 @@ folium.Map.default_js = LEAFLET_JS
 folium.Map.default_css = LEAFLET_CSS
 folium.folium._default_js = LEAFLET_JS
 folium.folium._default_css = LEAFLET_CSS
-

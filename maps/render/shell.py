@@ -58,7 +58,7 @@ def finish(drawn: folium.Map, language: str) -> tuple[str, str]:
 
 
 def _mended(html: str) -> str:
-    """Folium's page head names hosts of its own choice in comments and old scripts: take them out."""
+    """Folium's page head names hosts of its own choice in comments and scripts: take them out."""
     html = re.sub(r"<link[^>]+(?:cdn|netdna|googleapis)[^>]*/?>\s*", "", html)
     return re.sub(r"<script src=\"https?://[^>]*></script>\s*", "", html)
 

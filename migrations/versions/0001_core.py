@@ -53,9 +53,7 @@ def upgrade() -> None:
         )
         """
     )
-    op.execute(
-        "CREATE INDEX ix_audit_entry_kind_object_id ON audit_entry (kind, object_id, id)"
-    )
+    op.execute("CREATE INDEX ix_audit_entry_kind_object_id ON audit_entry (kind, object_id, id)")
     role = context.config.attributes.get("app_role")
     if role:
         op.execute(f'GRANT USAGE ON SCHEMA public TO "{role}"')

@@ -171,9 +171,7 @@ def upgrade() -> None:
         )
         """
     )
-    op.execute(
-        "CREATE INDEX ix_violation_event_violation_id ON violation_event (violation_id, id)"
-    )
+    op.execute("CREATE INDEX ix_violation_event_violation_id ON violation_event (violation_id, id)")
     op.execute("CREATE INDEX ix_violation_event_inspection_id ON violation_event (inspection_id)")
     op.execute(
         """

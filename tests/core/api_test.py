@@ -235,9 +235,10 @@ def test_any_words_can_be_searched_for(staff: FlaskClient, q: str) -> None:
         if path == "/api/v1/areas" and len(q) > 100:
             continue
         response = staff.get(path, query_string={"q": q})
-        assert response.status_code == 200 or (
-            q == "\x00" and response.status_code == 422
-        ), (path, response.status_code)
+        assert response.status_code == 200 or (q == "\x00" and response.status_code == 422), (
+            path,
+            response.status_code,
+        )
     for path in ("/towers", "/follow-up", "/inspections", "/violations", "/organisations"):
         status = staff.get(path, query_string={"q": q}).status_code
         assert status == 200, (path, q, status)

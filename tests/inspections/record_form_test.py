@@ -32,9 +32,7 @@ def read(**fields: str):
     ],
 )
 def test_the_accuracy_of_a_position_is_a_number_of_metres_or_nothing(accuracy, kept) -> None:
-    visit = read(
-        position_latitude="10.46", position_longitude="105.63", position_accuracy=accuracy
-    )
+    visit = read(position_latitude="10.46", position_longitude="105.63", position_accuracy=accuracy)
     assert visit.position == Position(10.46, 105.63)
     assert visit.position_accuracy_m == kept
 

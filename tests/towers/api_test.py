@@ -247,9 +247,7 @@ def test_put_empties_what_it_leaves_out(staff: FlaskClient) -> None:
     )
 
 
-def test_a_code_can_be_changed_but_not_to_a_known_one(
-    staff: FlaskClient, session: Session
-) -> None:
+def test_a_code_can_be_changed_but_not_to_a_known_one(staff: FlaskClient, session: Session) -> None:
     answered(staff.post("/api/v1/towers", json=BODY), 201)
     answered(staff.post("/api/v1/towers", json={**BODY, "code": "DT-2"}), 201)
     tag = {"If-Match": '"v1"'}
@@ -294,9 +292,7 @@ def test_staff_of_one_commune_register_only_there(app: Flask, session: Session) 
     made = answered(client.post("/api/v1/towers", json=BODY), 201)
     before = counts(session)
     moved = {"latitude": 10.5, "longitude": 107.5}
-    refused(
-        client.patch("/api/v1/towers/DT-0042", json=moved, headers={"If-Match": '"v1"'}), 422
-    )
+    refused(client.patch("/api/v1/towers/DT-0042", json=moved, headers={"If-Match": '"v1"'}), 422)
     assert counts(session) == before
     assert answered(client.get("/api/v1/towers/DT-0042"), 200) == made
 
