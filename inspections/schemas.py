@@ -21,6 +21,15 @@ TYPES = tuple(kind.value for kind in StructureType)
 MAX_ANSWERS = 500
 
 
+class TrueOrFalse(fields.Boolean):
+    """JSON's own true and false; a set of truthy values would let the number 1 in."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class PositionSchema(StrictSchema):
     """Where the inspector stood: degrees of EPSG:4326, accuracy in metres."""
 
@@ -32,9 +41,7 @@ class PositionSchema(StrictSchema):
 class AnswerSchema(StrictSchema):
     """One answer as the catalogue describes it."""
 
-    outcome = fields.String(
-        required=True, validate=one_of(("ok", "not_checked", "not_applicable"))
-    )
+    outcome = fields.String(required=True, validate=one_of(("ok", "not_checked", "not_applicable")))
     value = fields.Raw(allow_none=True)
     inputs = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True))
     record_also = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True))
@@ -54,14 +61,14 @@ class VisitSchema(StrictSchema):
     structure_type = fields.String(allow_none=True, load_default=None, validate=one_of(TYPES))
     position = fields.Nested(PositionSchema, allow_none=True, load_default=None)
     note = fields.String(load_default="", validate=length(0, 8000))
-    assessment_requested = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    assessment_requested = TrueOrFalse(load_default=False)
     assessment_reason = fields.String(load_default="", validate=length(0, 4000))
     answers = fields.Dict(
         keys=fields.String(validate=length(1, 100)),
         values=fields.Nested(AnswerSchema),
         load_default=dict,
     )
-    submit = fields.Boolean(load_default=True, truthy={True}, falsy={False})
+    submit = TrueOrFalse(load_default=True)
 
     @validates_schema
     def check_size(self, data: dict[str, Any], **kwargs: Any) -> None:
@@ -125,7 +132,14 @@ class FollowUpFilters(StrictSchema):
     @post_load
     def make(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         names = (
-            "q condition severity overdue due_within owner commune structure_type".split()
+            "q",
+            "condition",
+            "severity",
+            "overdue",
+            "due_within",
+            "owner",
+            "commune",
+            "structure_type",
         )
         chosen = {name: data.pop(name) for name in names}
         for name in ("condition", "severity", "structure_type"):
@@ -142,8 +156,6 @@ class PhotoQuery(PageQuery):
     inspection = fields.UUID(required=True)
 
 
-
-
 def position_body(point: Any, accuracy: Any = None) -> dict[str, Any] | None:
     if point is None:
         return None
@@ -153,5 +165,3 @@ def position_body(point: Any, accuracy: Any = None) -> dict[str, Any] | None:
         "longitude": place.longitude,
         "accuracy_m": float(accuracy) if accuracy is not None else None,
     }
-
-

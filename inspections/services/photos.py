@@ -8,7 +8,7 @@ import os
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import IO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -20,6 +20,7 @@ from core.errors import Conflict, Invalid, NotFound, TooLarge, UnsupportedMedia
 from core.i18n import N_
 from core.policy import Actor
 from inspections.models import Inspection, Photo
+from inspections.services import checklists
 
 FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 # The copies that are served: long edges in pixels.
@@ -104,6 +105,8 @@ def read_picture(stream: IO[bytes], store: PhotoStore) -> Picture:
         raise _too_many_pixels(store) from error
     except (OSError, SyntaxError, ValueError) as error:
         raise Invalid(N_("The photo is broken or was cut off: send it again")) from error
+    # Pillow writes comments and XMP that it read into the next file unless they are forgotten.
+    upright.info.clear()
     copies = {}
     for variant, edge in COPIES.items():
         copy = upright.copy()
@@ -120,6 +123,20 @@ def read_picture(stream: IO[bytes], store: PhotoStore) -> Picture:
         height=height,
         copies=copies,
     )
+
+
+def _require_item(session: Session, inspection: Inspection, item_key: str | None) -> None:
+    """Raise `Invalid` for an item that the inspection's catalogue does not have."""
+    if item_key is None:
+        return
+    if checklists.catalogue_of(session, inspection.checklist_version).item(item_key) is None:
+        message = N_("The checklist has no such item")
+        raise Invalid(message, fields={"item": [message]})
+
+
+def _bare(name: str) -> str:
+    """A file's name without folders of any system and without what no text may have."""
+    return PureWindowsPath(name.replace("\x00", "")).name[:200]
 
 
 def add_photo(
@@ -153,6 +170,7 @@ def add_photo(
     if known is None:
         if inspection.status not in {"draft", "submitted", "returned"}:
             raise Conflict(N_("This inspection no longer takes photos"))
+        _require_item(session, inspection, item_key)
         store.write(store.path(picture.sha256), picture.content)
         for variant, content in picture.copies.items():
             store.write(store.path(picture.sha256, variant), content)
@@ -167,7 +185,7 @@ def add_photo(
                 byte_size=len(picture.content),
                 width=picture.width,
                 height=picture.height,
-                original_name=original_name[:200],
+                original_name=_bare(original_name),
                 by_id=by.id,
                 received_at=now,
             )

@@ -43,6 +43,10 @@ from towers.models import Tower
 from towers.rules import StructureType, overall_height
 
 
+# Nobody has records of inspections from before: an earlier day is a slip of the pen.
+EARLIEST = date(1990, 1, 1)
+
+
 @dataclass(frozen=True)
 class Visit:
     """What an inspector brings home. `answers` is JSON as the catalogue describes it."""
@@ -152,7 +156,16 @@ class DifferentBody(Conflict):
 def keep_conflict(
     session: Session, inspection_id: uuid.UUID, visit: Visit, *, by: Actor, now: datetime
 ) -> None:
-    """Keep a body that came under a known id, so that nothing is lost."""
+    """Keep a body that came under a known id, so that nothing is lost; sent again it is one."""
+    kept = session.scalar(
+        select(Submission.id).where(
+            Submission.inspection_id == inspection_id,
+            Submission.body_hash == visit.hash,
+            Submission.outcome == "conflict",
+        )
+    )
+    if kept is not None:
+        return
     session.add(
         Submission(
             inspection_id=inspection_id,
@@ -248,6 +261,17 @@ def open_items(session: Session, tower: Tower) -> frozenset[str]:
     )
 
 
+def sent_before(session: Session, inspection: Inspection) -> dict[str, Any]:
+    """What was last sent for this visit, as it was sent; empty where nothing was."""
+    body = session.scalar(
+        select(Submission.body)
+        .where(Submission.inspection_id == inspection.id, Submission.outcome != "conflict")
+        .order_by(Submission.id.desc())
+        .limit(1)
+    )
+    return body or {}
+
+
 def _require_tower(by: Actor, tower: Tower) -> None:
     if not policy.may(by, "tower.view", tower):
         raise NotFound()
@@ -287,6 +311,9 @@ def _write(
     if visit.inspected_on > today:
         message = N_("The day of the inspection lies in the future")
         raise Invalid(message, fields={"inspected_on": [message]})
+    if visit.inspected_on < EARLIEST:
+        message = N_("The day of the inspection lies too far in the past")
+        raise Invalid(message, fields={"inspected_on": [message]})
     # One writer a tower, so that two inspections cannot open the same violation twice.
     tower = towers.hold(session, inspection.tower_id)
     inspection.inspected_on = visit.inspected_on
@@ -307,9 +334,7 @@ def _write(
         message = N_("Determine the structure type first")
         raise Invalid(message, fields={"structure_type": [message]})
     if tower.structure_type == StructureType.UNKNOWN:
-        towers.determine_structure_type(
-            session, tower, inspection.structure_type, by=by, now=now
-        )
+        towers.determine_structure_type(session, tower, inspection.structure_type, by=by, now=now)
     evaluation = judge(session, inspection, tower, visit)
     inspection.status = "submitted"
     inspection.review_reason = ""
@@ -358,7 +383,13 @@ def _write(
 
 
 def _keep_body(
-    session: Session, inspection: Inspection, visit: Visit, outcome: str, *, by: Actor, now: datetime
+    session: Session,
+    inspection: Inspection,
+    visit: Visit,
+    outcome: str,
+    *,
+    by: Actor,
+    now: datetime,
 ) -> None:
     """Keep the body as it came: evidence, and how a resend of it is known for ever."""
     session.add(
@@ -385,9 +416,7 @@ def _structure_type(tower: Tower, visit: Visit) -> str:
     return visit.structure_type or StructureType.UNKNOWN
 
 
-def judge(
-    session: Session, inspection: Inspection, tower: Tower, visit: Visit
-) -> Evaluation:
+def judge(session: Session, inspection: Inspection, tower: Tower, visit: Visit) -> Evaluation:
     """Judge the answers by the version of the catalogue that the inspection names.
 
     Raises `Invalid` with a text for each answer that is not right or misses its photo.
@@ -407,9 +436,7 @@ def judge(
         session.scalars(select(Photo.item_key).where(Photo.inspection_id == inspection.id))
     )
     for key in sorted(evaluation.photos_required - with_photo):
-        fields.setdefault(f"answers.{key}", []).append(
-            N_("This answer needs at least one photo")
-        )
+        fields.setdefault(f"answers.{key}", []).append(N_("This answer needs at least one photo"))
     if fields:
         raise Invalid(N_("Some answers are not right"), fields=fields)
     return evaluation
