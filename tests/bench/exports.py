@@ -46,7 +46,7 @@ def measure(stage: Stage) -> Iterator[Figure]:
             f"A follow-up {shown}, memory that 10 × the rows add",
             (large["peak"] - large["before"]) - (small["peak"] - small["before"]),
             "MB",
-            most=8,
+            most=6,
         )
 
 

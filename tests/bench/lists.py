@@ -13,11 +13,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, event, text
 
 from core import paging
-from tests.bench.figures import Figure, medians
+from tests.bench.figures import Figure, quickest
 from tests.bench.stage import Stage, bare
 
 TOWERS = 100_000
-TIMES = 15
+TIMES = 25
 Statement = tuple[str, Any]
 
 
@@ -64,7 +64,7 @@ class Reader:
         page()
         with captured(self.engine) as statements:
             page()
-        whole, sql = medians(TIMES, page, lambda: replay(self.connection, statements))
+        whole, sql = quickest(TIMES, page, lambda: replay(self.connection, statements))
         unit = f"× SQL of {sql * 1000:.1f} ms, {len(statements)} statements"
         return Figure(f"A {name}", whole / sql, unit, most=most)
 
