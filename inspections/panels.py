@@ -33,7 +33,11 @@ def history(tower: Tower) -> dict[str, Any]:
 
 
 def photos(tower: Tower) -> dict[str, Any]:
-    return {"photos": lists.photos_of_tower(current_session(), current_actor(), tower.id)}
+    session = current_session()
+    return {
+        "photos": lists.photos_of_tower(session, current_actor(), tower.id),
+        "items": item_texts(session, current_language()),
+    }
 
 
 TOWER_PANELS = (
@@ -41,4 +45,3 @@ TOWER_PANELS = (
     Panel("inspections/_tower_history.html", history, "inspection.view"),
     Panel("inspections/_tower_photos.html", photos, "inspection.view"),
 )
-

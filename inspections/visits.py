@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from core import clock, policy
 from core.db import current_session, transaction
 from core.errors import Conflict, DomainError, Invalid, NotFound
+from core.geo import to_position
 from core.guard import current_actor
 from core.i18n import current_language
 from core.i18n import gettext as _
@@ -172,8 +173,14 @@ def begin(code: str) -> Response | tuple[str, int]:
 
 
 def form_page(
-    inspection: Inspection, answers: dict[str, Any], errors: Any = None, given: Any = None
+    inspection: Inspection,
+    answers: dict[str, Any],
+    errors: Any = None,
+    given: Any = None,
+    *,
+    kept: bool = False,
 ) -> str:
+    """The checklist. `given` is what was typed when something is wrong; `kept` if it is a draft."""
     session, language = current_session(), current_language()
     catalogue = checklists.catalogue_of(session, inspection.checklist_version)
     structure = record.structure_of(inspection.tower, inspection.structure_type)
@@ -181,6 +188,10 @@ def form_page(
     if inspection.kind == "reinspection":
         looked_at = record.open_items(session, inspection.tower) | set(answers)
         items = tuple(item for item in items if item.key in looked_at)
+    labels = {f"answers.{item.key}": item.text(language) for item in items}
+    # What is wrong is named in the order in which it stands on the page.
+    places = {name: index for index, name in enumerate(labels, 1)}
+    errors = dict(sorted((errors or {}).items(), key=lambda one: places.get(one[0], 0)))
     photo_of: dict[str | None, list[Any]] = {}
     for photo in inspection.photos:
         photo_of.setdefault(photo.item_key, []).append(photo)
@@ -190,7 +201,7 @@ def form_page(
             item_form(item, catalogue, language) for item in items if item.group == group.key
         ]
         if members:
-            groups.append((group.label.in_language(language), members))
+            groups.append((group.key, group.label.in_language(language), members))
     return render_template(
         "inspections/form.html",
         inspection=inspection,
@@ -199,10 +210,26 @@ def form_page(
         number=len(items),
         answers=answers,
         given=given,
-        errors=errors or {},
+        errors=errors,
+        kept=kept,
+        labels=labels,
         photo_of=photo_of,
+        position=position_of(inspection),
+        assessment_reason=record.sent_before(session, inspection).get("assessment_reason", ""),
         today=clock.today(),
     )
+
+
+def position_of(inspection: Inspection) -> dict[str, Any]:
+    """The position as the form's hidden fields carry it, so that a later save keeps it."""
+    if inspection.position is None:
+        return {}
+    place, accuracy = to_position(inspection.position), inspection.position_accuracy_m
+    return {
+        "position_latitude": f"{place.latitude:.7f}",
+        "position_longitude": f"{place.longitude:.7f}",
+        "position_accuracy": "" if accuracy is None else f"{accuracy:f}",
+    }
 
 
 @guard("inspection.correct")
@@ -223,10 +250,14 @@ def save(inspection_id: uuid.UUID) -> Response | tuple[str, int]:
     session, actor, now = current_session(), current_actor(), clock.now()
     catalogue = checklists.catalogue_of(session, inspection.checklist_version)
     form = request.form
+    kept = False
     try:
         if form.get("version", "") != str(inspection.version):
             raise Conflict(
-                N_("This inspection was changed elsewhere in the meantime: your input is kept below")
+                N_(
+                    "This inspection was changed elsewhere in the meantime:"
+                    " your input is kept below"
+                )
             )
         visit = visit_from_form(
             form,
@@ -238,7 +269,11 @@ def save(inspection_id: uuid.UUID) -> Response | tuple[str, int]:
         if inspection.structure_type != StructureType.UNKNOWN and not visit.structure_type:
             visit = record.with_structure_type(visit, inspection.structure_type)
         pictures = [
-            (name.partition(".")[2] or None, upload.filename, photos.read_picture(upload.stream, photo_store()))
+            (
+                name.partition(".")[2] or None,
+                upload.filename,
+                photos.read_picture(upload.stream, photo_store()),
+            )
             for name, uploads in request.files.lists()
             for upload in uploads
             if name.startswith("photo") and upload.filename
@@ -253,6 +288,7 @@ def save(inspection_id: uuid.UUID) -> Response | tuple[str, int]:
                     now=now,
                     zone=clock.zone(),
                 )
+            kept = True
         with transaction() as session:
             for item_key, filename, picture in pictures:
                 photos.add_photo(
@@ -282,7 +318,8 @@ def save(inspection_id: uuid.UUID) -> Response | tuple[str, int]:
         session.expire_all()
         texts = field_texts(error) or {"form": [error.text()]}
         again = own_inspection(inspection_id)
-        return form_page(again, answers_from(form, catalogue), texts, form), error.status
+        page = form_page(again, answers_from(form, catalogue), texts, form, kept=kept)
+        return page, error.status
     if inspection.status == "draft":
         flash(_("The draft was saved. It counts only when it is submitted."), "info")
         return redirect(url_for("inspections.edit", inspection_id=inspection_id))
@@ -322,6 +359,7 @@ def detail(inspection_id: uuid.UUID) -> str:
         own=inspection.inspector_id == actor.id
         and inspection.status in {"draft", "submitted", "returned"}
         and policy.may(actor, "inspection.correct", inspection),
+        position=position_of(inspection),
         may_review=inspection.status == "submitted"
         and policy.may(actor, "inspection.review", inspection),
         today=clock.today(),

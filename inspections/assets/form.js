@@ -9,32 +9,75 @@ function answered(item) {
   return fields.some((field) => (field.type === "radio" ? field.checked : field.value.trim() !== ""));
 }
 
+function leftOut(item) {
+  return item.querySelector("[name^='outcome.']").value !== "";
+}
+
+// Only a yes or no is judged here, as a hint; the service judges every answer.
+function fails(item) {
+  const chosen = item.querySelector("[name^='value.']:checked");
+  return Boolean(item.dataset.pass && chosen && chosen.value !== item.dataset.pass);
+}
+
 function refresh() {
+  let total = 0;
   let count = 0;
-  for (const item of form.querySelectorAll("[data-item]")) {
-    const condition = item.dataset.askedWhen;
-    if (condition) item.hidden = form.elements[condition] ? form.elements[condition].value.trim() !== "" : false;
-    const done = answered(item);
-    item.classList.toggle("answered", done && !item.hidden);
-    if (done && !item.hidden) count += 1;
+  for (const group of form.querySelectorAll("[data-group]")) {
+    let asked = 0;
+    let done = 0;
+    for (const item of group.querySelectorAll("[data-item]")) {
+      const condition = form.elements[item.dataset.askedWhen];
+      item.hidden = Boolean(condition && condition.value.trim());
+      if (item.hidden) continue;
+      asked += 1;
+      const has = answered(item);
+      if (has) done += 1;
+      item.classList.toggle("answered", has);
+      item.classList.toggle("left-out", has && leftOut(item));
+      item.classList.toggle("fails", !leftOut(item) && fails(item));
+    }
+    const part = form.querySelector(`[data-part="${group.dataset.group}"]`);
+    part.textContent = `${done}/${asked}`;
+    part.parentElement.classList.toggle("done", done === asked);
+    total += asked;
+    count += done;
   }
-  document.querySelector("#answered").textContent = String(count);
+  form.querySelector("#answered").textContent = String(count);
+  form.querySelector("#asked").textContent = String(total);
 }
 
 form.addEventListener("input", refresh);
 refresh();
 
-// A second tap on a chosen answer takes it back.
+form.addEventListener("change", (event) => {
+  const item = event.target.closest("[data-item][data-photo]");
+  if (item && event.target.type === "radio" && fails(item)) item.querySelector("details").open = true;
+});
+
+// A second tap on a chosen answer takes it back. Arrow keys choose too: they never take back.
 for (const radio of form.querySelectorAll("input[type=radio]")) {
-  let before = radio.checked;
-  radio.closest("label").addEventListener("pointerdown", () => { before = radio.checked; });
+  let chosen = false;
+  radio.closest("label").addEventListener("pointerdown", () => { chosen = radio.checked; });
   radio.addEventListener("click", () => {
-    if (before) { radio.checked = false; refresh(); }
-    before = radio.checked;
+    if (chosen) { radio.checked = false; refresh(); }
+    chosen = false;
   });
 }
 
+const wrong = document.querySelector(".wrong-summary");
+if (wrong) wrong.focus();
+
 const located = document.querySelector("#located");
+
+function showPosition() {
+  const [latitude, longitude, accuracy] = ["latitude", "longitude", "accuracy"]
+    .map((name) => form.elements[`position_${name}`].value);
+  if (!latitude) return;
+  const about = accuracy ? ` ± ${Math.round(Number(accuracy))} m` : "";
+  located.textContent = `${Number(latitude).toFixed(5)}, ${Number(longitude).toFixed(5)}${about}`;
+}
+showPosition();
+
 document.querySelector("#locate").addEventListener("click", () => {
   located.textContent = _("Looking for the position…");
   navigator.geolocation.getCurrentPosition(
@@ -42,7 +85,7 @@ document.querySelector("#locate").addEventListener("click", () => {
       form.elements.position_latitude.value = coords.latitude.toFixed(7);
       form.elements.position_longitude.value = coords.longitude.toFixed(7);
       form.elements.position_accuracy.value = Math.round(coords.accuracy);
-      located.textContent = `${coords.latitude.toFixed(5)}, ${coords.longitude.toFixed(5)} ± ${Math.round(coords.accuracy)} m`;
+      showPosition();
     },
     () => { located.textContent = _("The position was not found: allow it, or go outside."); },
     { enableHighAccuracy: true, timeout: 20000 },

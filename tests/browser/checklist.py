@@ -33,6 +33,9 @@ FIXED: dict[str, dict[str, Any]] = {
 # The photo is asked for where these fail.
 WITH_PHOTO = ("str_plumb", "gnd_resistance")
 NOT_CHECKED = "doc_storm_plan"
+# Where the browser says that it is.
+PLACE = "10.46030, 105.63250 ± 8 m"
+ITEMS = {item.key: item for item in visits.CATALOGUE.items}
 
 
 def passing(structure_type: str) -> dict[str, dict[str, Any]]:
@@ -106,7 +109,9 @@ def inspect(walk: Walk, code: str, name: str) -> None:
     leave_out(walk, NOT_CHECKED, "Chủ trạm vắng mặt")
     expect(page.locator("#answered")).to_have_text(str(len(answers) + 1))
     page.locator("#locate").click()
-    expect(page.locator("#located")).to_contain_text("10.46030, 105.63250 ± 8 m")
+    expect(page.locator("#located")).to_have_text(PLACE)
+    walk.field("note").fill("Trạm nằm sát bờ kênh")
+    walk.field("assessment_reason").fill("Có thêm biển quảng cáo")
 
     walk.press("Save the draft")
     walk.sees("The draft was saved. It counts only when it is submitted.")
@@ -118,15 +123,30 @@ def inspect(walk: Walk, code: str, name: str) -> None:
     expect(page.locator("#answered")).to_have_text(str(len(answers) + 1))
     expect(page.locator(f"[name='reason.{NOT_CHECKED}']")).to_have_value("Chủ trạm vắng mặt")
     expect(page.locator("[name='input.str_plumb.offset_mm']")).to_have_value("450")
+    # Nothing of a draft is lost.
+    expect(page.locator("#located")).to_have_text(PLACE)
+    expect(walk.field("note")).to_have_value("Trạm nằm sát bờ kênh")
+    expect(walk.field("assessment_reason")).to_have_value("Có thêm biển quảng cáo")
+    expect(page.locator("#asked")).to_have_text(str(len(answers) + 1))
+    expect(page.locator(".parts a.done")).to_have_count(page.locator(".parts a").count())
 
     with walk.refused(422):
         walk.press("Submit")
-    walk.sees("This answer needs at least one photo")
+    summary = page.locator(".wrong-summary")
+    expect(summary).to_be_focused()
+    expect(summary).to_contain_text(
+        walk.text("Your answers are kept as a draft, but not submitted yet. Please correct:")
+    )
+    for key in WITH_PHOTO:
+        named = f"{ITEMS[key].text(walk.language)}: "
+        expect(summary).to_contain_text(named + walk.text("This answer needs at least one photo"))
     walk.look(f"{name}-checklist-refused")
-    page.locator(".wrong-summary a").first.click()
+    summary.get_by_role("link").first.click()
     expect(page.locator(".item.failing").first).to_be_in_viewport()
     for key in WITH_PHOTO:
         add_photo(walk, key)
     walk.press("Submit")
     walk.sees("The inspection was submitted.")
     expect(page.locator(".photos img")).to_have_count(len(WITH_PHOTO))
+    expect(page.locator("dl.facts")).to_contain_text("10.460300, 105.632500 ± 8 m")
+    expect(page.locator("dl.facts")).to_contain_text("Trạm nằm sát bờ kênh")

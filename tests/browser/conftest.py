@@ -70,6 +70,18 @@ def server(cluster, instance: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def register(server: Server, instance: Path) -> Server:
+    """The new service with some guyed masts, far from those that walks register themselves."""
+    rows = ["code,name,structure_type,height_m,latitude,longitude,owner,services"]
+    for number, code in enumerate(("VI-PHONE", "EN-PHONE", "VI-TAP")):
+        rows.append(f"{code},Trạm {number},guyed_mast,42,{10.7 + number / 50},105.4,,bts")
+    listed = instance / "masts.csv"
+    listed.write_text("\n".join(rows))
+    commands(server.settings, ("towers", "import", str(listed)))
+    return server
+
+
+@pytest.fixture(scope="session")
 def province(cluster, instance: Path) -> Iterator[Server]:
     """A service with the demo province."""
     with prepared(cluster, "browser_demo", instance) as settings:
@@ -104,4 +116,5 @@ def walk(
             one.page.screenshot(path=screenshots / f"failed-{request.node.name}-{number}.png")
         one.page.context.close()
     for one in walks:
-        assert one.troubles == [], "\n".join(one.troubles)
+        log = (one.server.settings.instance / "server.log").read_text(errors="replace")
+        assert one.troubles == [], "\n".join([*one.troubles, log[-3000:]])

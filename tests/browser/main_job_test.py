@@ -19,13 +19,11 @@ from playwright.sync_api import Download, Page, expect
 
 from areas.services import DEMO
 from tests.browser import checklist
-from tests.browser.checklist import FAILING, FIXED, FOUND
+from tests.browser.checklist import FAILING, FIXED, FOUND, ITEMS
 from tests.browser.walk import Walk
-from tests.inspections.visits import CATALOGUE
 
 pytestmark = pytest.mark.browser
 
-ITEMS = {item.key: item for item in CATALOGUE.items}
 SEVERITIES = {"critical": "Critical", "major": "Major", "minor": "Minor"}
 # Where the towers of each language stand, in degrees, so that none is near another's.
 PLACES = {"vi": (10.52, 105.55), "en": (10.36, 106.32)}
