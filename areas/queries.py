@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import JSON, Text, cast, func, literal, or_, select
+from geoalchemy2 import Geometry
+from sqlalchemy import ARRAY, JSON, Double, Text, cast, func, literal, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from areas.models import Area
 from areas.rules import Level
 from core import paging
-from core.geo import Position, to_point
+from core.geo import SRID, Position, to_point, to_xy
 from core.paging import Page
 
 
@@ -49,6 +50,59 @@ def commune_of(session: Session, position: Position) -> Area | None:
         .order_by(Area.code)
         .limit(1)
     )
+
+
+def communes_of(session: Session, positions: Sequence[Position]) -> list[Area | None]:
+    """For each point (EPSG:4326) the commune whose boundary covers it, in one query."""
+    if not positions:
+        return []
+    xs, ys = zip(*(to_xy(position) for position in positions), strict=True)
+    point = (
+        func.unnest(cast(xs, ARRAY(Double)), cast(ys, ARRAY(Double)))
+        .table_valued("x", "y", with_ordinality="place", name="point")
+        .render_derived()
+    )
+    covers = func.ST_Covers(
+        Area.geom, func.ST_SetSRID(func.ST_MakePoint(point.c.x, point.c.y), SRID)
+    )
+    rows = session.execute(
+        select(point.c.place, Area)
+        .join(Area, covers)
+        .where(Area.level == Level.COMMUNE, Area.valid_to.is_(None))
+        .order_by(point.c.place, Area.code)
+    )
+    found: list[Area | None] = [None] * len(positions)
+    for place, area in rows:
+        found[place - 1] = found[place - 1] or area
+    return found
+
+
+def metres_to(session: Session, area: Area, position: Position) -> float | None:
+    """How far a point (EPSG:4326) lies from an area, 0 inside it, `None` without a boundary."""
+    point = func.geography(literal(to_point(position), Geometry("POINT", srid=SRID)))
+    metres = session.scalar(
+        select(func.ST_Distance(func.geography(Area.geom), point)).where(Area.id == area.id)
+    )
+    return None if metres is None else float(metres)
+
+
+def province_covers(session: Session, province: Area, positions: Sequence[Position]) -> list[bool]:
+    """For each point (EPSG:4326) whether it lies in a province.
+
+    Its own boundary decides, or where none was loaded those of its communes.
+    """
+    if not positions:
+        return []
+    has_boundary = session.scalar(select(Area.geom.is_not(None)).where(Area.id == province.id))
+    if not has_boundary:
+        return [
+            commune is not None and commune.parent_id == province.id
+            for commune in communes_of(session, positions)
+        ]
+    covered = select(
+        *(func.ST_Covers(Area.geom, to_point(position)) for position in positions)
+    ).where(Area.id == province.id)
+    return [bool(answer) for answer in session.execute(covered).one()]
 
 
 def commune_ids(session: Session, territory: Iterable[Area]) -> frozenset[int]:

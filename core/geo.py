@@ -51,6 +51,27 @@ class Envelope:
         )
 
 
+def from_xy(x: float, y: float) -> Position:
+    """The position of x (longitude) and y (latitude) in degrees of EPSG:4326.
+
+    Raises `ValueError` for what is not finite or no such degree.
+    """
+    return Position(latitude=y, longitude=x)
+
+
+def to_xy(position: Position) -> tuple[float, float]:
+    """x (longitude) and y (latitude) in degrees of EPSG:4326."""
+    return position.longitude, position.latitude
+
+
+def east_first(first: float, second: float, *, north_first: bool) -> tuple[float, float]:
+    """Two coordinates as written, in the order of programs: x (east) before y (north).
+
+    Latitude stands before longitude on papers, and on Vietnamese ones X, the northing, before Y.
+    """
+    return (second, first) if north_first else (first, second)
+
+
 def to_point(position: Position) -> WKTElement:
     """The position as PostGIS takes it."""
     return WKTElement(f"POINT({position.longitude!r} {position.latitude!r})", srid=SRID)

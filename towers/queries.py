@@ -9,15 +9,30 @@ from datetime import date, timedelta
 from typing import Any, TypeVar
 
 from geoalchemy2 import Geometry
-from sqlalchemy import ColumnElement, Row, Select, and_, case, func, literal, or_, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Double,
+    Row,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session, joinedload
 
 from accounts.models import Organisation
 from areas.models import Area
 from core import paging, policy
-from core.geo import SRID, Position, to_point
+from core.geo import SRID, Position, to_point, to_xy
 from core.paging import Page
 from core.policy import Actor
+from towers.coordinate_systems import WGS84, System, proj_text
 from towers.models import StructureKind, Tower
 
 OUT_OF_DATE = "out_of_date"
@@ -246,6 +261,60 @@ def nearest(
         .limit(limit)
     )
     return [(tower, float(metres_away)) for tower, metres_away in rows]
+
+
+def metres_to_nearest(
+    session: Session, actor: Actor, positions: Sequence[Position], *, metres: float
+) -> list[float | None]:
+    """For each point (EPSG:4326) the distance in metres to the nearest tower that still stands.
+
+    `None` where the reader sees none within `metres`. One query for all points.
+    """
+    if not positions:
+        return []
+    xs, ys = zip(*(to_xy(position) for position in positions), strict=True)
+    given = (
+        func.unnest(cast(xs, ARRAY(Double)), cast(ys, ARRAY(Double)))
+        .table_valued("x", "y", with_ordinality="place", name="given")
+        .render_derived()
+    )
+    point = func.ST_SetSRID(func.ST_MakePoint(given.c.x, given.c.y), SRID)
+    distance = func.ST_Distance(func.geography(Tower.geom), func.geography(point))
+    rows = session.execute(
+        select(given.c.place, func.min(distance))
+        .join(Tower, Tower.geom.op("&&")(func.ST_Expand(point, metres / 90_000)))
+        .where(policy.visible(actor, "tower"), Tower.lifecycle != "dismantled", distance <= metres)
+        .group_by(given.c.place)
+    )
+    found: list[float | None] = [None] * len(positions)
+    for place, metres_away in rows:
+        found[place - 1] = float(metres_away)
+    return found
+
+
+def point_from(
+    x: ColumnElement[float], y: ColumnElement[float], system: System
+) -> ColumnElement[Any]:
+    """The point in EPSG:4326 of x (east) and y (north), in metres or degrees of a named system.
+
+    The same way as `to_wgs84`, for lists whose rows are in the database already; PostGIS's own
+    table of systems, where VN-2000 lacks its datum or is missing, has no part in it. Raises
+    `ValueError` for a system that is not a named one.
+    """
+    point = func.ST_SetSRID(func.ST_MakePoint(x, y), SRID)
+    if system.srid == SRID:
+        return point
+    return func.ST_Transform(point, cast(proj_text(system), Text), SRID)
+
+
+def point_in(geom: ColumnElement[Any], system: System) -> ColumnElement[Any]:
+    """A point of EPSG:4326 in a named system, x (east) and y (north) in its metres or degrees.
+
+    Its SRID is 0: read `ST_X` and `ST_Y` of it. Raises `ValueError` for another system.
+    """
+    if system.srid == SRID:
+        return geom
+    return func.ST_Transform(geom, cast(proj_text(WGS84), Text), cast(proj_text(system), Text))
 
 
 def counts_by_condition(session: Session, actor: Actor, *, today: date) -> dict[str, int]:
