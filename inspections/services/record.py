@@ -42,7 +42,6 @@ from towers import services as towers
 from towers.models import Tower
 from towers.rules import StructureType, overall_height
 
-
 # Nobody has records of inspections from before: an earlier day is a slip of the pen.
 EARLIEST = date(1990, 1, 1)
 
