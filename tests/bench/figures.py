@@ -80,13 +80,14 @@ def keep(figures: Sequence[Figure], path: Path) -> None:
     path.write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
 
 
-def quickest(times: int, *actions: Callable[[], Any]) -> list[float]:
-    """The least seconds of each action, done in turns.
+def quickest(within: float, *actions: Callable[[], Any]) -> list[float]:
+    """The least seconds of each action, done in turns for some seconds, ten times at least.
 
     Other work on the machine can only add to a time, so the least is nearest to the work itself.
     """
     seconds: list[list[float]] = [[] for _ in actions]
-    for _ in range(times):
+    end = perf_counter() + within
+    while perf_counter() < end or len(seconds[0]) < 10:
         for place, action in enumerate(actions):
             started = perf_counter()
             action()

@@ -17,7 +17,7 @@ from tests.bench.figures import Figure, quickest
 from tests.bench.stage import Stage, bare
 
 TOWERS = 100_000
-TIMES = 25
+SECONDS = 1.5
 Statement = tuple[str, Any]
 
 
@@ -64,7 +64,7 @@ class Reader:
         page()
         with captured(self.engine) as statements:
             page()
-        whole, sql = quickest(TIMES, page, lambda: replay(self.connection, statements))
+        whole, sql = quickest(SECONDS, page, lambda: replay(self.connection, statements))
         unit = f"× SQL of {sql * 1000:.1f} ms, {len(statements)} statements"
         return Figure(f"A {name}", whole / sql, unit, most=most)
 
