@@ -158,7 +158,9 @@ def _meridian_in(text: str) -> float | None:
     decimal = re.search(r"(?<!\d)(10\d)[.,](25|5|50|75|0|00)(?!\d)", text)
     if decimal:
         return float(f"{decimal[1]}.{decimal[2]}")
-    minutes = re.search(r"(?<!\d)(10\d) ?[°o*d-]? ?(?:(00|15|30|45) ?['’′]?)?(?!\d)", text)
+    minutes = re.search(
+        r"(?<!\d)(10\d)(?: ?[°o*d-]? ?(00|15|30|45) ?['’′]?(?!\d)|(?! ?[°o*d.,-]? ?\d))", text
+    )
     if minutes:
         return int(minutes[1]) + int(minutes[2] or 0) / 60
     return None
@@ -316,6 +318,15 @@ def from_wgs84(position: Position, of: System) -> tuple[float, float]:
     x, y = to_xy(position)
     if of.srid == SRID:
         return x, y
+    there = _inverse(x, y, of)
+    if of.datum != "vn2000":
+        return there
+    # Heights are left out on either way, by some metres, which moves a place by up to 2 mm.
+    back = to_xy(to_wgs84(*there, of))
+    return _inverse(2 * x - back[0], 2 * y - back[1], of)
+
+
+def _inverse(x: float, y: float, of: System) -> tuple[float, float]:
     try:
         there_x, there_y = _transformer(of).transform(x, y, direction="INVERSE", errcheck=True)
     except ProjError as error:

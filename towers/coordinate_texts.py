@@ -102,8 +102,8 @@ TOKENS = re.compile(
     | (?P<minute>'|(?:phut|ph|min|minutes?){END}|(?:phut|ph|p|m)(?=\d))
     | (?P<second>"|(?:giay|gi|g|sec|seconds?){END})
     | (?P<d>d{END}) | (?P<m>[mp]{END}) | (?P<s>s(?=[nsewbtdđ]?{END})) | (?P<n>n{END})
-    | (?P<break>[,;/|\n]) | (?P<colon>:) | (?P<dash>-) | (?P<plus>\+)
-    | (?P<blank>[ ()\[\]=]+)
+    | (?P<break>[,;/|\n]) | (?P<colon>[:=]) | (?P<dash>-) | (?P<plus>\+)
+    | (?P<blank>[ ()\[\]]+)
     """,
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
@@ -308,6 +308,9 @@ def _angles(tokens: list[_Token], text: str) -> Iterator[_Unfinished]:
                 raise now.wrong()
             now.parts[-1] = (now.parts[-1][0], kind)
             now.lettered = now.lettered or token.kind in {"d", "m"}
+        elif kind == "colon":
+            if now.empty:
+                raise now.wrong()
         elif kind == "break":
             if not now.empty:
                 yield now
