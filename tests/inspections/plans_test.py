@@ -7,8 +7,11 @@ from sqlalchemy import text
 
 from core.db import current_session
 from core.policy import SYSTEM
+from inspections import exports
 from inspections.queries import facts, lists
+from tests import makers
 from tests.plans import Crowd, the_one
+from towers.queries import Filters
 
 FOLLOW_UP = ("listed.urgency", "ORDER BY listed.urgency")
 
@@ -107,3 +110,25 @@ def test_the_number_of_statements_does_not_grow_with_the_rows(crowd: Crowd, path
 def test_the_largest_page_takes_no_more_statements(crowd: Crowd, name):
     path = f"/api/v1/{name}"
     assert len(crowd.get(path, limit=1)) == len(crowd.get(path, limit=500))
+
+
+def test_an_export_may_last_longer_than_a_page(crowd: Crowd):
+    """The whole list is one statement, which ends when its reader has received it."""
+
+    def limit() -> str:
+        return current_session().execute(text("SHOW statement_timeout")).scalar_one()
+
+    with crowd.app.test_request_context():
+        session = current_session()
+        assert limit() == "15s"
+        listed = exports.statement(
+            SYSTEM,
+            Filters(),
+            today=makers.NOW.date(),
+            labels={"condition": {}, "severity": {}, "structure_type": {}},
+            items={},
+        )
+        assert b"T-00" in b"".join(exports.csv(session, listed, excel=False))
+        assert limit() == "30min"
+        session.rollback()
+        assert limit() == "15s"
