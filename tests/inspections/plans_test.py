@@ -125,7 +125,7 @@ def test_an_export_may_last_longer_than_a_page(crowd: Crowd):
             SYSTEM,
             Filters(),
             today=makers.NOW.date(),
-            labels={"condition": {}, "severity": {}, "structure_type": {}},
+            labels={name: {"": ""} for name in ("condition", "severity", "structure_type")},
             items={},
         )
         assert b"T-00" in b"".join(exports.csv(session, listed, excel=False))
