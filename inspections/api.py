@@ -234,6 +234,7 @@ class Violations(MethodView):
             state=query["state"],
             severity=query["severity"],
             overdue_on=today if query["overdue"] else None,
+            include_dismantled=query["include_dismantled"],
             limit=query["limit"],
             cursor=query["cursor"],
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, send_file, url_for
@@ -47,10 +46,8 @@ def dashboard() -> str:
         counts=counts,
         total=sum(counts.values()),
         conditions=list(TOWER_VOCABULARIES["condition"]),
-        overdue=lists.open_by_deadline(session, actor, until=today - timedelta(days=1)),
-        soon=lists.open_by_deadline(
-            session, actor, since=today, until=today + timedelta(days=soon)
-        ),
+        overdue=follow_ups.count(session, actor, Filters(overdue=True), today=today),
+        soon=follow_ups.count(session, actor, Filters(due_within=soon), today=today),
         soon_days=soon,
         urgent=follow_ups.follow_up(session, actor, Filters(), today=today, limit=6).rows
         if seen
@@ -69,6 +66,7 @@ def violations() -> str:
     severity = request.args.get("severity", "")
     q = request.args.get("q", "").replace("\x00", "")[:200]
     overdue = request.args.get("overdue") == "1"
+    dismantled = request.args.get("include_dismantled") == "1"
     page = lists.violations(
         session,
         actor,
@@ -76,10 +74,12 @@ def violations() -> str:
         severity=[severity] if severity in VOCABULARIES["severity"] else [],
         overdue_on=today if overdue else None,
         q=q,
+        include_dismantled=dismantled,
         cursor=request.args.get("cursor"),
     )
     return render_template(
         "inspections/violations.html",
+        dismantled=dismantled,
         page=page,
         state=state,
         severity=severity,

@@ -113,6 +113,7 @@ class ViolationQuery(PageQuery):
     state = fields.List(fields.String(validate=one_of(STATES)), load_default=list)
     severity = fields.List(fields.String(validate=one_of(SEVERITY_ORDER)), load_default=list)
     overdue = fields.Boolean(load_default=False)
+    include_dismantled = fields.Boolean(load_default=False)
 
 
 class FollowUpFilters(StrictSchema):
@@ -128,6 +129,7 @@ class FollowUpFilters(StrictSchema):
     owner = fields.UUID(load_default=None)
     commune = fields.String(load_default="", validate=length(0, 20))
     structure_type = fields.List(fields.String(validate=one_of(TYPES)), load_default=list)
+    include_dismantled = fields.Boolean(load_default=False)
 
     @post_load
     def make(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
@@ -140,6 +142,7 @@ class FollowUpFilters(StrictSchema):
             "owner",
             "commune",
             "structure_type",
+            "include_dismantled",
         )
         chosen = {name: data.pop(name) for name in names}
         for name in ("condition", "severity", "structure_type"):

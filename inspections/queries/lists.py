@@ -119,10 +119,14 @@ def violations(
     severity: Sequence[str] = (),
     overdue_on: date | None = None,
     q: str = "",
+    include_dismantled: bool = False,
     limit: int | None = None,
     cursor: str | None = None,
 ) -> Page[Violation]:
-    """Violations, the latest found first; `overdue_on` keeps the open ones past that day."""
+    """Violations, the latest found first; `overdue_on` keeps the open ones past that day.
+
+    Those of dismantled towers are left out unless asked for, by flag or by the tower itself.
+    """
     limit = paging.clamp(limit)
     statement = (
         select(Violation)
@@ -134,6 +138,10 @@ def violations(
     )
     if tower_id:
         statement = statement.where(Violation.tower_id == tower_id)
+    elif not include_dismantled:
+        statement = statement.where(
+            Violation.tower_id.in_(select(Tower.id).where(Tower.lifecycle != "dismantled"))
+        )
     if state:
         statement = statement.where(Violation.state.in_(state))
     if severity:
@@ -192,21 +200,6 @@ def latest_inspections(session: Session, actor: Actor, limit: int = 8) -> Sequen
         .order_by(_moment_of_list().desc(), Inspection.id.desc())
         .limit(limit)
     ).all()
-
-
-def open_by_deadline(
-    session: Session, actor: Actor, *, since: date | None = None, until: date
-) -> int:
-    """How many open violations have their deadline from `since` to `until`, both included."""
-    statement = select(func.count()).where(
-        policy.visible(actor, "violation"),
-        Violation.state == "open",
-        Violation.deadline <= until,
-        Violation.tower_id.in_(select(Tower.id).where(Tower.lifecycle != "dismantled")),
-    )
-    if since:
-        statement = statement.where(Violation.deadline >= since)
-    return session.scalar(statement) or 0
 
 
 def pending_assessment(session: Session, tower_id: uuid.UUID) -> LoadAssessment | None:
