@@ -50,9 +50,9 @@ def _choose(languages: tuple[str, ...]) -> str:
     """Explicit choice first, then the account's language, then what an API client asks for."""
     if not has_request_context():
         return languages[0]
-    chosen = request.args.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
-    if chosen in languages:
-        return chosen
+    for chosen in (request.args.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+        if chosen in languages:
+            return chosen
     if request.path.startswith("/api/"):
         return request.accept_languages.best_match(languages) or languages[0]
     return languages[0]

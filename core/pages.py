@@ -26,6 +26,14 @@ def local_target(target: str | None) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
+@blueprint.before_app_request
+def limit_plain_bodies() -> None:
+    """Only files may be large: other bodies are read whole, and parsed, before anybody looks."""
+    if request.mimetype != "multipart/form-data":
+        limits = (current_app.config[name] for name in ("MAX_CONTENT_LENGTH", "MAX_FORM_MEMORY_SIZE"))
+        request.max_content_length = min(limits)
+
+
 @blueprint.post("/language")
 @guard(PUBLIC)
 def choose_language() -> Response:

@@ -1,0 +1,122 @@
+"""The choice of language, health, and problems as pages."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from tests import doors, makers
+from tests.doors import csrf_of
+
+
+def test_the_language_is_chosen_and_kept(app: Flask, session: Session) -> None:
+    client = doors.client_of(app, session, makers.user(session, "staff"))
+    assert 'lang="vi"' in client.get("/").get_data(as_text=True)
+    response = client.post("/language", data={"language": "en", "next": "/towers?q=x"})
+    assert (response.status_code, response.headers["Location"]) == (302, "/towers?q=x")
+    assert "HttpOnly" in response.headers["Set-Cookie"]
+    assert '<html lang="en">' in client.get("/").get_data(as_text=True)
+    # An address may ask for a language once.
+    assert '<html lang="vi">' in client.get("/?lang=vi").get_data(as_text=True)
+    assert '<html lang="en">' in client.get("/?lang=xx").get_data(as_text=True)
+
+
+def test_before_sign_in_the_language_can_be_chosen_too(app: Flask) -> None:
+    client = app.test_client()
+    token = csrf_of(client.get("/sign-in").get_data(as_text=True))
+    client.post("/language", data={"language": "en", "csrf_token": token})
+    assert '<html lang="en">' in client.get("/sign-in").get_data(as_text=True)
+
+
+@pytest.mark.parametrize("language", ["", "xx", "EN", "vi\x00", "../en"])
+def test_an_unknown_language_is_refused(app: Flask, session: Session, language: str) -> None:
+    client = doors.client_of(app, session, makers.user(session, "staff"))
+    assert client.post("/language", data={"language": language}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)",
+     "evil", "/\r\nSet-Cookie: x=1", "http:///x", "", "////evil.example", "/\t/evil.example"],
+)  # fmt: skip
+def test_the_way_back_stays_here(app: Flask, session: Session, target: str) -> None:
+    client = doors.client_of(app, session, makers.user(session, "staff"))
+    response = client.post("/language", data={"language": "en", "next": target})
+    assert response.headers["Location"] == "/"
+
+
+def test_health_is_open_and_says_little(app: Flask) -> None:
+    client = app.test_client()
+    assert client.get("/healthz").get_json() == {"status": "ok"}
+    assert client.get("/readyz").get_json() == {"status": "ready"}
+
+
+def test_a_database_of_another_version_is_not_ready(app: Flask, database_urls) -> None:
+    """The number of the version is changed by the owner, in a transaction that is rolled back."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.orm import sessionmaker
+
+    from core.db import database
+
+    engine = create_engine(database_urls[0])
+    with engine.connect() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+        usual = database().sessions
+        database().sessions = sessionmaker(
+            connection, join_transaction_mode="create_savepoint"
+        )
+        try:
+            response = app.test_client().get("/readyz")
+        finally:
+            database().sessions = usual
+            connection.rollback()
+    engine.dispose()
+    assert response.status_code == 503
+    assert response.headers["Retry-After"]
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "status"),
+    [("inspector", "/users", 403), ("staff", "/towers/KHONG-CO", 404), ("staff", "/xyz", 404)],
+)
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_a_problem_is_a_page_with_advice(
+    app: Flask, session: Session, role: str, path: str, status: int, language: str
+) -> None:
+    client = doors.client_of(app, session, makers.user(session, role))
+    response = client.get(path, query_string={"lang": language})
+    page = response.get_data(as_text=True)
+    assert response.status_code == status
+    assert response.mimetype == "text/html"
+    assert f'<html lang="{language}">' in page
+    advice = {403: "Ask an administrator", 404: "Check the address"}[status]
+    assert (advice in page) == (language == "en")
+
+
+def test_another_method_is_405_with_the_ones_that_work(app: Flask, session: Session) -> None:
+    client = doors.client_of(app, session, makers.user(session, "staff"))
+    response = client.delete("/towers")
+    assert response.status_code == 405
+    assert "GET" in response.headers["Allow"]
+
+
+def test_a_form_that_is_too_large_is_a_page(app: Flask, session: Session) -> None:
+    client = doors.client_of(app, session, makers.user(session, "staff"))
+    response = client.post("/towers/new", data={"note": "x" * (3 * 1024 * 1024)})
+    assert response.status_code == 413
+    assert response.mimetype == "text/html"
+    refused = client.post("/api/v1/towers", json={"note": "x" * (3 * 1024 * 1024)})
+    assert refused.status_code == 413
+    assert refused.mimetype == "application/problem+json"
+    many = {f"f{number}": "x" for number in range(1200)}
+    response = client.post(
+        "/towers/new", data=many, headers={"Content-Type": "multipart/form-data"}
+    )
+    assert response.status_code == 413
+
+
+def test_a_strange_host_is_no_host_of_ours(app: Flask) -> None:
+    response = app.test_client().get("/towers", headers={"Host": "evil.example"})
+    assert "evil.example" not in response.headers.get("Location", "")
