@@ -10,7 +10,6 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Any
 
 from core.words import N_
@@ -56,6 +55,15 @@ SIGNS = {
 }  # fmt: skip
 
 
+FOREIGN = re.compile("|".join(map(re.escape, SIGNS)))
+BLANK = re.compile(r"[^\S\n]")
+DECIMALS_BEHIND = re.compile(r"(\d)([°'\"])([.,]\d+)", re.ASCII)
+
+
+def _our_sign(match: re.Match[str]) -> str:
+    return SIGNS[match[0]]
+
+
 def bare(text: str) -> str:
     """A text in small letters without marks: `Vĩ độ` is `vi đo`, whatever keyboard wrote it.
 
@@ -73,17 +81,13 @@ def _normal(text: str) -> str:
     """One writing of signs and blanks, case kept; raises `Unreadable` for a text that is long."""
     if len(text) > MAX_LENGTH:
         raise Unreadable(N_("This text is too long for a coordinate"))
-    for foreign, sign in SIGNS.items():
-        if foreign in text:
-            text = text.replace(foreign, sign)
-    text = "".join(
-        " " if letter.isspace() and letter != "\n" else letter
-        for letter in _unmarked(text)
-        if unicodedata.category(letter) != "Cf"
-    )
+    if not text.isascii():
+        text = _unmarked(FOREIGN.sub(_our_sign, unicodedata.normalize("NFC", text)))
+        text = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
+    text = BLANK.sub(" ", text)
     text = text.replace("''", '"')
     # 36",5 and 27'.5 mean 36,5" and 27.5'.
-    return re.sub(r"(\d)([°'\"])([.,]\d+)", r"\1\3\2", text.strip(), flags=re.ASCII)
+    return DECIMALS_BEHIND.sub(r"\1\3\2", text.strip())
 
 
 # What a text consists of, in the order of trying. Letters count only where no other follows.
@@ -98,8 +102,8 @@ TOKENS = re.compile(
     | (?P<west>(?:kinh\s(?:đo|do|tuyen)\s|kinh\s)?tay{END}|west{END}|w{END}|t{END})
     | (?P<latitude>vi\s?(?:đo|do|tuyen){END}|latitude{END}|lat{END}|φ)
     | (?P<longitude>kinh\s?(?:đo|do|tuyen){END}|longitude{END}|long?{END}|lng{END}|λ)
-    | (?P<degree>°|(?:đo|do|deg|degrees?|o){END}|o(?=\d))
-    | (?P<minute>'|(?:phut|ph|min|minutes?){END}|(?:phut|ph|p|m)(?=\d))
+    | (?P<degree>[°*]|(?:đo|do|deg|degrees?|o){END}|o(?=\d))
+    | (?P<minute>['`]|(?:phut|ph|min|minutes?){END}|(?:phut|ph|p|m)(?=\d))
     | (?P<second>"|(?:giay|gi|g|sec|seconds?){END})
     | (?P<d>d{END}) | (?P<m>[mp]{END}) | (?P<s>s(?=[nsewbtdđ]?{END})) | (?P<n>n{END})
     | (?P<break>[,;/|\n]) | (?P<colon>[:=]) | (?P<dash>-) | (?P<plus>\+)
@@ -116,6 +120,7 @@ HEMISPHERES: dict[str, tuple[str, int, str]] = {
     "n": (LATITUDE, 1, "either"),
 }
 UNITS = ("degree", "minute", "second")
+SECONDS = (3600, 60, 1)
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,7 @@ class _Unfinished:
             if abs(degrees) > 180:
                 raise Unreadable(N_("“%(value)s” has more than 180 degrees"), value=self.text)
             sign = -1 if self.negative else 1
-            return Angle(float(sign * degrees), axis=self.name, signed=self.name is not None)
+            return Angle(sign * degrees, axis=self.name, signed=self.name is not None)
         axis, sign, sort = HEMISPHERES[kind]
         if self.negative:
             raise Unreadable(
@@ -191,7 +196,7 @@ class _Unfinished:
             )
         assert self.letter is not None
         return Angle(
-            float(sign * degrees),
+            sign * degrees,
             axis=axis,
             either=sort == "either",
             language=_language(self.letter.text),
@@ -208,26 +213,26 @@ def _language(letter: str) -> str | None:
     return "vi"
 
 
-def _sum(parts: list[tuple[str, str | None]], text: str) -> Fraction:
-    total = Fraction(0)
+def _sum(parts: list[tuple[str, str | None]], text: str) -> float:
+    """Degrees, as exact as a float can be: whole seconds of whole powers of ten, divided once."""
+    total, scale = 0, 1
     last = len(parts) - 1
     for place, (number, unit) in enumerate(parts):
-        if unit is not None and unit != UNITS[place]:
+        whole, _, decimals = number.replace(",", ".").partition(".")
+        if (unit is not None and unit != UNITS[place]) or (place < last and decimals.strip("0")):
             raise Unreadable(
                 N_("“%(value)s” does not read as degrees, minutes, seconds"), value=text
             )
-        value = Fraction(number.replace(",", "."))
-        if place < last and value.denominator != 1:
+        if place and int(whole) >= 60:
             raise Unreadable(
-                N_("“%(value)s” does not read as degrees, minutes, seconds"), value=text
+                N_("Minutes and seconds lie below 60, in “%(value)s” they do not"), value=text
             )
-        if place and value >= 60:
-            raise Unreadable(
-                N_("Minutes and seconds lie below 60, in “%(value)s” they do not"),
-                value=text,
-            )
-        total += value / 60**place
-    return total
+        weight = SECONDS[place]
+        total += int(whole) * weight
+        if place == last:
+            scale = 10 ** len(decimals)
+            total = total * scale + int(decimals or 0) * weight
+    return total / (3600 * scale)
 
 
 def read_angles(text: str) -> list[Angle]:
@@ -384,8 +389,23 @@ def _followed_by_side(after: _Token | None) -> bool:
     return after is not None and after.kind in {*HEMISPHERES, "s", "d"}
 
 
+# The usual writing of long lists, which need not be taken apart sign by sign.
+USUAL = re.compile(
+    r"(\d{1,3})(?:° ?| )(\d{1,2})(?:['′] ?| )(\d{1,2}(?:[.,]\d{1,20})?)(?:\"|″|'')? ?([NBEWĐT]?)",
+    re.ASCII,
+)
+SIDES = {"N": "n", "B": "north", "E": "east", "Đ": "east", "W": "west", "T": "west"}
+
+
 def read_angle(text: str) -> Angle:
     """The one angle of a cell; raises `Unreadable` for none or several."""
+    usual = USUAL.fullmatch(text)
+    if usual:
+        one = _Unfinished(text)
+        one.parts = [(part, None) for part in usual.group(1, 2, 3)]
+        if usual[4]:
+            one.letter = _Token(SIDES[usual[4]], usual[4], *usual.span(4))
+        return one.finished()
     found = read_angles(text)
     if len(found) != 1:
         raise _Unfinished(text).wrong()
@@ -494,12 +514,9 @@ def read_lengths(text: str) -> Lengths | None:
         return None
     if names:
         return None
-    found = {
-        (first, second) for one, other in _splits(normal)
-        if (first := read_length(one)) is not None and (second := read_length(other)) is not None
-        and LEAST_LENGTH <= abs(first) <= MOST_LENGTH
-        and LEAST_LENGTH <= abs(second) <= MOST_LENGTH
-    }  # fmt: skip
+    found: set[tuple[float, float]] = set()
+    for splits in _splits(normal):
+        found = found or set(_long_enough(splits))
     if len(found) != 1:
         return None
     first, second = found.pop()
@@ -521,11 +538,23 @@ def _lengths(
     return Lengths(first, second, north_first, paper, zone, letter)
 
 
-def _splits(text: str) -> Iterator[tuple[str, str]]:
+def _long_enough(splits: list[tuple[str, str]]) -> Iterator[tuple[float, float]]:
+    for one, other in splits:
+        first, second = read_length(one), read_length(other)
+        if first is None or second is None:
+            continue
+        if all(LEAST_LENGTH <= abs(length) <= MOST_LENGTH for length in (first, second)):
+            yield first, second
+
+
+def _splits(text: str) -> Iterator[list[tuple[str, str]]]:
     """All ways to cut a text in two at what may separate numbers, firm separators first."""
     firm = re.split(r"\s*[;|/\n]\s*|\s+-\s+|,\s+", text)
     if len(firm) == 2:
-        yield firm[0], firm[1]
+        yield [(firm[0], firm[1])]
         return
-    for match in re.finditer(r"\s+|,", text):
-        yield text[: match.start()].strip(), text[match.end() :].strip()
+    for separator in (r"\s+", ","):
+        yield [
+            (text[: match.start()].strip(), text[match.end() :].strip())
+            for match in re.finditer(separator, text)
+        ]

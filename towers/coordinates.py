@@ -97,27 +97,28 @@ def read_columns(
     (degrees of EPSG:4326) it is taken, with a note. The fields are named latitude and longitude
     whatever the system.
     """
-    texts = {LATITUDE: first, LONGITUDE: second}
-    missing: list[Problem] = [
-        (name, N_("The coordinate is missing"), {}) for name, text in texts.items()
-        if not text.strip()
-    ]  # fmt: skip
-    if missing:
-        missing += _unreadable({name: text for name, text in texts.items() if text.strip()}, system)
-        return None, missing
-    if system.metric:
-        return _metric_columns(first, second, envelope, system)
-    problems = _unreadable(texts, system)
-    if problems:
-        if all((read_length(text) or 0) >= LEAST_LENGTH for text in texts.values()):
-            return _refused(METRES_AS_DEGREES, {})
-        return None, problems
-    angles = (_angle(first), _angle(second))
-    if any(abs(angle.degrees) >= LEAST_LENGTH for angle in angles):
+    problems: list[Problem] = []
+    angles: list[Angle] = []
+    lengths: list[float] = []
+    for name, text in ((LATITUDE, first), (LONGITUDE, second)):
+        try:
+            if system.metric:
+                lengths.append(_length(text))
+            else:
+                angles.append(_angle(text))
+        except Unreadable as error:
+            problems.append((name, error.text, error.facts))
+    if system.metric and not problems:
+        return _metric(lengths[0], lengths[1], envelope, system, written=(first, second))
+    metres = [read_length(text) or 0 for text in (first, second)]
+    if not system.metric and all(abs(length) >= LEAST_LENGTH for length in metres):
         return _refused(METRES_AS_DEGREES, {})
-    return _geographic(*angles, envelope, system, written=(first, second), free=False)
+    if problems:
+        return None, problems
+    return _geographic(angles[0], angles[1], envelope, system, written=(first, second), free=False)
 
 
+MISSING = N_("The coordinate is missing")
 NOBODY = N_("The position is 0, 0: nobody filled it in")
 METRES_AS_DEGREES = N_(
     "These are metres, probably VN-2000, not degrees: say which coordinate system they have"
@@ -137,46 +138,38 @@ def _refused(text: str, facts: Mapping[str, Any]) -> tuple[None, list[Problem]]:
 
 
 def _angle(text: str) -> Angle:
-    """An angle, or a plain number however large: who wrote metres is to hear so."""
+    """An angle, or a plain number however large: what is wrong with it is said later."""
+    if not text.strip():
+        raise Unreadable(MISSING)
     number = decimal_degrees(text)
     return read_angle(text) if number is None else Angle(number)
 
 
-def _unreadable(texts: Mapping[str, str], system: System) -> list[Problem]:
-    problems: list[Problem] = []
-    for name, text in texts.items():
-        if system.metric:
-            if read_length(text) is None:
-                try:
-                    read_angle(text)
-                except Unreadable:
-                    problems.append(
-                        (name, N_("“%(value)s” is not a number of metres such as 1156833.58"),
-                         {"value": text[:60]})
-                    )  # fmt: skip
-            continue
-        try:
-            _angle(text)
-        except Unreadable as error:
-            problems.append((name, error.text, error.facts))
-    return problems
+def _length(text: str) -> float:
+    """A length, or degrees: that these are none is said later."""
+    if not text.strip():
+        raise Unreadable(MISSING)
+    length = read_length(text)
+    if length is not None:
+        return length
+    try:
+        return read_angle(text).degrees
+    except Unreadable as error:
+        raise Unreadable(
+            N_("“%(value)s” is not a number of metres such as 1156833.58"), value=text[:60]
+        ) from error
 
 
-def _metric_columns(
-    first: str, second: str, envelope: Envelope, system: System
+def _metric(
+    first: float, second: float, envelope: Envelope, system: System, *, written: tuple[str, str]
 ) -> tuple[Reading | None, list[Problem]]:
-    problems = _unreadable({LATITUDE: first, LONGITUDE: second}, system)
-    if problems:
-        return None, problems
-    one, other = read_length(first), read_length(second)
-    if one is None or other is None or (abs(one) <= 180 and abs(other) <= 180 and (one or other)):
+    if abs(first) <= 180 and abs(second) <= 180 and (first or second):
         return _refused(DEGREES_AS_METRES, {})
-    return _placed(
-        [_ordered(one, other, True, noted=False), _ordered(one, other, False, noted=True)],
-        envelope,
-        system,
-        written=(first, second),
-    )
+    candidates = [
+        _ordered(first, second, True, noted=False),
+        _ordered(first, second, False, noted=True),
+    ]
+    return _placed(candidates, envelope, system, written=written)
 
 
 @dataclass(frozen=True)
@@ -340,7 +333,7 @@ def _read_pair(
     text: str, envelope: Envelope, system: System | None
 ) -> tuple[Reading | None, list[Problem]]:
     if not text.strip():
-        return _refused(N_("The coordinate is missing"), {})
+        return _refused(MISSING, {})
     if "0" in text and not text.strip("0., ;°"):
         return _refused(NOBODY, {})
     point = LONGITUDE_LATITUDE.fullmatch(text)
