@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from core import clock
@@ -9,9 +10,16 @@ from core.db import current_session
 from core.guard import current_actor
 from core.i18n import current_language
 from core.slots import Panel
+from inspections.models import Violation
 from inspections.queries import lists
 from inspections.texts import item_texts
 from towers.models import Tower
+from towers.schemas import SEVERITIES
+
+
+def _urgency(one: Violation) -> tuple[bool, int, date]:
+    """Open ones first, the most severe of them above."""
+    return one.state != "open", SEVERITIES.index(one.severity), one.deadline
 
 
 def violations(tower: Tower) -> dict[str, Any]:
@@ -19,7 +27,7 @@ def violations(tower: Tower) -> dict[str, Any]:
     page = lists.violations(session, current_actor(), tower_id=tower.id, limit=100)
     return {
         "tower": tower,
-        "violations": page.rows,
+        "violations": sorted(page.rows, key=_urgency),
         "items": item_texts(session, current_language()),
         "assessment": lists.pending_assessment(session, tower.id),
         "today": clock.today(),

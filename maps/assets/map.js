@@ -152,25 +152,44 @@ function details(tower) {
   ]);
 }
 
-async function showTower(map, place, id) {
+// A click or a tap, and Enter or Space on a sign that has the focus.
+function whenChosen(marker, act) {
+  marker.on("click", () => act(false));
+  marker.on("keydown", ({ originalEvent }) => {
+    if (originalEvent.key !== "Enter" && originalEvent.key !== " ") return;
+    originalEvent.preventDefault();
+    act(true);
+  });
+}
+
+// The sign that was chosen may be drawn anew: by keyboard the focus goes on into the popup.
+function focusInto(popup) {
+  const element = popup.getElement();
+  const first = element && element.querySelector(".popup a, .popup button");
+  if (first) first.focus();
+}
+
+async function showTower(map, place, id, byKeyboard) {
   const popup = L.popup({ minWidth: 220 }).setLatLng(place).setContent(element("div", { text: _("Loading…") })).openOn(map);
   try {
     popup.setContent(details(await load(`/map/towers/${id}.json`)));
   } catch {
     popup.setContent(element("div", { text: _("This could not be loaded. Try again.") }));
   }
+  if (byKeyboard) focusInto(popup);
 }
 
-function showChoice(map, place, towers) {
+function showChoice(map, place, towers, byKeyboard) {
   const list = element("div", { class: "popup" }, [
     element("h3", { text: _("%(number)s towers at this spot", { number: number(towers.length) }) }),
   ]);
   for (const [id, , , condition] of towers.slice(0, 50)) {
     const button = element("button", { type: "button" }, [sign(condition), ` ${conditionTexts()[condition]}`]);
-    button.addEventListener("click", () => showTower(map, place, id));
+    button.addEventListener("click", (event) => showTower(map, place, id, event.detail === 0));
     list.append(button);
   }
-  L.popup({ minWidth: 220 }).setLatLng(place).setContent(list).openOn(map);
+  const popup = L.popup({ minWidth: 220 }).setLatLng(place).setContent(list).openOn(map);
+  if (byKeyboard) focusInto(popup);
 }
 
 function statusControl(map) {
@@ -216,7 +235,9 @@ export function addTowers(map) {
         alt: conditionTexts()[worst], title: conditionTexts()[worst],
         zIndexOffset: 1000 * (CONDITIONS.length - CONDITIONS.indexOf(worst)),
       });
-      marker.on("click", () => (towers.length > 1 ? showChoice(map, [y, x], towers) : showTower(map, [y, x], id)));
+      whenChosen(marker, (byKeyboard) => (towers.length > 1
+        ? showChoice(map, [y, x], towers, byKeyboard)
+        : showTower(map, [y, x], id, byKeyboard)));
       layer.addLayer(marker);
     }
     for (const cluster of data.clusters || []) {
@@ -228,7 +249,7 @@ export function addTowers(map) {
         title: CONDITIONS.filter((name) => cluster.conditions[name])
           .map((name) => `${conditionTexts()[name]}: ${number(cluster.conditions[name])}`).join("\n"),
       });
-      marker.on("click", () => map.setView([cluster.y, cluster.x], Math.min(map.getZoom() + 2, 18)));
+      whenChosen(marker, () => map.setView([cluster.y, cluster.x], Math.min(map.getZoom() + 2, 18)));
       layer.addLayer(marker);
     }
     window.parent.postMessage(

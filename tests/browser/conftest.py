@@ -21,7 +21,7 @@ FLAGS = [
 ]  # fmt: skip
 SCREENSHOTS = Settings.from_environment().instance / "screenshots"
 PEOPLE = (("admin", "Lê Thị Quản"), ("staff", "Trần Văn Sở"), ("inspector", "Nguyễn Thị Kiểm"))
-DEMO_TOWERS = "150"
+DEMO_TOWERS = "600"
 FAILED = pytest.StashKey[bool]()
 
 

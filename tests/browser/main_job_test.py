@@ -195,8 +195,10 @@ def see_what_was_found(walk: Walk, code: str) -> None:
     expect(page.locator("main .state.dangerous").first).to_have_text(walk.text("Dangerous"))
     rows = page.locator("#violations tbody tr")
     expect(rows).to_have_count(len(FOUND))
-    for key, (severity, days, document) in FOUND.items():
-        row = rows.filter(has_text=ITEMS[key].text(walk.language))
+    # The most severe stands first.
+    for number, (key, (severity, days, document)) in enumerate(FOUND.items()):
+        row = rows.nth(number)
+        expect(row).to_contain_text(ITEMS[key].text(walk.language))
         expect(row).to_contain_text(walk.text(SEVERITIES[severity]))
         expect(row).to_contain_text(written(today() + timedelta(days=days)))
         expect(row).to_contain_text(document or walk.text("Technical recommendation"))

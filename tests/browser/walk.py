@@ -151,7 +151,8 @@ class Walk:
 
     def text(self, english: str, **facts: Any) -> str:
         """A text of the interface in the language of this walk."""
-        return (english if self.language == "en" else vietnamese(english)) % (facts or {})
+        text = english if self.language == "en" else vietnamese(english)
+        return text % facts if facts else text
 
     def open(self, path: str) -> None:
         self.page.goto(self.server.url + path)
@@ -223,6 +224,8 @@ class Walk:
         page = self.page
         page.wait_for_load_state()
         page.evaluate(ALL_IMAGES)
+        for frame in page.frames:
+            frame.evaluate("() => Promise.all(document.getAnimations().map((one) => one.finished))")
         faults = page.evaluate(FAULTS)
         title = page.title()
         if not re.fullmatch(r"\S.* · Tháp Canh", title):

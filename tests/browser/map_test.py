@@ -1,0 +1,104 @@
+"""The map of a whole province: clusters, the layer control, a place that is kept, its words."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+SIGNS = ".leaflet-marker-pane .leaflet-marker-icon:has(svg.sign)"
+CLUSTERS = ".leaflet-marker-pane .leaflet-marker-icon:has(svg.cluster)"
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_map_of_a_province(walk, province, language):
+    one = walk(province, language, signed_in="staff@example.org")
+    page, inside = one.page, one.map()
+    one.open("/map")
+    count = page.locator("#map-count")
+    expect(count).to_have_text(re.compile(r"\d"))
+    shown, matching, total = (int(text) for text in re.findall(r"\d+", count.inner_text()))
+    assert shown == matching < total, "dismantled towers are left out"
+    legend = page.locator("[data-count]")
+    counted = [int(text) for text in legend.all_inner_texts()]
+    assert sum(counted) == matching
+    # The words are those of the reader's language, in the frame too.
+    words = one.text("%(shown)s in view · %(matching)s of %(total)s towers")
+    expect(count).to_have_text(words % {"shown": shown, "matching": matching, "total": total})
+    expect(inside.locator("html")).to_have_attribute("lang", language)
+    expect(inside.locator(".synthetic-note")).to_have_text(
+        one.text("Synthetic boundaries, not the real ones")
+    )
+
+    # From afar towers stand together, and nothing is lost by it.
+    out = inside.locator(".leaflet-control-zoom-out")
+    for _ in range(3):
+        before = page.url
+        out.click()
+        expect(page).not_to_have_url(before)
+    expect(inside.locator(CLUSTERS).first).to_be_visible()
+    expect(legend.first).to_have_text(str(counted[0]))
+    one.look("map-clusters")
+    kept = page.url
+    assert re.search(r"/map#\d+/", kept)
+
+    # A place survives going to a tower and back.
+    one.open("/towers")
+    page.go_back()
+    expect(page).to_have_url(kept)
+    expect(inside.locator(CLUSTERS).first).to_be_visible()
+
+    # A click on a cluster goes nearer.
+    inside.locator(CLUSTERS).first.click()
+    expect(page).not_to_have_url(kept)
+
+    # The layer control hides the towers and shows them again.
+    one.open("/map?condition=needs_follow_up")
+    expect(inside.locator(SIGNS).first).to_be_visible()
+    drawn = inside.locator(SIGNS).count()
+    inside.locator(".leaflet-control-layers-toggle").hover()
+    towers = inside.get_by_label(one.text("Towers by condition"))
+    one.look("map-layers")
+    towers.uncheck()
+    expect(inside.locator(SIGNS)).to_have_count(0)
+    towers.check()
+    expect(inside.locator(SIGNS)).to_have_count(drawn)
+
+    # Filters of the form: each narrows what is drawn to what the register says.
+    for name, value in (("structure_type", "guyed_mast"), ("overdue", None), ("severity", "major")):
+        one.open("/map")
+        one.unfold_filters()
+        field = one.field(name)
+        field.check() if value is None else field.select_option(value)
+        one.press("Show")
+        expect(count).to_have_text(re.compile(r"\d"))
+        on_map = int(re.findall(r"\d+", count.inner_text())[1])
+        page.goto(page.url.replace("/map", "/towers").split("#")[0])
+        listed = page.locator(".pager .count")
+        assert on_map == int(re.findall(r"\d+", listed.inner_text())[0]) > 0
+
+    one.open("/map")
+    one.unfold_filters()
+    for name in ("owner", "commune"):
+        assert one.field(name).locator("option").count() > 2, name
+
+
+def test_map_says_when_it_cannot_load(walk, province):
+    """The network fails: the map says so, and a button tries again."""
+    one = walk(province, "vi", signed_in="staff@example.org")
+    page, inside = one.page, one.map()
+    page.route("**/map/towers.json*", lambda route: route.abort("connectionfailed"))
+    one.open("/map")
+    status = inside.locator(".status")
+    expect(status).to_contain_text(one.text("The towers could not be loaded."))
+    page.unroute("**/map/towers.json*")
+    status.get_by_role("button", name=one.text("Try again")).click()
+    expect(inside.locator(SIGNS).first).to_be_visible()
+    expect(status).to_be_hidden()
+    # What the browser itself says of a broken line is no fault of the page.
+    broken = "CONNECTION_FAILED"
+    assert any(broken in text for text in one.troubles)
+    one.troubles[:] = [text for text in one.troubles if broken not in text]
