@@ -23,7 +23,7 @@ from tests import doors, makers
 # missing or old, a state that does not allow it, a cursor that no list gave, another rule than
 # the document can say.
 EXPECTED = ["2xx", "400", "401", "403", "404", "409", "412", "413", "415", "422", "428", "503"]
-EXAMPLES = 15
+EXAMPLES = 10
 CONFIG = {
     "checks": {
         "positive_data_acceptance": {"expected-statuses": EXPECTED},

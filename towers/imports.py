@@ -25,7 +25,7 @@ from towers import services
 from towers.coordinates import metres, read_position
 from towers.labels import VOCABULARIES
 from towers.readers import MAX_CELL, Listing, Row, plain
-from towers.rules import Lifecycle, Service, StructureType, code_problem
+from towers.rules import Lifecycle, Service, StructureType, code_problem, year_built
 
 MAX_REPORTED = 1_000
 
@@ -255,11 +255,9 @@ def _optional(values: dict[str, str], clean: dict[str, Any], bad: Any) -> None:
                 bad(column, N_("A height is a number of metres above 0, at most 1000"))
             clean[column] = height
     if values.get("built_year"):
-        year = values["built_year"]
-        if not (year.isascii() and year.isdigit() and 1900 <= int(year[:5]) <= 2200):
+        clean["built_year"] = year_built(values["built_year"])
+        if clean["built_year"] is None:
             bad("built_year", N_("A year lies between 1900 and 2200"))
-        else:
-            clean["built_year"] = int(year)
     if values.get("services"):
         names = [plain(one) for one in re.split(r"[,;|]", values["services"]) if one.strip()]
         if not set(names) <= set(Service):

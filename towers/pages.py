@@ -33,7 +33,7 @@ from towers.doors import effective, the_tower
 from towers.imports import Report, import_towers
 from towers.models import Tower
 from towers.readers import MAX_BYTES, read
-from towers.rules import Condition, Lifecycle, Service, StructureType, code_problem
+from towers.rules import Condition, Lifecycle, Service, StructureType, code_problem, year_built
 from towers.schemas import SEVERITIES, filters_from
 
 blueprint = Blueprint("towers", __name__, template_folder="templates")
@@ -160,11 +160,9 @@ def checked(given: dict[str, Any]) -> tuple[Position, dict[str, Any]]:
             values[field] = height
     values["built_year"] = None
     if given["built_year"]:
-        year = given["built_year"]
-        if not (year.isascii() and year.isdigit() and 1900 <= int(year[:5]) <= 2200):
+        values["built_year"] = year_built(given["built_year"])
+        if values["built_year"] is None:
             wrong["built_year"] = [N_("A year lies between 1900 and 2200")]
-        else:
-            values["built_year"] = int(year)
     for field, longest in (("owner", 300), ("address", 1000), ("note", 4000)):
         if len(given[field]) > longest:
             wrong[field] = [N_("This text is too long")]

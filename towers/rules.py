@@ -52,6 +52,15 @@ def code_problem(code: str) -> str | None:
     return None
 
 
+YEAR = re.compile(r"[0-9]{4}\Z")
+
+
+def year_built(text: str) -> int | None:
+    """The year in a text of four digits, `None` for anything else or an unlikely year."""
+    year = int(text) if YEAR.match(text) else 0
+    return year if 1900 <= year <= 2200 else None
+
+
 class Service(StrEnum):
     """What a structure carries; one structure may carry several."""
 
