@@ -253,6 +253,7 @@ def load_demo(settings: Settings) -> None:
         cwd=settings.root,
         env=environment(settings, owner=True),
         preexec_fn=end_with_parent,
+        process_group=0,
     )
     try:
         code = program.wait()
@@ -306,7 +307,12 @@ def launch(settings: Settings, *, production: bool) -> subprocess.Popen[bytes]:
         "--graceful-timeout", "20" if production else "3",
     ]  # fmt: skip
     return subprocess.Popen(  # noqa: S603
-        command, cwd=settings.root, env=environment(settings), preexec_fn=end_with_parent
+        command,
+        cwd=settings.root,
+        env=environment(settings),
+        preexec_fn=end_with_parent,
+        # Ctrl-C goes to this process alone, which ends the server in good order.
+        process_group=0,
     )
 
 

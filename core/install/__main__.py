@@ -29,8 +29,10 @@ CONSTRAINTS = ROOT / "core/install/constraints.txt"
 STAMPS = VENV / "made-from.json"
 BROWSER = VENV / "browser"
 DIST = ROOT / "core/static/dist"
+# npm by itself waits more than a minute before it says that there is no network.
+IMPATIENT = ["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
 OFFLINE = re.compile(
-    r"resolv|name resolution|ENOTFOUND|EAI_AGAIN|ENETUNREACH|ETIMEDOUT|ECONNREFUSED"
+    r"name resolution|getaddrinfo|ENOTFOUND|EAI_AGAIN|ENETUNREACH|ETIMEDOUT|ECONNREFUSED"
     r"|Network is unreachable|NewConnectionError|ConnectTimeout|Connection refused",
     re.IGNORECASE,
 )
@@ -122,7 +124,7 @@ def make_assets() -> None:
         lock,
         lambda: run(
             "Installing the browser packages",
-            [VENV / "bin/npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            [VENV / "bin/npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", *IMPATIENT],
         ),
         present=ROOT / "node_modules",
     )
@@ -184,7 +186,7 @@ def make_browser() -> None:
         shutil.copy(source, BROWSER / source.name)
     run(
         "Installing a Chromium for the tests",
-        [VENV / "bin/npm", "--prefix", BROWSER, "ci", "--ignore-scripts", "--no-audit"],
+        [VENV / "bin/npm", "--prefix", BROWSER, "ci", "--ignore-scripts", "--no-audit", *IMPATIENT],
     )
     run("Unpacking the Chromium", [VENV / "bin/node", BROWSER / "unpack.mjs"])
     if browser() is None:
@@ -273,9 +275,10 @@ def run(text: str, command: Sequence[str | Path]) -> None:
         if code == 0:
             return
         said = last_lines(Path(output.name), 15)
+        offline = OFFLINE.search(Path(output.name).read_text(errors="replace"))
     hint = (
         "\nThe package servers do not answer: is this machine connected to a network?"
-        if OFFLINE.search(said)
+        if offline
         else ""
     )
     raise InstallError(f"{said}\n{text}: this did not work (exit code {code}).{hint}")

@@ -74,7 +74,7 @@ def test_a_step_that_failed_is_done_again_even_for_old_inputs(steps):
 
 def test_a_failing_program_is_named_with_what_it_said():
     with pytest.raises(install.InstallError) as raised:
-        install.run("Trying", ["sh", "-c", "echo the reason; exit 3"])
+        install.run("Trying", ["sh", "-c", "echo the reason is how we resolve things; exit 3"])
     assert "the reason" in str(raised.value)
     assert "Trying" in str(raised.value)
     assert "network" not in str(raised.value)

@@ -47,8 +47,10 @@ class Service:
                 env=self.whole_environment(**environment),
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # As a terminal would: a group of its own, to which Ctrl-C goes.
+                # As in a terminal: a group of its own, to which Ctrl-C goes; where these tests
+                # run in the background, it may be ignored.
                 process_group=0,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
 
     def whole_environment(self, **environment: str) -> dict[str, str]:
@@ -167,7 +169,7 @@ def test_a_killed_database_is_started_again(running):
 def test_ctrl_c_ends_server_and_database(running):
     before = len(running.said())
     os.killpg(running.process.pid, signal.SIGINT)
-    assert running.process.wait(60) == 0
+    assert running.process.wait(60) == 0, running.said()
     assert not running.answers("/healthz")
     assert not running.cluster.running()
     assert "Traceback" not in running.said()[before:]
@@ -177,7 +179,7 @@ def test_a_database_that_a_command_still_uses_goes_on(running):
     engine = create_engine(running.cluster.urls("thapcanh").app_url)
     with engine.connect() as connection:
         os.killpg(running.process.pid, signal.SIGINT)
-        assert running.process.wait(60) == 0
+        assert running.process.wait(60) == 0, running.said()
         assert connection.scalar(text("SELECT 1")) == 1
     engine.dispose()
     assert "make stop" in running.said()
@@ -203,7 +205,7 @@ def test_nothing_outlives_a_killed_start_for_long(running):
 def test_stop_ends_both(running):
     stopped = running.once("--stop")
     assert (stopped.returncode, stopped.stdout.splitlines()[-1]) == (0, "Stopped.")
-    assert running.process.wait(30) == 0
+    assert running.process.wait(30) == 0, running.said()
     assert not running.answers("/healthz")
     assert not running.cluster.running()
     again = running.once("--stop")
