@@ -77,7 +77,7 @@ def _unmarked(text: str) -> str:
     return "".join(letter for letter in apart if not unicodedata.combining(letter))
 
 
-def _normal(text: str) -> str:
+def normal(text: str) -> str:
     """One writing of signs and blanks, case kept; raises `Unreadable` for a text that is long."""
     if len(text) > MAX_LENGTH:
         raise Unreadable(N_("This text is too long for a coordinate"))
@@ -241,7 +241,7 @@ def read_angles(text: str) -> list[Angle]:
     Takes decimal degrees with comma or point, and degrees, minutes and seconds with signs,
     letters, words, blanks, colons or dashes between them, hemispheres before or after.
     """
-    tokens = _tokens(_normal(text), text)
+    tokens = _tokens(normal(text), text)
     parts = _halved(tokens, text) or _angles(tokens, text)
     return [one.finished() for one in parts]
 
@@ -441,15 +441,15 @@ def read_length(text: str) -> float | None:
     `567.890` and `567,890` are 567 890 m: no projection gives anybody 568 m.
     """
     try:
-        normal = _normal(text)
+        written = normal(text)
     except Unreadable:
         return None
-    normal = re.sub(r"\s?m(?:et)?\.?\Z", "", normal, flags=re.IGNORECASE).strip()
-    match = GROUPED.fullmatch(normal)
+    written = re.sub(r"\s?m(?:et)?\.?\Z", "", written, flags=re.IGNORECASE).strip()
+    match = GROUPED.fullmatch(written)
     if match:
         whole = re.sub(r"[.,' ]", "", match[2])
         return float(f"{match[1]}{whole}.{match[5] or 0}") if len(whole) <= 9 else None
-    match = PLAIN.fullmatch(normal)
+    match = PLAIN.fullmatch(written)
     if match:
         return float(f"{match[1]}{match[2]}.{match[3] or 0}")
     return None
@@ -490,18 +490,18 @@ def read_lengths(text: str) -> Lengths | None:
     Names may stand before them (`X=1156789 Y=567890`) or after (`567890mE 1156789mN`).
     """
     try:
-        normal = _normal(text)
+        written = normal(text)
     except Unreadable:
         return None
-    normal = normal.strip("()[] ")
+    written = written.strip("()[] ")
     zone: int | None = None
     letter = ""
-    head = UTM_ZONE.match(normal)
+    head = UTM_ZONE.match(written)
     if head and 1 <= int(head[1]) <= 60:
         zone, letter = int(head[1]), head[2].upper()
-        normal = normal[head.end() :]
-    names = LENGTH_NAME.findall(normal)
-    parts = [part for part in LENGTH_NAME.split(normal) if part.strip(" ,;/|-\n()m")]
+        written = written[head.end() :]
+    names = LENGTH_NAME.findall(written)
+    parts = [part for part in LENGTH_NAME.split(written) if part.strip(" ,;/|-\n()m")]
     if len(names) == 2 and len(parts) == 2:
         first, second = (read_length(part.strip(" ,;/|\n()").rstrip("-m ")) for part in parts)
         keys = [bare(name).strip(" :=")[0] for name in names]
@@ -515,7 +515,7 @@ def read_lengths(text: str) -> Lengths | None:
     if names:
         return None
     found: set[tuple[float, float]] = set()
-    for splits in _splits(normal):
+    for splits in _splits(written):
         found = found or set(_long_enough(splits))
     if len(found) != 1:
         return None

@@ -26,10 +26,10 @@ from towers.coordinate_texts import (
     LATITUDE,
     LEAST_LENGTH,
     LONGITUDE,
-    MAX_LENGTH,
     Angle,
     Lengths,
     Unreadable,
+    normal,
     read_angle,
     read_angles,
     read_length,
@@ -360,7 +360,9 @@ def _read_pair(
 
 def _after_its_system(text: str, envelope: Envelope) -> tuple[Reading | None, list[Problem]] | None:
     """A text that begins with the name of its system, `None` for any other."""
-    if len(text) > MAX_LENGTH:
+    try:
+        text = normal(text)
+    except Unreadable:
         return None
     for beginning in NAMED_SYSTEMS:
         named = beginning.fullmatch(text)

@@ -294,3 +294,26 @@ def test_two_lengths_with_what_is_said_of_them(text, expected) -> None:
 )  # fmt: skip
 def test_what_is_no_two_lengths(text) -> None:
     assert read_lengths(text) is None
+
+
+@given(
+    st.from_regex(
+        r"\d{1,3}(° ?| )\d{1,2}(['′] ?| )\d{1,2}([.,]\d{1,9})?(\"|″|'')? ?[NBEWĐT]?",
+        fullmatch=True,
+        alphabet=st.characters(codec="utf-8"),
+    )
+)
+def test_the_usual_writing_reads_as_any_other(text) -> None:
+    """Long lists take a short cut; it must lead to the same place, or the same refusal."""
+
+    def outcome(read):
+        try:
+            return read()
+        except Unreadable as refusal:
+            return refusal.text, dict(refusal.facts)
+
+    def slowly():
+        (found,) = read_angles(text)
+        return found
+
+    assert outcome(lambda: read_angle(text)) == outcome(slowly)
