@@ -170,10 +170,15 @@ def _check(feature: Any, rows: dict[str, dict[str, Any]]) -> FieldText | None:
     area = properties.get("areaKm2", properties.get("area_km2"))
     rows[code] = {
         "name": name,
-        "area_km2": area if isinstance(area, int | float) and 0 < area < 1e7 else None,
+        "area_km2": area if _is_number(area) and 0 < area < 1e7 else None,
         "geom": func.ST_SetSRID(func.ST_GeomFromGeoJSON(document), 4326),
     }
     return None
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a JSON value is a number; Python counts true and false among them."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _in_degrees(coordinates: Any, *, depth: int) -> bool:
@@ -182,7 +187,7 @@ def _in_degrees(coordinates: Any, *, depth: int) -> bool:
         return (
             isinstance(coordinates, list)
             and len(coordinates) == 2
-            and all(isinstance(one, int | float) for one in coordinates)
+            and all(_is_number(one) for one in coordinates)
             and -180 <= coordinates[0] <= 180
             and -90 <= coordinates[1] <= 90
         )

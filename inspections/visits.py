@@ -372,7 +372,10 @@ def decide(inspection_id: uuid.UUID) -> Response:
     try:
         with transaction() as session:
             inspection = the_inspection(inspection_id)
-            if request.form.get("decision") == "accept":
+            decision = request.form.get("decision")
+            if decision not in {"accept", "return"}:
+                raise Invalid(N_("Choose one of the answers"))
+            if decision == "accept":
                 review.accept_inspection(session, inspection, by=actor, now=now)
             else:
                 review.return_inspection(

@@ -103,7 +103,7 @@ def asked_box() -> Box:
 @guard("tower.view")
 def tower_features() -> Response:
     zoom = request.args.get("zoom", "")
-    if not (zoom.isascii() and zoom.isdigit() and int(zoom[:3]) <= 24):
+    if not (zoom.isascii() and zoom.isdigit() and len(zoom) < 3 and int(zoom) <= 24):
         raise BadRequest(N_("zoom is a whole number from 0 to 24"))
     session, actor, today = current_session(), current_actor(), clock.today()
     filters = filters_from(request.args)

@@ -108,9 +108,7 @@ def test_every_operation_keeps_to_its_document(
 
 def can_be_wrong(operation: schemathesis.APIOperation) -> bool:
     """Whether an operation takes anything of which there is a wrong value."""
-    return bool(
-        operation.query or operation.body or operation.path_parameters or operation.headers
-    )
+    return bool(operation.query or operation.body or operation.path_parameters or operation.headers)
 
 
 def test_the_document_is_valid_openapi(app: Flask, session: Session) -> None:

@@ -78,9 +78,7 @@ def test_a_wrong_user_is_named_and_the_rest_stays_typed(
 
 @pytest.mark.parametrize("field", ["email", "name", "roles", "territories", "organisation"])
 @pytest.mark.parametrize("value", ["\x00", "\ud7ff" * 5000, "99999999999999999999", "-1"])
-def test_odd_input_never_breaks_the_form(
-    admin: FlaskClient, field: str, value: str
-) -> None:
+def test_odd_input_never_breaks_the_form(admin: FlaskClient, field: str, value: str) -> None:
     response = admin.post("/users/new", data={**USER, field: value})
     assert response.status_code in {200, 409, 422}, response.status_code
 
@@ -154,9 +152,7 @@ def test_a_wrong_organisation_is_named(
     assert counts(session) == before
 
 
-def test_an_inspector_reads_organisations_and_changes_none(
-    app: Flask, session: Session
-) -> None:
+def test_an_inspector_reads_organisations_and_changes_none(app: Flask, session: Session) -> None:
     made = makers.organisation(session, name="Chủ cột")
     client = doors.client_of(app, session, makers.user(session, "inspector"))
     page = client.get(f"/organisations/{made.id}").get_data(as_text=True)

@@ -64,9 +64,7 @@ def test_a_database_of_another_version_is_not_ready(app: Flask, database_urls) -
     with engine.connect() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
         usual = database().sessions
-        database().sessions = sessionmaker(
-            connection, join_transaction_mode="create_savepoint"
-        )
+        database().sessions = sessionmaker(connection, join_transaction_mode="create_savepoint")
         try:
             response = app.test_client().get("/readyz")
         finally:

@@ -122,9 +122,7 @@ def test_a_draft_counts_only_when_it_is_submitted(inspector: FlaskClient) -> Non
     assert made["violations"] == []
     assert answered(inspector.get("/api/v1/towers/T-1"), 200)["condition"] == "unchecked"
     done = answered(
-        inspector.put(
-            f"{PATH}/{sent['id']}", json=visit("T-1"), headers={"If-Match": '"v1"'}
-        ),
+        inspector.put(f"{PATH}/{sent['id']}", json=visit("T-1"), headers={"If-Match": '"v1"'}),
         200,
     )
     assert (done["status"], done["version"]) == ("submitted", 2)
@@ -283,9 +281,7 @@ def test_odd_record_also_of_every_item_is_refused_or_taken_never_broken(
                 "inputs": dict.fromkeys(("offset_mm", "measured_kN"), odd),
                 "record_also": dict.fromkeys(keys, odd),
             }
-            response = inspector.post(
-                PATH, json=body(answers={**ANSWERS, item["key"]: answer})
-            )
+            response = inspector.post(PATH, json=body(answers={**ANSWERS, item["key"]: answer}))
             assert response.status_code in {201, 422}, (item["key"], odd, response.status_code)
 
 
@@ -301,9 +297,7 @@ def test_a_failing_answer_that_needs_a_photo_is_refused_without_one(
     photo = doors.send_photo(inspector, uuid.UUID(sent["id"]), item="str_leg_defect")
     answered(photo, 201)
     put = visit("T-1", answers=sent["answers"])
-    done = answered(
-        inspector.put(f"{PATH}/{sent['id']}", json=put, headers={"If-Match": "*"}), 200
-    )
+    done = answered(inspector.put(f"{PATH}/{sent['id']}", json=put, headers={"If-Match": "*"}), 200)
     assert done["violations"][0]["severity"] == "critical"
     assert answered(inspector.get("/api/v1/towers/T-1"), 200)["condition"] == "dangerous"
 
@@ -321,9 +315,7 @@ def test_a_returned_inspection_no_longer_counts_until_it_comes_again(
     back = answered(review(staff, sent["id"], decision="return", reason="thiếu ảnh"), 200)
     assert (back["status"], back["review_reason"]) == ("returned", "thiếu ảnh")
     assert answered(inspector.get("/api/v1/towers/T-1"), 200)["condition"] == "unchecked"
-    again = inspector.put(
-        f"{PATH}/{sent['id']}", json=visit("T-1"), headers={"If-Match": '"v2"'}
-    )
+    again = inspector.put(f"{PATH}/{sent['id']}", json=visit("T-1"), headers={"If-Match": '"v2"'})
     assert answered(again, 200)["status"] == "submitted"
     assert answered(inspector.get("/api/v1/towers/T-1"), 200)["open_violations"] == 2
     assert answered(review(staff, sent["id"], decision="accept"), 200)["status"] == "accepted"

@@ -1,4 +1,4 @@
-"""The follow-up list as CSV, XLSX and GeoJSON: the rows of the screen, all pages, safe elsewhere."""
+"""The follow-up list as CSV, XLSX and GeoJSON: the rows of the screen, safe elsewhere."""
 
 from __future__ import annotations
 
@@ -73,9 +73,7 @@ def listing(session: Session) -> None:
         violation(session, tower, SEVERITIES[number % 3], today + timedelta(days=number - 35))
         condition.refresh(session, tower)
     waiting = makers.tower(session, code="DANH-GIA", height_m=None)
-    request_assessment(
-        session, waiting, reason="rung", by=SYSTEM, now=clock.now(), today=today
-    )
+    request_assessment(session, waiting, reason="rung", by=SYSTEM, now=clock.now(), today=today)
     condition.refresh(session, waiting)
     session.commit()
 

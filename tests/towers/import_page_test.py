@@ -102,7 +102,7 @@ def test_the_upload_of_somebody_else_cannot_be_confirmed(
         ("x.csv", b"\x00\x01\x02"),
         ("x.csv", b"\n\n\n"),
         ("x.csv", b"name\nx\n"),
-        ("x.csv", "code,code,latitude,longitude\n".encode()),
+        ("x.csv", b"code,code,latitude,longitude\n"),
         ("x.csv", b"\xff\xfeabc"),
         ("x.csv", HEAD.encode() + b'"' + b"x" * 200_000),
         ("x.geojson", b"{}"),

@@ -85,9 +85,7 @@ def test_a_wrong_field_is_named_and_everything_stays_typed(
 
 
 @pytest.mark.parametrize("field", [*FORM])
-def test_a_nul_is_refused_in_every_field(
-    staff: FlaskClient, session: Session, field: str
-) -> None:
+def test_a_nul_is_refused_in_every_field(staff: FlaskClient, session: Session, field: str) -> None:
     before = counts(session)
     assert staff.post("/towers/new", data={**FORM, field: "a\x00b"}).status_code == 422
     assert counts(session) == before
@@ -143,9 +141,7 @@ def test_an_untouched_form_changes_nothing(staff: FlaskClient, session: Session)
     assert tower.version == 1
 
 
-def test_a_change_by_an_old_form_keeps_what_was_typed(
-    staff: FlaskClient, session: Session
-) -> None:
+def test_a_change_by_an_old_form_keeps_what_was_typed(staff: FlaskClient, session: Session) -> None:
     staff.post("/towers/new", data=FORM)
     form = {**FORM, "version": "1", "note": "trước"}
     assert staff.post("/towers/DT-0042/edit", data=form).status_code == 302
