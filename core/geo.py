@@ -61,7 +61,7 @@ def from_xy(x: float, y: float) -> Position:
 
 def to_xy(position: Position) -> tuple[float, float]:
     """x (longitude) and y (latitude) in degrees of EPSG:4326."""
-    return position.longitude, position.latitude
+    return float(position.longitude), float(position.latitude)
 
 
 def east_first(first: float, second: float, *, north_first: bool) -> tuple[float, float]:
