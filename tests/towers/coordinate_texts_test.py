@@ -213,6 +213,18 @@ def test_columns_of_degrees_minutes_seconds(cells, degrees) -> None:
     assert read_angle(joined(*cells)).degrees == pytest.approx(degrees, abs=1e-12)
 
 
+def test_the_columns_of_the_french_register(reference) -> None:
+    """Columns 4 to 11 of ANFR's register: degrees, minutes, seconds, side, twice."""
+    path = reference("data/towers-anfr-sample/SUP_SUPPORT_sample.txt")
+    rows = [line.split(";") for line in path.read_text(encoding="utf-8").splitlines() if line]
+    assert len(rows) > 30
+    for cells in rows:
+        latitude = read_angle(joined(*cells[3:7]))
+        longitude = read_angle(joined(*cells[7:11]))
+        assert latitude.axis == LATITUDE and longitude.axis == LONGITUDE
+        assert 41 < latitude.degrees < 52 and -6 < longitude.degrees < 10, cells
+
+
 def test_empty_columns_are_empty() -> None:
     assert joined("", " ", "", "N") == ""
 
