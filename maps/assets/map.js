@@ -52,6 +52,26 @@ async function load(address, options) {
 
 export function addScale(map) {
   L.control.scale({ imperial: false }).addTo(map);
+  // The scale is added last: the other controls stand already.
+  ready.then(() => nameControls(map));
+}
+
+// Leaflet's own controls speak English.
+function nameControls(map) {
+  const say = (selector, text) => {
+    for (const one of map.getContainer().querySelectorAll(selector)) {
+      one.title = text;
+      one.setAttribute("aria-label", text);
+    }
+  };
+  const sayAll = () => {
+    say(".leaflet-control-zoom-in", _("Zoom in"));
+    say(".leaflet-control-zoom-out", _("Zoom out"));
+    say(".leaflet-control-layers-toggle", _("Layers"));
+    say(".leaflet-popup-close-button", _("Close"));
+  };
+  map.on("popupopen", sayAll);
+  sayAll();
 }
 
 export function addLand(map) {

@@ -235,6 +235,8 @@ def find_on_the_map(walk: Walk, code: str) -> None:
     expect(popup).to_contain_text(code)
     expect(popup).to_contain_text("<b>số 1</b>")
     expect(popup).to_contain_text(walk.text("Dangerous"))
+    close = walk.map().locator(".leaflet-popup-close-button")
+    expect(close).to_have_attribute("aria-label", walk.text("Close"))
     expect(popup.get_by_role("link")).to_have_text(walk.text("Open the tower"))
     walk.look("map-popup")
     popup.get_by_role("link").click()

@@ -33,6 +33,9 @@ def test_map_of_a_province(walk, province, language):
         one.text("Synthetic boundaries, not the real ones")
     )
 
+    for name in ("Zoom in", "Zoom out", "Layers"):
+        expect(inside.get_by_role("button", name=one.text(name), exact=True)).to_be_visible()
+
     # From afar towers stand together, and nothing is lost by it.
     out = inside.locator(".leaflet-control-zoom-out")
     for _ in range(3):
@@ -59,12 +62,14 @@ def test_map_of_a_province(walk, province, language):
     one.open("/map?condition=needs_follow_up")
     expect(inside.locator(SIGNS).first).to_be_visible()
     drawn = inside.locator(SIGNS).count()
-    inside.locator(".leaflet-control-layers-toggle").hover()
+    toggle = inside.get_by_role("button", name=one.text("Layers"))
+    toggle.focus()
+    page.keyboard.press("Enter")
     towers = inside.get_by_label(one.text("Towers by condition"))
     one.look("map-layers")
-    towers.uncheck()
+    towers.press("Space")
     expect(inside.locator(SIGNS)).to_have_count(0)
-    towers.check()
+    towers.press("Space")
     expect(inside.locator(SIGNS)).to_have_count(drawn)
 
     # Filters of the form: each narrows what is drawn to what the register says.

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from playwright.sync_api import expect
+
+from app import create_app
 
 pytestmark = pytest.mark.browser
 
@@ -15,12 +20,12 @@ PAGES = {
         "areas": "/areas",
         "account": "/account",
         "password": "/password",
+        "password-again": "/verify",
         "api-docs": "/api/docs",
     },
     "staff": {
         "dashboard": "/",
         "towers": "/towers",
-        "towers-filtered": "/towers?condition=dangerous",
         "tower-form": "/towers/new",
         "import": "/towers/import",
         "inspections": "/inspections",
@@ -28,6 +33,31 @@ PAGES = {
         "follow-up": "/follow-up",
         "map": "/map",
     },
+    "inspector": {
+        "towers-of-one-condition": "/towers?condition=needs_follow_up",
+        "own-inspections": "/inspections?mine=1",
+    },
+}
+# From a list to one of its things: the list, and what the link of the first leads to.
+THINGS = {
+    "admin": {
+        "user": ("/users", "/users/*"),
+        "organisation": ("/organisations", "/organisations/*"),
+    },
+    "staff": {
+        "tower": ("/towers?condition=dangerous", "/towers/*"),
+        "inspection": ("/inspections?status=submitted", "/inspections/*"),
+        "violation": ("/violations?severity=major", "/violations/*"),
+    },
+    "inspector": {},
+}
+# Pages that others show, or that only answer to a form.
+SHOWN_ELSEWHERE = {
+    "/",  # the first page of every walk
+    "/sign-in",
+    "/towers/<code>/edit",
+    "/towers/<code>/inspect",
+    "/inspections/<uuid:inspection_id>/edit",
 }
 
 
@@ -36,6 +66,53 @@ PAGES = {
 @pytest.mark.parametrize("role", list(PAGES))
 def test_every_page_is_sound(walk, province, role, language, phone):
     one = walk(province, language, phone=phone, signed_in=f"{role}@example.org")
+    page = one.page
     for name, path in PAGES[role].items():
         one.open(path)
+        if name == "map":
+            expect(page.locator("#map-count")).to_have_text(re.compile(r"\d"))
+        if name == "api-docs":
+            expect(page.locator(".opblock-tag").first).to_be_visible()
         one.look(name)
+    for name, (path, address) in THINGS[role].items():
+        one.open(path)
+        page.locator("table.data tbody a.main").first.click()
+        page.wait_for_url(f"**{address}")
+        one.look(name)
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_pages_before_and_beside_the_others(walk, province, language):
+    one = walk(province, language)
+    one.open("/")
+    one.choose_language()
+    one.look("sign-in")
+    one.field("email").fill("staff@example.org")
+    one.field("password").fill("không phải mật khẩu này")
+    one.press("Sign in")
+    expect(one.page.locator("main .wrong")).to_be_visible()
+    one.look("sign-in-refused")
+    one.sign_in("inspector@example.org")
+    with one.refused(404):
+        one.open("/towers/KHONG-CO")
+        one.look("not-found")
+    with one.refused(403):
+        one.open("/users")
+        one.look("forbidden")
+
+
+def test_every_page_is_walked(province):
+    """A new page is looked at too: it stands in the lists above, or another walk shows it."""
+    rules = create_app(province.settings).url_map.iter_rules()
+    pages = {
+        str(rule)
+        for rule in rules
+        if "GET" in (rule.methods or ())
+        and not re.search(r"/(api|static|fs-static|healthz|readyz|map/.*)\b|\.\w+$", str(rule))
+    }
+    walked = {path.split("?")[0] for role in PAGES.values() for path in role.values()}
+    walked |= {address for role in THINGS.values() for _, address in role.values()}
+    missing = {
+        rule for rule in pages - SHOWN_ELSEWHERE if re.sub("<[^>]+>", "*", rule) not in walked
+    }
+    assert missing == set()

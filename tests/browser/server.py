@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -92,7 +93,8 @@ def serving(settings: Settings, passwords: dict[str, str]) -> Iterator[Server]:
         wait_for(f"{url}/readyz", process, log)
         yield Server(url, settings, passwords)
     finally:
-        process.terminate()
+        # Quick: windows that are still open keep their connections for a while.
+        process.send_signal(signal.SIGQUIT)
         try:
             process.wait(timeout=20)
         except subprocess.TimeoutExpired:

@@ -34,14 +34,14 @@ FAULTS = """() => {
   const shown = (element) => element.checkVisibility();
   const say = (text, element) => faults.push(`${text}: ${element.outerHTML.slice(0, 160)}`);
   for (const field of document.querySelectorAll("input, select, textarea")) {
-    if (field.type === "hidden" || !shown(field)) continue;
+    if (["hidden", "submit"].includes(field.type) || !shown(field)) continue;
     const named = field.labels.length ? field.labels[0].textContent.trim() : field.ariaLabel;
     if (!named) say("a field without a label", field);
   }
   for (const one of document.querySelectorAll("a[href], button, summary")) {
     if (!shown(one)) continue;
     const image = one.querySelector("img[alt]");
-    const named = one.textContent.trim() || one.ariaLabel || (image && image.alt);
+    const named = one.textContent.trim() || one.ariaLabel || one.title || (image && image.alt);
     if (!named) say("nothing to read on it", one);
   }
   for (const image of document.querySelectorAll("img")) {
@@ -81,6 +81,10 @@ ALL_IMAGES = """() => Promise.all([...document.images].filter((one) => !one.comp
   one.loading = "eager";
   return new Promise((done) => { one.onload = one.onerror = done; });
 }))"""
+
+AT_REST = """() => Promise.allSettled(document.getAnimations()
+  .filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime))
+  .map((one) => one.finished))"""
 
 
 @cache
@@ -225,7 +229,7 @@ class Walk:
         page.wait_for_load_state()
         page.evaluate(ALL_IMAGES)
         for frame in page.frames:
-            frame.evaluate("() => Promise.all(document.getAnimations().map((one) => one.finished))")
+            frame.evaluate(AT_REST)
         faults = page.evaluate(FAULTS)
         title = page.title()
         if not re.fullmatch(r"\S.* · Tháp Canh", title):
