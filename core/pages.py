@@ -30,8 +30,10 @@ def local_target(target: str | None) -> str:
 def limit_plain_bodies() -> None:
     """Only files may be large: other bodies are read whole, and parsed, before anybody looks."""
     if request.mimetype != "multipart/form-data":
-        limits = (current_app.config[name] for name in ("MAX_CONTENT_LENGTH", "MAX_FORM_MEMORY_SIZE"))
-        request.max_content_length = min(limits)
+        config = current_app.config
+        request.max_content_length = min(
+            config["MAX_CONTENT_LENGTH"], config["MAX_FORM_MEMORY_SIZE"]
+        )
 
 
 @blueprint.post("/language")
