@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -27,7 +27,14 @@ from towers.queries import Filters
 
 
 def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The most memory this program has held since the last call, in MB.
+
+    Not by getrusage: its peak begins with that of the process that started this one.
+    """
+    status = Path("/proc/self/status").read_text()
+    held = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    Path("/proc/self/clear_refs").write_text("5")
+    return int(held.split()[1]) / 1024
 
 
 def listed(filters: Filters) -> Any:
@@ -78,11 +85,14 @@ def main(way: str) -> None:
         rows = follow_up.count(session, SYSTEM, Filters(), today=today)
         # A few rows first: what libraries take once is not what a list takes.
         WAYS[way](session, listed(Filters(q="a 11")))
+        peak_mb()
         before = peak_mb()
-        started = perf_counter()
-        WAYS[way](session, listed(Filters()))
-        seconds = perf_counter() - started
-    print(json.dumps({"rows": rows, "seconds": seconds, "before": before, "peak": peak_mb()}))
+        seconds = []
+        for _ in range(3 if way in {"csv", "geojson"} else 1):
+            started = perf_counter()
+            WAYS[way](session, listed(Filters()))
+            seconds.append(perf_counter() - started)
+    print(json.dumps({"rows": rows, "seconds": min(seconds), "before": before, "peak": peak_mb()}))
 
 
 if __name__ == "__main__":
