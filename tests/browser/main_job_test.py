@@ -25,8 +25,11 @@ from tests.browser.walk import Walk
 pytestmark = pytest.mark.browser
 
 SEVERITIES = {"critical": "Critical", "major": "Major", "minor": "Minor"}
-# Where the towers of each language stand, in degrees, so that none is near another's.
-PLACES = {"vi": (10.52, 105.55), "en": (10.36, 106.32)}
+# Where the towers of each language stand, in degrees, so that none is near another's, and in
+# which commune of the synthetic boundaries the one is that is registered by a click.
+PLACES = {"vi": (10.45, 105.75), "en": (10.40, 106.32)}
+COMMUNES = {"vi": "Xã Mỹ Thọ", "en": "Xã Long Hưng"}
+OWNER = "Công ty Sóng Việt (hư cấu)"
 
 
 def today() -> date:
@@ -83,7 +86,7 @@ def register_by_click(walk: Walk, code: str) -> None:
     walk.field("code").fill(code)
     walk.field("name").fill("Trạm Tân Hộ Cơ <b>số 1</b>")
     walk.field("structure_type").select_option("guyed_mast")
-    walk.field("owner").fill("Công ty Sóng Việt (hư cấu)")
+    walk.field("owner").fill(OWNER)
     walk.field("height_m").fill(walk.decimal("42.5"))
     page.locator("[name=services][value=bts]").check()
 
@@ -101,6 +104,8 @@ def register_by_click(walk: Walk, code: str) -> None:
     walk.press("Save")
     walk.sees("Tower %(code)s was registered.", code=code)
     expect(page.locator("main")).to_contain_text(f"{clicked[0]:.6f}, {clicked[1]:.6f}")
+    expect(page.locator("dl.facts")).to_contain_text(COMMUNES[walk.language])
+    expect(page.locator("dl.facts")).to_contain_text(OWNER)
     expect(page.locator("main .state.unchecked")).to_be_visible()
     small = walk.map("iframe.map.small")
     expect(small.locator(".leaflet-marker-icon svg.sign")).to_have_count(1)
@@ -308,6 +313,15 @@ def follow_up(walk: Walk, code: str) -> None:
         (float(read[0][walk.text("Longitude")]), float(read[0][walk.text("Latitude")]))
     }
 
+    # By commune, owner and structure type it is the same tower; by another owner it is not.
+    walk.open("/follow-up")
+    walk.unfold_filters()
+    walk.field("commune").select_option(label=COMMUNES[walk.language])
+    walk.field("owner").select_option(label=OWNER)
+    walk.field("structure_type").select_option("guyed_mast")
+    walk.press("Show")
+    expect(rows.filter(has_text=code)).to_have_count(3)
+    expect(rows.filter(has_not_text=code)).to_have_count(0)
     walk.unfold_filters()
     walk.field("severity").select_option("critical")
     walk.press("Show")
