@@ -24,6 +24,9 @@ from core import migrate
 from core.cluster import ClusterUrls, PrivateCluster, cluster_for
 from core.settings import ROOT, Settings
 
+# What the application's engine tells the planner: the same statement must get the same plan.
+PLANNER = "-c plan_cache_mode=force_custom_plan -c random_page_cost=1.1 -c timezone=UTC"
+
 
 class Stage:
     """The cluster of this instance, and what was made on it for this run."""
@@ -157,7 +160,7 @@ def bare(url: str) -> psycopg.Connection:
         dbname=parts.database,
         user=parts.username,
         password=parts.password,
-        options="-c plan_cache_mode=force_custom_plan -c random_page_cost=1.1 -c timezone=UTC",
+        options=PLANNER,
     )
     connection.prepare_threshold = None
     return connection
