@@ -91,7 +91,8 @@ def inspection_answer(inspection_id: uuid.UUID, status: int = 200) -> Response:
     session = current_session()
     session.expire_all()
     found = the_inspection(inspection_id)
-    response = jsonify(bodies.inspection_body(found, lists.found_by(session, found.id)))
+    reused = lists.reused_photos(session, current_actor(), found.photos)
+    response = jsonify(bodies.inspection_body(found, lists.found_by(session, found.id), reused))
     response.status_code = status
     return with_tag(response, found.version)
 
@@ -303,7 +304,8 @@ class Photos(MethodView):
     def get(self, query: dict[str, Any]) -> Response:
         """The photos of an inspection."""
         inspection = the_inspection(query["inspection"])
-        return listed([bodies.photo_body(photo) for photo in inspection.photos], None)
+        reused = lists.reused_photos(current_session(), current_actor(), inspection.photos)
+        return listed([bodies.photo_body(photo, reused) for photo in inspection.photos], None)
 
     @guard("inspection.create")
     @photo_routes.doc(
@@ -356,7 +358,8 @@ class Photos(MethodView):
                 by=current_actor(),
                 now=clock.now(),
             )
-            body = bodies.photo_body(photo)
+            reused = lists.reused_photos(session, current_actor(), [photo])
+            body = bodies.photo_body(photo, reused)
         response = jsonify(body)
         response.status_code = 201 if new else 200
         response.headers["Location"] = f"/api/v1/photos/{photo_id}"
@@ -380,7 +383,8 @@ class PhotoById(MethodView):
         found = lists.photo(current_session(), current_actor(), photo_id)
         if found is None:
             raise NotFound()
-        return jsonify(bodies.photo_body(found))
+        reused = lists.reused_photos(current_session(), current_actor(), [found])
+        return jsonify(bodies.photo_body(found, reused))
 
 
 @photo_routes.route("/<uuid:photo_id>/<variant>")

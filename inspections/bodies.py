@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -28,7 +29,11 @@ def inspection_head(inspection: Inspection) -> dict[str, Any]:
     }
 
 
-def inspection_body(inspection: Inspection, found: Sequence[Violation]) -> dict[str, Any]:
+def inspection_body(
+    inspection: Inspection,
+    found: Sequence[Violation],
+    reused: Mapping[uuid.UUID, Sequence[str]],
+) -> dict[str, Any]:
     """An inspection whole, with what it found."""
     place = to_position(inspection.position) if inspection.position is not None else None
     accuracy = inspection.position_accuracy_m
@@ -57,7 +62,7 @@ def inspection_body(inspection: Inspection, found: Sequence[Violation]) -> dict[
             }
             for answer in inspection.answers
         },
-        "photos": [photo_body(photo) for photo in inspection.photos],
+        "photos": [photo_body(photo, reused) for photo in inspection.photos],
         "violations": [
             {"id": str(one.id), "item": one.item_key, "severity": one.severity, "state": one.state}
             for one in found
@@ -65,7 +70,9 @@ def inspection_body(inspection: Inspection, found: Sequence[Violation]) -> dict[
     }
 
 
-def photo_body(photo: Photo) -> dict[str, Any]:
+def photo_body(photo: Photo, reused: Mapping[uuid.UUID, Sequence[str]]) -> dict[str, Any]:
+    """A photo; `reused` says that the same picture was sent for another tower, `also_towers`
+    names those in the reader's territory."""
     return {
         "id": str(photo.id),
         "inspection": str(photo.inspection_id),
@@ -76,6 +83,8 @@ def photo_body(photo: Photo) -> dict[str, Any]:
         "width": photo.width,
         "height": photo.height,
         "received_at": photo.received_at.isoformat(),
+        "reused": photo.id in reused,
+        "also_towers": list(reused.get(photo.id, ())),
     }
 
 

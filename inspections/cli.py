@@ -26,9 +26,7 @@ checklist_commands = AppGroup("checklists", help="Versions of the checklist cata
 def load(file: Path | None) -> None:
     """Publish the catalogue in FILE (YAML); the one that ships without it."""
     document = (
-        yaml.safe_load(file.read_text(encoding="utf-8"))
-        if file
-        else checklists.shipped_document()
+        yaml.safe_load(file.read_text(encoding="utf-8")) if file else checklists.shipped_document()
     )
     with explained(), transaction() as session:
         version = checklists.publish(session, document, by=SYSTEM, now=clock.now())

@@ -41,9 +41,11 @@ def history(tower: Tower) -> dict[str, Any]:
 
 
 def photos(tower: Tower) -> dict[str, Any]:
-    session = current_session()
+    session, actor = current_session(), current_actor()
+    photos = lists.photos_of_tower(session, actor, tower.id)
     return {
-        "photos": lists.photos_of_tower(session, current_actor(), tower.id),
+        "photos": photos,
+        "reused": lists.reused_photos(session, actor, photos),
         "items": item_texts(session, current_language()),
     }
 

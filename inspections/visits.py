@@ -360,6 +360,7 @@ def detail(inspection_id: uuid.UUID) -> str:
         and inspection.status in {"draft", "submitted", "returned"}
         and policy.may(actor, "inspection.correct", inspection),
         position=position_of(inspection),
+        reused=lists.reused_photos(session, actor, inspection.photos),
         may_review=inspection.status == "submitted"
         and policy.may(actor, "inspection.review", inspection),
         today=clock.today(),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session, joinedload, lazyload, selectinload, undefer
+from sqlalchemy import ColumnElement, and_, case, false, func, select, true
+from sqlalchemy.orm import Session, aliased, joinedload, lazyload, selectinload, undefer
 from sqlalchemy.sql.base import ExecutableOption
 
 from accounts.models import User
@@ -189,6 +189,37 @@ def photos_of_tower(
         .order_by(Photo.received_at.desc(), Photo.id)
         .limit(limit)
     ).all()
+
+
+def reused_photos(
+    session: Session, actor: Actor, photos: Iterable[Photo]
+) -> dict[uuid.UUID, list[str]]:
+    """Which of these pictures, byte for byte, were sent for another tower as well.
+
+    By photo id the codes of those towers that the reader may see: an empty list where they lie
+    outside the reader's territory. A picture that was sent for its own tower alone is left out.
+    """
+    numbers = [photo.id for photo in photos]
+    if not numbers:
+        return {}
+    mine, other = aliased(Photo), aliased(Photo)
+    here, there = aliased(Inspection), aliased(Inspection)
+    rows = session.execute(
+        select(mine.id, Tower.code, case((policy.visible(actor, "tower"), true()), else_=false()))
+        .join(here, here.id == mine.inspection_id)
+        .join(other, and_(other.sha256 == mine.sha256, other.id != mine.id))
+        .join(there, and_(there.id == other.inspection_id, there.tower_id != here.tower_id))
+        .join(Tower, Tower.id == there.tower_id)
+        .where(mine.id.in_(numbers))
+        .distinct()
+        .order_by(mine.id, Tower.code)
+    )
+    found: dict[uuid.UUID, list[str]] = {}
+    for number, code, seen in rows:
+        codes = found.setdefault(number, [])
+        if seen:
+            codes.append(code)
+    return found
 
 
 def latest_inspections(session: Session, actor: Actor, limit: int = 8) -> Sequence[Inspection]:

@@ -325,3 +325,34 @@ def test_an_upload_that_is_cut_off_leaves_nothing(
         assert 400 <= response.status_code < 500, (cut, response.status_code)
     assert counts(session) == before
     assert files(settings) == there
+
+
+def test_a_picture_that_was_sent_for_another_tower_is_flagged(
+    inspector: FlaskClient, session: Session, app: Flask
+) -> None:
+    first, again, other = draft_of(inspector), draft_of(inspector), draft_of(inspector, "T-2")
+    content = picture(seed="one mast")
+    alone = answered(send_photo(inspector, first, content=content), 201)
+    assert (alone["reused"], alone["also_towers"]) == (False, [])
+    same_tower = answered(send_photo(inspector, again, content=content), 201)
+    assert same_tower["reused"] is False
+    elsewhere = answered(send_photo(inspector, other, content=content), 201)
+    assert (elsewhere["reused"], elsewhere["also_towers"]) == (True, ["T-1"])
+    listed = answered(inspector.get(f"/api/v1/photos?inspection={first}"), 200)
+    assert listed["items"][0]["also_towers"] == ["T-2"]
+    page = inspector.get(f"/inspections/{other}?lang=en").get_data(as_text=True)
+    assert "The same picture was sent for another tower" in page
+    assert "T-1" in page
+
+
+def test_the_flag_does_not_name_a_tower_outside_the_territory(
+    app: Flask, session: Session
+) -> None:
+    world = doors.world(app, session)
+    content = picture(seed="both")
+    for role, place in (("inspector", world.here), ("elsewhere", world.there)):
+        number = uuid.uuid4()
+        sent = {**visit(place.tower.code, submit=False), "id": str(number)}
+        answered(world[role].post("/api/v1/inspections", json=sent), 201)
+        body = answered(send_photo(world[role], number, content=content), 201)
+    assert (body["reused"], body["also_towers"]) == (True, [])
