@@ -107,7 +107,7 @@ def walk(
         made = start_walk(chromium, server, language, screenshots, phone=phone)
         walks.append(made)
         if signed_in:
-            made.sign_in(signed_in)
+            made.be_signed_in(signed_in)
         return made
 
     yield begin

@@ -12,8 +12,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from app import create_app
 from core import migrate
@@ -27,11 +28,15 @@ PASSWORD = "một mật khẩu chỉ để thử nghiệm"
 
 @dataclass(frozen=True)
 class Server:
-    """A running service: its address, its folder and the passwords of its accounts."""
+    """A running service: its address, its folder and the passwords of its accounts.
+
+    `sessions` keeps the cookies of those who are signed in, by e-mail address.
+    """
 
     url: str
     settings: Settings
     passwords: dict[str, str]
+    sessions: dict[str, Any] = field(default_factory=dict)
 
 
 def commands(settings: Settings, *lines: tuple[str, ...]) -> None:
