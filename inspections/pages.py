@@ -16,10 +16,11 @@ from core.i18n import current_language, translate
 from core.i18n import gettext as _
 from core.policy import SIGNED_IN, allows, guard
 from inspections import exports
+from inspections.bodies import item_form
 from inspections.labels import VOCABULARIES
 from inspections.queries import follow_up as follow_ups
 from inspections.queries import lists
-from inspections.services import condition
+from inspections.services import checklists, condition
 from inspections.services.assessments import request_assessment
 from inspections.texts import item_texts
 from inspections.visits import visit_routes
@@ -95,14 +96,21 @@ def violations() -> str:
 @blueprint.get("/violations/<uuid:violation_id>")
 @guard("violation.view")
 def violation(violation_id: uuid.UUID) -> str:
-    session = current_session()
-    found = lists.violation(session, current_actor(), violation_id)
+    session, actor, language = current_session(), current_actor(), current_language()
+    found = lists.violation(session, actor, violation_id)
     if found is None:
         raise NotFound()
+    catalogue = checklists.catalogue_of(session, found.checklist_version)
+    item = next((one for one in catalogue.items if one.key == found.item_key), None)
+    proofs = lists.proofs_of(session, found)
+    photos = [photo for proof in proofs.values() for photo in proof.photos]
     return render_template(
         "inspections/violation.html",
         violation=found,
-        items=item_texts(session, current_language()),
+        item=item_form(item, catalogue, language) if item else None,
+        proofs=proofs,
+        reused=lists.reused_photos(session, actor, photos),
+        items=item_texts(session, language),
         today=clock.today(),
     )
 

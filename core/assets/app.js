@@ -37,6 +37,14 @@ for (const select of document.querySelectorAll("[data-submit-on-change]")) {
   select.addEventListener("change", () => select.form.requestSubmit());
 }
 
+// On a narrow screen filters stay folded, so that what they found is seen first.
+if (window.matchMedia("(max-width: 640px)").matches) {
+  for (const panel of document.querySelectorAll("details.filter-panel")) panel.open = false;
+}
+
+// What is wrong with a form is read first.
+document.querySelector(".wrong-summary")?.focus();
+
 // A menu closes at a click elsewhere and by Escape.
 const folds = document.querySelectorAll("details.fold");
 document.addEventListener("click", (event) => {

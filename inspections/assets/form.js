@@ -64,9 +64,6 @@ for (const radio of form.querySelectorAll("input[type=radio]")) {
   });
 }
 
-const wrong = document.querySelector(".wrong-summary");
-if (wrong) wrong.focus();
-
 const located = document.querySelector("#located");
 
 function showPosition() {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from core import paging, policy
 from core.paging import Page
 from core.policy import Actor
 from inspections.models import (
+    Answer,
     ChecklistVersion,
     Inspection,
     LoadAssessment,
@@ -167,6 +169,33 @@ def events_of(session: Session, violation_id: uuid.UUID) -> Sequence[ViolationEv
         .where(ViolationEvent.violation_id == violation_id)
         .order_by(ViolationEvent.id)
     ).all()
+
+
+@dataclass
+class Proof:
+    """What one inspection shows of a violation: its answer to the item, and the item's photos."""
+
+    answer: Answer | None = None
+    photos: list[Photo] = field(default_factory=list)
+
+
+def proofs_of(session: Session, violation: Violation) -> dict[uuid.UUID, Proof]:
+    """By inspection what the events of a violation rest on."""
+    numbers = {event.inspection_id for event in violation.events}
+    found: dict[uuid.UUID, Proof] = {number: Proof() for number in numbers}
+    for answer in session.scalars(
+        select(Answer).where(
+            Answer.inspection_id.in_(numbers), Answer.item_key == violation.item_key
+        )
+    ):
+        found[answer.inspection_id].answer = answer
+    for one in session.scalars(
+        select(Photo)
+        .where(Photo.inspection_id.in_(numbers), Photo.item_key == violation.item_key)
+        .order_by(Photo.received_at, Photo.id)
+    ):
+        found[one.inspection_id].photos.append(one)
+    return found
 
 
 def photo(session: Session, actor: Actor, photo_id: uuid.UUID) -> Photo | None:
