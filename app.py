@@ -74,6 +74,7 @@ LABELS = {
 }
 
 PANELS = {
+    "topbar": (*towers.pages.TOPBAR_PANELS,),
     "tower": (*inspections.panels.TOWER_PANELS,),
     "tower_map": (*maps.pages.TOWER_MAP_PANELS,),
 }

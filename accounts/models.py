@@ -49,6 +49,11 @@ class Organisation(Base):
         ),
         CheckConstraint("length(btrim(name)) BETWEEN 1 AND 300", name="name"),
         Index("uq_organisation_name", text("lower(name)"), unique=True),
+        Index(
+            "ix_organisation_search",
+            text("search_words(name) gin_trgm_ops"),
+            postgresql_using="gin",
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)

@@ -28,6 +28,11 @@ class Area(Base):
             postgresql_where=text("valid_to IS NULL"),
         ),
         Index("ix_area_geom", "geom", postgresql_using="gist"),
+        Index(
+            "ix_area_search",
+            text("search_words(name) gin_trgm_ops"),
+            postgresql_using="gin",
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import uuid
 from functools import cache
 from pathlib import Path
@@ -26,9 +25,9 @@ from maps.queries import Box
 from maps.render import documents
 from towers import queries as towers
 from towers.api import body, the_tower
+from towers.doors import asked_filters, filter_choices
 from towers.models import Tower
-from towers.rules import Condition, StructureType
-from towers.schemas import SEVERITIES, filters_from
+from towers.schemas import BBOX, envelope_of
 
 blueprint = Blueprint("maps", __name__, template_folder="templates")
 ISLANDS = Path(__file__).resolve().parent / "data" / "islands.json"
@@ -48,11 +47,8 @@ def page() -> str:
     session = current_session()
     return render_template(
         "maps/page.html",
-        filters=filters_from(request.args),
-        conditions=list(Condition),
-        severities=SEVERITIES,
-        structure_types=list(StructureType),
-        communes=areas.communes(session),
+        filters=asked_filters(),
+        **filter_choices(owners=False),
         synthetic=areas.any_synthetic(session),
         query=request.query_string.decode("ascii", "ignore"),
     )
@@ -86,17 +82,10 @@ def tower_document(code: str) -> Response:
 def asked_box() -> Box:
     """The box that is asked for; raises `BadRequest` for one that is no box on earth."""
     try:
-        west, south, east, north = (
-            float(one) for one in request.args.get("bbox", "").split(",", 4)
-        )
+        box = envelope_of(request.args.get("bbox", ""))
     except ValueError as error:
-        raise BadRequest(N_("bbox is west,south,east,north in degrees")) from error
-    numbers = (west, south, east, north)
-    if not all(math.isfinite(one) and abs(one) <= 1000 for one in numbers):
-        raise BadRequest(N_("bbox is west,south,east,north in degrees"))
-    if west > east or south > north or south > 90 or north < -90:
-        raise BadRequest(N_("bbox is west,south,east,north in degrees"))
-    return Box(west, south, east, north)
+        raise BadRequest(BBOX) from error
+    return Box(box.west, box.south, box.east, box.north)
 
 
 @blueprint.get("/map/towers.json")
@@ -106,7 +95,7 @@ def tower_features() -> Response:
     if not (zoom.isascii() and zoom.isdigit() and len(zoom) < 3 and int(zoom) <= 24):
         raise BadRequest(N_("zoom is a whole number from 0 to 24"))
     session, actor, today = current_session(), current_actor(), clock.today()
-    filters = filters_from(request.args)
+    filters = asked_filters()
     found = queries.features(session, actor, filters, box=asked_box(), zoom=int(zoom), today=today)
     return jsonify({**found, **queries.counts(session, actor, filters, today=today)})
 
@@ -117,7 +106,7 @@ def extent() -> Response:
     """Where to look first: the matching towers, else the areas, else nowhere."""
     session = current_session()
     box = queries.extent(
-        session, current_actor(), filters_from(request.args), today=clock.today()
+        session, current_actor(), asked_filters(), today=clock.today()
     ) or areas.extent(session)
     return jsonify(box=box)
 

@@ -5,16 +5,26 @@ from __future__ import annotations
 import re
 import shutil
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    current_app,
+    flash,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask import session as session_of_reader
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from accounts import queries as accounts
 from accounts.services import owner_named
-from areas import queries as areas
 from core import clock, store
 from core.audit import AuditEntry
 from core.db import current_session, transaction
@@ -23,62 +33,176 @@ from core.geo import Position, to_position
 from core.guard import current_actor
 from core.i18n import gettext as _
 from core.i18n import translate
+from core.pages import local_target
 from core.policy import guard
 from core.problems import field_texts
-from core.slots import panels
+from core.slots import Panel, panels
 from core.words import N_
-from towers import queries, services
-from towers.coordinates import metres, read_position
-from towers.doors import effective, the_tower
+from towers import lists, queries, services
+from towers.coordinates import Reading, metres, read_position
+from towers.doors import asked_filters, effective, filter_choices, place_in, the_tower
 from towers.imports import Report, import_towers
 from towers.models import Tower
+from towers.queries import Filters
 from towers.readers import MAX_BYTES, read
-from towers.rules import Condition, Lifecycle, Service, StructureType, code_problem, year_built
-from towers.schemas import SEVERITIES, filters_from
+from towers.rules import Lifecycle, Service, StructureType, code_problem, year_built
+from towers.schemas import filters_from
 
 blueprint = Blueprint("towers", __name__, template_folder="templates")
 
+# The box in the bar at the top of every page.
+TOPBAR_PANELS = (
+    Panel("towers/_search.html", lambda _: {"q": request.args.get("q", "")}, "tower.view"),
+)
+# What the list can show of a tower beside its code; what it shows to who chose nothing.
+COLUMNS = (
+    "name", "condition", "worst_severity", "open_violations", "next_deadline", "structure_type",
+    "services", "height_m", "commune", "owner", "address", "built_year", "lifecycle",
+    "last_inspected_on", "ok_until", "position", "updated_at",
+)  # fmt: skip
+USUAL = (
+    "name", "condition", "next_deadline", "structure_type", "height_m", "commune", "owner",
+)  # fmt: skip
+AROUND = ("name", "condition", "structure_type", "commune", "owner")
+# The orders that the form offers; the heads of the table turn them round.
+SORT_TEXTS = {
+    "relevance": N_("Best match, then code"),
+    "code": N_("Code"),
+    "name": N_("Name"),
+    "deadline": N_("Next deadline, earliest first"),
+    "-height": N_("Height, tallest first"),
+    "inspected": N_("Last inspection, longest ago first"),
+    "-inspected": N_("Last inspection, latest first"),
+    "-updated": N_("Last changed first"),
+}
+PAGE_SIZES = ("50", "100", "200")
+MOST_SUGGESTED = 8
 DUPLICATE_METRES = 100.0
 TOKEN = re.compile(r"[0-9a-f]{32}\Z")
-
-
-def filter_choices() -> dict[str, Any]:
-    """What the filter forms of lists and map offer."""
-    session = current_session()
-    return {
-        "conditions": list(Condition),
-        "severities": SEVERITIES,
-        "structure_types": list(StructureType),
-        "communes": areas.communes(session),
-        "owners": queries.owners_with_towers(session, current_actor()),
-    }
 
 
 @blueprint.get("/towers")
 @guard("tower.view")
 def index() -> str:
     session, actor, today = current_session(), current_actor(), clock.today()
-    filters = filters_from(request.args)
-    sort = request.args.get("sort", "code")
-    page = queries.towers(
+    place = place_in(request.args.get("q", ""))
+    if place.reading is not None:
+        return around(place.reading)
+    filters = asked_filters()
+    asked = request.args.get("sort", "")
+    sort = asked if asked in lists.SORTS else lists.RELEVANCE
+    limit = request.args.get("limit", "")
+    page = lists.towers(
         session,
         actor,
         filters,
         today=today,
+        limit=int(limit) if limit in PAGE_SIZES else None,
         cursor=request.args.get("cursor"),
-        sort=sort if sort in queries.SORTS else "code",
+        sort=sort,
     )
+    if request.args.get("count") == "all":
+        count = lists.Count(lists.count(session, actor, filters, today=today))
+    else:
+        count = lists.counted(session, actor, filters, today=today, at_least=len(page.rows))
     return render_template(
         "towers/index.html",
         page=page,
         filters=filters,
         sort=sort,
-        matching=queries.count(session, actor, filters, today=today),
-        total=queries.count(session, actor, queries.Filters(include_dismantled=True), today=today),
+        columns=chosen_columns(),
+        all_columns=COLUMNS,
+        sorts=[(key, translate(text)) for key, text in SORT_TEXTS.items()],
+        position=position,
+        page_sizes=PAGE_SIZES,
+        count=count,
+        problem=place.problem,
         today=today,
         effective=effective,
         **filter_choices(),
     )
+
+
+def position(tower: Tower) -> Position:
+    return to_position(tower.geom)
+
+
+def around(reading: Reading) -> str:
+    """The towers nearest to a position that was searched for; the other filters still hold."""
+    today = clock.today()
+    filters = replace(filters_from(request.args), q="")
+    return render_template(
+        "towers/around.html",
+        q=request.args["q"],
+        reading=reading,
+        notes=[translate(text, **facts) for text, facts in reading.notes],
+        columns=AROUND,
+        near=lists.around(
+            current_session(), current_actor(), filters, reading.position, today=today
+        ),
+        today=today,
+        effective=effective,
+    )
+
+
+@blueprint.post("/towers/columns")
+@guard("tower.view")
+def choose_columns() -> Response:
+    """Keep the columns of the list for this reader's session; without any, the usual ones."""
+    chosen = [one for one in COLUMNS if one in request.form.getlist("column")]
+    if chosen and "usual" not in request.form:
+        session_of_reader["tower_columns"] = chosen
+    else:
+        session_of_reader.pop("tower_columns", None)
+    return redirect(local_target(request.form.get("next")))
+
+
+def chosen_columns() -> tuple[str, ...]:
+    """The columns in the address, else those that the reader has chosen, else the usual ones."""
+    asked = request.args.getlist("column") or session_of_reader.get("tower_columns") or USUAL
+    return tuple(one for one in COLUMNS if one in asked) or USUAL
+
+
+@blueprint.get("/search")
+@guard("tower.view")
+def search_box() -> Response:
+    """Where the box of every page leads: to the tower whose code was typed, else to the list."""
+    text = request.args.get("q", "").replace("\x00", "")[:200].strip()
+    code = queries.one_code(current_session(), current_actor(), text)
+    if code is not None:
+        return redirect(url_for("towers.detail", code=code))
+    return redirect(url_for("towers.index", q=text) if text else url_for("towers.index"))
+
+
+@blueprint.get("/search.json")
+@guard("tower.view")
+def suggestions() -> Response:
+    """The first towers for what has been typed so far, as the box below it shows them."""
+    session, actor, today = current_session(), current_actor(), clock.today()
+    text = request.args.get("q", "").replace("\x00", "")[:200].strip()
+    if not text:
+        return jsonify(items=[], nearly=False)
+    place = place_in(text)
+    if place.reading is not None:
+        found = lists.around(
+            session, actor, Filters(), place.reading.position, today=today, limit=MOST_SUGGESTED
+        )
+        return jsonify(items=[suggestion(one, metres) for one, metres in found], nearly=False)
+    filters = queries.understood(session, actor, Filters(q=text, include_dismantled=True))
+    page = lists.towers(session, actor, filters, today=today, limit=MOST_SUGGESTED)
+    return jsonify(items=[suggestion(one) for one in page.rows], nearly=filters.nearly)
+
+
+def suggestion(tower: Tower, metres: float | None = None) -> dict[str, Any]:
+    condition, _reason = effective(tower, clock.today())
+    return {
+        "code": tower.code,
+        "name": tower.name,
+        "commune": tower.commune.name if tower.commune else None,
+        "condition": condition,
+        "metres": None if metres is None else round(metres),
+        "url": url_for("towers.detail", code=tower.code),
+    }
 
 
 @blueprint.get("/towers/<code>")
