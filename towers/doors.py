@@ -19,7 +19,14 @@ from towers import queries
 from towers.coordinates import METRES_AS_DEGREES, OUTSIDE, Reading, read_pair
 from towers.models import Tower
 from towers.queries import Filters
-from towers.rules import Condition, ConditionReason, Lifecycle, Service, StructureType
+from towers.rules import (
+    Condition,
+    ConditionReason,
+    Lifecycle,
+    ManagingDepartment,
+    Service,
+    StructureType,
+)
 from towers.schemas import SEVERITIES, filters_from
 
 # Two small whole numbers are words of a name rather than a place.
@@ -74,6 +81,7 @@ def filter_choices(*, owners: bool = True) -> dict[str, Any]:
         "structure_types": list(StructureType),
         "services": list(Service),
         "lifecycles": list(Lifecycle),
+        "departments": list(ManagingDepartment),
         "communes": areas.communes(session),
         "owners": queries.owners_with_towers(session, current_actor()) if owners else [],
     }

@@ -59,6 +59,7 @@ class Filters:
     structure_type: tuple[str, ...] = ()
     service: tuple[str, ...] = ()
     lifecycle: tuple[str, ...] = ()
+    managing_department: tuple[str, ...] = ()
     built_before: int | None = None
     height_from: Decimal | None = None
     height_to: Decimal | None = None
@@ -76,8 +77,8 @@ class Filters:
         return any(
             getattr(self, name) not in (None, False, ())
             for name in (
-                "due_within", "service", "lifecycle", "built_before", "height_from", "height_to",
-                "without_commune", "include_dismantled",
+                "due_within", "service", "lifecycle", "managing_department", "built_before",
+                "height_from", "height_to", "without_commune", "include_dismantled",
             )
         )  # fmt: skip
 
@@ -164,6 +165,8 @@ def narrowed(filters: Filters, today: date) -> list[ColumnElement[bool]]:
         wanted.append(Tower.structure_type.in_(filters.structure_type))
     if filters.service:
         wanted.append(Tower.services.overlap(filters.service))
+    if filters.managing_department:
+        wanted.append(Tower.managing_department.in_(filters.managing_department))
     if filters.built_before is not None:
         wanted.append(Tower.built_year < filters.built_before)
     if filters.height_from is not None:
@@ -187,7 +190,7 @@ def by_code(session: Session, actor: Actor, code: str) -> Tower | None:
     return session.scalar(
         select(Tower)
         .where(Tower.code == code, policy.visible(actor, "tower"))
-        .options(joinedload(Tower.commune), joinedload(Tower.owner))
+        .options(joinedload(Tower.commune), joinedload(Tower.owner), joinedload(Tower.manager))
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context, op
 
 revision = "0010"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -38,8 +38,8 @@ def upgrade() -> None:
     op.execute(
         """
         ALTER TABLE tower ADD COLUMN search text NOT NULL GENERATED ALWAYS AS (
-            search_words(code || ' ' || name || ' ' || address || ' '
-                || regexp_replace(code, '[^[:alnum:]]+', '', 'g'))
+            search_words(code || ' ' || name || ' ' || address || ' ' || former_commune || ' '
+                || former_district || ' ' || regexp_replace(code, '[^[:alnum:]]+', '', 'g'))
         ) STORED
         """
     )
