@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    literal_column,
     text,
 )
 from sqlalchemy.ext.mutable import MutableList
@@ -51,8 +52,9 @@ class Organisation(Base):
         Index("uq_organisation_name", text("lower(name)"), unique=True),
         Index(
             "ix_organisation_search",
-            text("search_words(name) gin_trgm_ops"),
+            func.search_words(literal_column("name")).label("words"),
             postgresql_using="gin",
+            postgresql_ops={"words": "gin_trgm_ops"},
         ),
     )
 

@@ -7,7 +7,16 @@ from decimal import Decimal
 
 from geoalchemy2 import Geometry
 from geoalchemy2.elements import WKBElement
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Numeric, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Numeric,
+    func,
+    literal_column,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.geo import SRID
@@ -30,8 +39,9 @@ class Area(Base):
         Index("ix_area_geom", "geom", postgresql_using="gist"),
         Index(
             "ix_area_search",
-            text("search_words(name) gin_trgm_ops"),
+            func.search_words(literal_column("name")).label("words"),
             postgresql_using="gin",
+            postgresql_ops={"words": "gin_trgm_ops"},
         ),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from towers import queries as towers
 from towers.api import body, the_tower
 from towers.doors import asked_filters, filter_choices
 from towers.models import Tower
+from towers.queries import Filters
 from towers.schemas import BBOX, envelope_of
 
 blueprint = Blueprint("maps", __name__, template_folder="templates")
@@ -35,6 +37,11 @@ ISLANDS = Path(__file__).resolve().parent / "data" / "islands.json"
 
 def tower_map(tower: Tower) -> dict[str, Any]:
     return {"tower": tower}
+
+
+def map_filters() -> Filters:
+    """The filters in the address; its box is what is looked at, not what is looked for."""
+    return replace(asked_filters(), bbox=None)
 
 
 TOWER_MAP_PANELS = (Panel("maps/_tower_map.html", tower_map, "tower.view"),)
@@ -47,7 +54,7 @@ def page() -> str:
     session = current_session()
     return render_template(
         "maps/page.html",
-        filters=asked_filters(),
+        filters=map_filters(),
         **filter_choices(owners=False),
         synthetic=areas.any_synthetic(session),
         query=request.query_string.decode("ascii", "ignore"),
@@ -95,7 +102,7 @@ def tower_features() -> Response:
     if not (zoom.isascii() and zoom.isdigit() and len(zoom) < 3 and int(zoom) <= 24):
         raise BadRequest(N_("zoom is a whole number from 0 to 24"))
     session, actor, today = current_session(), current_actor(), clock.today()
-    filters = asked_filters()
+    filters = map_filters()
     found = queries.features(session, actor, filters, box=asked_box(), zoom=int(zoom), today=today)
     return jsonify({**found, **queries.counts(session, actor, filters, today=today)})
 
@@ -106,7 +113,7 @@ def extent() -> Response:
     """Where to look first: the matching towers, else the areas, else nowhere."""
     session = current_session()
     box = queries.extent(
-        session, current_actor(), asked_filters(), today=clock.today()
+        session, current_actor(), map_filters(), today=clock.today()
     ) or areas.extent(session)
     return jsonify(box=box)
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
+from geoalchemy2 import Geometry
 from psycopg.errors import QueryCanceled
-from sqlalchemy import ColumnElement, Row, Select, func, not_, select, text
+from sqlalchemy import ColumnElement, Row, Select, func, literal, not_, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, joinedload
 
 from accounts.models import Organisation
 from areas.models import Area
 from core import paging
-from core.geo import Position, to_point
+from core.geo import SRID, Position, to_point
 from core.paging import Page, Part
 from core.policy import Actor
 from towers.fields import KEPT
@@ -247,7 +248,7 @@ def around(
     The spatial index knows what is near in degrees. As far as the farthest of these are in metres
     all are looked at, so that none that is nearer is missed.
     """
-    point = to_point(position)
+    point = literal(to_point(position), Geometry("POINT", srid=SRID))
     near = (
         filtered(select(Tower.geom), actor, filters, today=today)
         .order_by(Tower.geom.op("<->")(point))
