@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from flask_babel import format_date, format_datetime, format_decimal
 
 from core.i18n import current_language, translate
@@ -16,6 +16,7 @@ from core.i18n import current_language, translate
 
 def init_app(app: Flask, labels: Mapping[str, Mapping[str, str]]) -> None:
     """Add the filters; `labels` holds for each vocabulary the English text of each value."""
+    app.extensions["labels"] = labels
 
     def label(value: Any, vocabulary: str) -> str:
         if value is None or value == "":
@@ -59,6 +60,12 @@ def init_app(app: Flask, labels: Mapping[str, Mapping[str, str]]) -> None:
     )
     app.jinja_env.globals["with_query"] = with_query
     app.jinja_env.globals.update(language=current_language, format_date=format_date)
+
+
+def texts_of(vocabulary: str) -> dict[str, str]:
+    """The text of each value of a vocabulary in the reader's language."""
+    labels: Mapping[str, Mapping[str, str]] = current_app.extensions["labels"]
+    return {value: translate(text) for value, text in labels[vocabulary].items()}
 
 
 def degrees(value: float) -> str:

@@ -8,6 +8,8 @@ VOCABULARIES: dict[str, dict[str, str]] = {
     "audit_action": {
         "tower.create": N_("Registered"),
         "tower.edit": N_("Changed"),
+        "tower.export": N_("Exported"),
+        "violation.export": N_("Follow-up list exported"),
         "tower.determine": N_("Structure type determined"),
         "assessment.request": N_("Load-safety assessment requested"),
     },

@@ -269,13 +269,19 @@ def _wanted(field: Field) -> str:
     return f"coalesce(s.{field.name}, t.{field.name}{empty})"
 
 
+# Within so many degrees, a centimetre, a position is the same: other systems and spreadsheets, which
+# have 15 digits, do not bring the last ones back.
+SAME = 1e-7
+
 JUDGED = f"""
 CREATE TEMPORARY TABLE judged ON COMMIT DROP AS
 WITH wanted AS (
     SELECT s.line, s.code, t.id, t.version,
         {", ".join(f"{_wanted(one)} AS {one.column}" for one in STAGED if one.column != "code")},
         {", ".join(f"t.{column} AS old_{column}" for column in CHANGEABLE)},
-        ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) AS geom, t.geom AS old_geom
+        CASE WHEN abs(ST_X(t.geom) - s.lon) < {SAME} AND abs(ST_Y(t.geom) - s.lat) < {SAME}
+            THEN t.geom ELSE ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) END AS geom,
+        t.geom AS old_geom
     FROM staging s
     LEFT JOIN tower t ON t.code = s.code
     {

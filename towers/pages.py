@@ -43,6 +43,7 @@ from towers import lists, queries, services
 from towers.coordinate_systems import WGS84, named_systems
 from towers.coordinates import Reading, read_columns
 from towers.doors import asked_filters, effective, filter_choices, place_in, the_tower
+from towers.downloads import export_choices, export_routes
 from towers.fields import FIELDS, KEPT, ORGANISATIONS, Group, Kind, Unreadable, read
 from towers.imports import Report, import_towers
 from towers.models import Tower
@@ -52,6 +53,7 @@ from towers.readers import read as read_list
 from towers.schemas import filters_from
 
 blueprint = Blueprint("towers", __name__, template_folder="templates")
+export_routes(blueprint)
 
 # The box in the bar at the top of every page.
 TOPBAR_PANELS = (
@@ -123,6 +125,7 @@ def index() -> str:
         today=today,
         effective=effective,
         **filter_choices(),
+        **export_choices(),
     )
 
 

@@ -275,11 +275,16 @@ def set_condition(
 
 
 def _normal(values: dict[str, Any]) -> dict[str, Any]:
-    """Known fields only, texts in NFC without outer blanks."""
+    """Known fields only, texts in NFC without outer blanks, their lines ended as in Unix.
+
+    Forms send another end of line, which XML, and so workbooks and KML, would not bring back.
+    """
     unknown = set(values) - {field.name for field in (*KEPT, *ORGANISATIONS)}
     if unknown:
         raise LookupError(f"not fields of a tower: {sorted(unknown)}")
     return {
-        key: unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else value
+        key: unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip()
+        if isinstance(value, str)
+        else value
         for key, value in values.items()
     }
