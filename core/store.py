@@ -80,9 +80,7 @@ def _envelope_value(value: Any) -> list[float]:
 
 def _days_value(value: Any) -> int:
     if type(value) is not int or not 1 <= value <= MOST_DAYS:
-        raise Invalid(
-            N_("A number of days is a whole number from 1 to %(most)s"), most=MOST_DAYS
-        )
+        raise Invalid(N_("A number of days is a whole number from 1 to %(most)s"), most=MOST_DAYS)
     return value
 
 

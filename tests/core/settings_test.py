@@ -28,7 +28,9 @@ def test_a_change_is_kept_and_written_down(app: Flask, session: Session) -> None
 
 
 @pytest.mark.parametrize("key", ["due_soon_days", "assessment_days"])
-@pytest.mark.parametrize("value", ["abc", "-5", "0", "1.5", "true", "null", "[1]", '{"a": 1}', "1e9"])
+@pytest.mark.parametrize(
+    "value", ["abc", "-5", "0", "1.5", "true", "null", "[1]", '{"a": 1}', "1e9"]
+)
 def test_what_is_no_number_of_days_is_refused(
     app: Flask, session: Session, key: str, value: str
 ) -> None:
