@@ -161,6 +161,20 @@ export function addCommunes(map) {
 
 // Towers
 
+// Parts of a ring differ by their weave too, for those who cannot tell the colours apart: lengths of
+// a dash and of the gap after it, in pixels; what is satisfactory is one plain stroke.
+const WEAVES = { dangerous: [9, 1], assessment_needed: [6, 2], needs_follow_up: [3, 1.5], unchecked: [1, 1.5] };
+
+// The dashes of a stroke that covers this length of a ring and leaves out the rest.
+function woven(name, length, round) {
+  const weave = WEAVES[name];
+  if (!weave || length < weave[0]) return `${length} ${round}`;
+  const dashes = Math.max(1, Math.round(length / (weave[0] + weave[1])));
+  const stretch = length / (dashes * (weave[0] + weave[1]));
+  const pairs = Array(dashes).fill(weave.map((one) => one * stretch));
+  return [...pairs.flat(), 0, round].join(" ");
+}
+
 export function donut(conditions, total) {
   const radius = Math.min(32, 15 + 3.2 * Math.log10(total) * 1.6);
   const size = 2 * radius + 4;
@@ -174,7 +188,7 @@ export function donut(conditions, total) {
     if (!share) continue;
     box.append(drawing("circle", {
       cx: middle, cy: middle, r: radius - 3, fill: "none", stroke: COLOURS[name], "stroke-width": 6,
-      "stroke-dasharray": `${share * round} ${round}`, "stroke-dashoffset": -done * round,
+      "stroke-dasharray": woven(name, share * round, round), "stroke-dashoffset": -done * round,
       transform: `rotate(-90 ${middle} ${middle})`,
     }));
     done += share;

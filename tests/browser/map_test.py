@@ -45,6 +45,13 @@ def test_map_of_a_province(walk, province, language):
     expect(inside.locator(CLUSTERS).first).to_be_visible()
     expect(legend.first).to_have_text(str(counted[0]))
     one.look("map-clusters")
+    # The parts of a ring differ by more than their colours: what is in order is one plain stroke.
+    weaves = inside.locator("svg.cluster circle[stroke-dasharray]").evaluate_all(
+        "all => all.map((one) => [one.getAttribute('stroke'), one.getAttribute('stroke-dasharray')])"
+    )
+    plain = {colour for colour, weave in weaves if float(weave.split()[0]) > 10}
+    woven = {colour for colour, weave in weaves if len(weave.split()) > 2}
+    assert len(plain) == 1 and len(woven) >= 2 and not plain & woven
     kept = page.url
     assert re.search(r"/map#\d+/", kept)
 
