@@ -227,6 +227,7 @@ def picture(random: Random) -> bytes:
     return out.getvalue()
 
 
+# With every table that refers to one of these.
 TABLES = (
     "violation_event", "violation", "answer", "photo", "submission", "load_assessment",
     "inspection", "tower",
@@ -247,7 +248,7 @@ def remove(everything: bool) -> None:
             )
         removed = {"towers": session.scalar(text("SELECT count(*) FROM tower"))}
         pictures = session.scalars(text("SELECT DISTINCT sha256 FROM photo")).all()
-        session.execute(text(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY"))
+        session.execute(text(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY CASCADE"))
         session.execute(
             text('DELETE FROM access_token WHERE user_id IN (SELECT id FROM "user" WHERE demo)')
         )
