@@ -47,7 +47,7 @@ def test_map_of_a_province(walk, province, language):
     one.look("map-clusters")
     # The parts of a ring differ by more than their colours: what is in order is one plain stroke.
     weaves = inside.locator("svg.cluster circle[stroke-dasharray]").evaluate_all(
-        "all => all.map((one) => [one.getAttribute('stroke'), one.getAttribute('stroke-dasharray')])"
+        "all => all.map((one) => ['stroke', 'stroke-dasharray'].map((name) => one.getAttribute(name)))"
     )
     plain = {colour for colour, weave in weaves if float(weave.split()[0]) > 10}
     woven = {colour for colour, weave in weaves if len(weave.split()) > 2}
