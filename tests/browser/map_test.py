@@ -46,8 +46,9 @@ def test_map_of_a_province(walk, province, language):
     expect(legend.first).to_have_text(str(counted[0]))
     one.look("map-clusters")
     # The parts of a ring differ by more than their colours: what is in order is one plain stroke.
-    weaves = inside.locator("svg.cluster circle[stroke-dasharray]").evaluate_all(
-        "all => all.map((one) => ['stroke', 'stroke-dasharray'].map((name) => one.getAttribute(name)))"
+    arcs = inside.locator("svg.cluster circle[stroke-dasharray]")
+    weaves = arcs.evaluate_all(
+        "all => all.map((a) => ['stroke', 'stroke-dasharray'].map((name) => a.getAttribute(name)))"
     )
     plain = {colour for colour, weave in weaves if float(weave.split()[0]) > 10}
     woven = {colour for colour, weave in weaves if len(weave.split()) > 2}
