@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests import doors
+from tests import doors, makers
 from tests.doors import answered, refused
 
 
@@ -51,9 +51,11 @@ def test_what_is_no_step(world, address, kind) -> None:
     refused(send(world["staff"], address, tag, kind=kind), 422)
 
 
-def test_a_foreign_violation_is_not_there(world) -> None:
+def test_a_foreign_violation_is_not_there(app, session, world) -> None:
+    person = makers.user(session, "staff", territories=[world.here.commune])
+    client = doors.client_of(app, session, person)
     address = f"/api/v1/violations/{world.there.violation}"
-    refused(send(world["inspector"], address, '"v1"', kind="confirmed"), 404)
+    refused(send(client, address, '"v1"', kind="confirmed"), 404)
 
 
 def test_an_inspector_may_not(world, address) -> None:
