@@ -42,6 +42,8 @@ def set_value(session: Session, key: str, value: Any, *, by: Actor, now: datetim
     """Change one setting; raises `Invalid` for a value that its kind does not allow."""
     if key == "envelope":
         value = _envelope_value(value)
+    elif key == "nearest_commune_m":
+        value = _metres_value(value, at_most=100_000)
     elif value_of(session, key) is None:
         raise Invalid(N_("There is no setting named “%(key)s”"), key=key)
     before = value_of(session, key)
@@ -75,3 +77,13 @@ def _envelope_value(value: Any) -> list[float]:
             N_("An envelope is west, south, east, north in degrees, for example 102,7,118,24")
         )
     return [west, south, east, north]
+
+
+def _metres_value(value: Any, *, at_most: float) -> float:
+    try:
+        metres = -1.0 if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        metres = -1.0
+    if not 0 <= metres <= at_most:
+        raise Invalid(N_("This is a number of metres from 0 to %(most)s"), most=int(at_most))
+    return metres
