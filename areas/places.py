@@ -37,7 +37,7 @@ def placements_of(session: Session, positions: Sequence[Position]) -> list[Place
     """For each point (EPSG:4326) its commune, in two statements for any number of points."""
     points = [to_xy(position) for position in positions]
     rows = session.execute(
-        text(placing(GIVEN, "number") + "SELECT number, commune_id, metres FROM placed"),
+        text(placing(GIVEN, "number") + "SELECT number, commune_id, metres FROM placed"),  # noqa: S608
         {
             "xs": [x for x, _ in points],
             "ys": [y for _, y in points],
@@ -60,7 +60,7 @@ def limit_metres(session: Session) -> float:
 GIVEN = f"""(
     SELECT number, ST_SetSRID(ST_MakePoint(x, y), {SRID}) AS geom
     FROM unnest(cast(:xs AS float8[]), cast(:ys AS float8[])) WITH ORDINALITY AS g(x, y, number)
-)"""
+)"""  # noqa: S608 - a constant
 
 
 def placing(points: str, key: str) -> str:

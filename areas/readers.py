@@ -7,6 +7,7 @@ them at once, with its number in the file, its name and the place on the map.
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ MAX_VERTICES = 5_000_000
 MAX_REPORTED = 100
 # Polygon and MultiPolygon in two dimensions, as the first bytes of WKB name them.
 POLYGONS = {3, 6}
+CODE = re.compile(r"[0-9A-Za-z._-]{1,20}")
 
 
 @dataclass(frozen=True)
@@ -155,8 +157,13 @@ class _Found:
         self.areas[key] = Boundary(feature.number, key, text, shape, _size(size))
 
     def _named_wrong(self, code: str, name: str) -> FieldText | None:
-        if not code or len(code) > 20 or not name or len(name) > 200:
+        if not code or not name or len(name) > 200:
             return N_("The code or the name is missing")
+        if not CODE.fullmatch(code):
+            return (
+                N_("“%(code)s” is no code: at most 20 letters, digits, dots and hyphens"),
+                {"code": code[:40]},
+            )
         if code in self.areas:
             return (N_("The code %(code)s stands twice in the file"), {"code": code})
         return None
