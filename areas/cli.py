@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from flask.cli import AppGroup
 
 from areas.readers import Choice, read_boundaries
 from areas.rules import REFORM, Level, Validity
+from areas.services.following import Consequence
 from areas.services.loading import Change, Terms, load_areas
 from areas.services.reform import ReformReport, load_reform, reform_pairs
 from core import clock
@@ -129,7 +131,11 @@ def print_change(change: Change) -> None:
         f" {len(change.followed)} redrawn since then, {change.same} unchanged;"
         f" {len(change.ended)} ended"
     )
-    for consequence in change.consequences:
+    print_consequences(change.consequences)
+
+
+def print_consequences(found: Iterable[Consequence]) -> None:
+    for consequence in found:
         for line in consequence.lines:
             click.echo(line)
 
@@ -149,6 +155,7 @@ def print_reform(report: ReformReport) -> None:
     )
     if report.doubtful:
         click.echo(f"{report.doubtful} pairs were left out: their source confuses names.")
+    print_consequences(report.consequences)
 
 
 @commands.command("demo")

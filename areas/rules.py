@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from core.words import plain
+
 REFORM = date(2025, 7, 1)
 
 
@@ -103,8 +105,7 @@ def marked(text: str) -> str:
 
 def unmarked(text: str) -> str:
     """The same without marks: `Phường Cao Lãnh` is `phuong cao lanh`."""
-    plain = unicodedata.normalize("NFD", " ".join(_words(text))).replace("đ", "d")
-    return "".join(part for part in plain if not unicodedata.combining(part))
+    return plain(" ".join(_words(text)))
 
 
 def _words(text: str) -> list[str]:
@@ -151,13 +152,13 @@ def readings(text: str, level: str) -> list[Reading]:
     """
     text = GLUED.sub(r"\1 \2", unicodedata.normalize("NFC", text))
     words = " ".join(_words(text))
-    exact, plain = marked(text), unmarked(text)
+    exact, bare = marked(text), unmarked(text)
     found: list[Reading] = []
     for kind, forms in KINDS[level].items():
         for form in forms:
             if exact.startswith(marked(form) + " ") or (
                 # Without any mark in the type word itself, the type word may be meant.
-                plain.startswith(unmarked(form) + " ") and words.startswith(unmarked(form) + " ")
+                bare.startswith(unmarked(form) + " ") and words.startswith(unmarked(form) + " ")
             ):
                 found.append(Reading(kind, words.split(" ", len(form.split()))[-1]))
     return [*found, Reading(None, words)]
@@ -249,7 +250,7 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {
 
 def guessed_column(columns: Sequence[str], meaning: str) -> str | None:
     """The column whose name says that it has this meaning, or `None`."""
-    plain: dict[str, str] = {}
+    known: dict[str, str] = {}
     for column in columns:
-        plain.setdefault(re.sub(r"[^a-z0-9]", "", unmarked(column)), column)
-    return next((plain[name] for name in COLUMN_NAMES[meaning] if name in plain), None)
+        known.setdefault(re.sub(r"[^a-z0-9]", "", unmarked(column)), column)
+    return next((known[name] for name in COLUMN_NAMES[meaning] if name in known), None)

@@ -320,5 +320,5 @@ def test_the_provinces_of_natural_earth_are_read(reference) -> None:
     assert caught.value.columns == ("iso_a2", "name", "fips", "woe_name", "gn_name")
     with pytest.raises(Invalid) as wrong:
         read(path, "province", code="fips")
-    assert list(wrong.value.fields)[0] == "feature 38 (Hau Giang)"
+    assert next(iter(wrong.value.fields)) == "feature 38 (Hau Giang)"
     assert len(wrong.value.fields) == 5
