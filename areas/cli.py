@@ -58,7 +58,9 @@ def load_demo() -> Change:
 
 @commands.command("load")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--level", type=click.Choice([one.value for one in Level]), default="commune", show_default=True)
+@click.option(
+    "--level", type=click.Choice([one.value for one in Level]), default="commune", show_default=True
+)
 @click.option("--province-code", default="", help="Whose communes or districts they are.")
 @click.option("--province-name", default="")
 @click.option("--code-column", default="", help="Which column has the codes, if not guessed.")

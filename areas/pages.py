@@ -53,7 +53,6 @@ def index() -> str:
         matching=queries.count(session, **narrowed),
         levels=list(Level),
         day=day,
-        synthetic=queries.any_synthetic(session),
         **{key: value for key, value in narrowed.items() if key != "on"},
     )
 
@@ -151,12 +150,17 @@ def refused(given: dict[str, Any], error: DomainError, upload: Upload | None) ->
     if isinstance(error, SeveralLayers):
         choices["layers"] = error.names
     texts = field_texts(error)
-    features = {key: text for key, text in texts.items() if key not in {*TEXTS, *FLAGS, "file"}}
-    errors = {key: text for key, text in texts.items() if key not in features}
+    fields = {*TEXTS, *FLAGS, "file"}
+    errors = {key: said for key, said in texts.items() if key in fields}
+    features = {
+        key.replace("feature", _("feature"), 1): said
+        for key, said in texts.items()
+        if key not in fields
+    }
     page = load_page(
         given,
         upload=upload,
-        errors=errors or {"file": [error.text()]},
+        errors=errors or ({} if features else {"file": [error.text()]}),
         features=features,
         **choices,
     )

@@ -236,8 +236,12 @@ def _on_earth(shape: Any) -> bool:
 
 
 def _place_of(reason: str) -> str:
-    """Longitude and latitude in a reason such as `Self-intersection[105.6 10.4]`."""
-    return reason.partition("[")[2].rstrip("]") or reason
+    """Longitude and latitude in a reason such as `Self-intersection[105.6 10.4]`, to 0.1 m."""
+    words = reason.partition("[")[2].rstrip("]").split()
+    try:
+        return " ".join(f"{float(word):.6f}".rstrip("0").rstrip(".") for word in words) or reason
+    except ValueError:
+        return reason
 
 
 def _text(value: Any) -> str:
