@@ -25,7 +25,7 @@ from core.policy import Actor
 from core.words import N_
 
 REFORM_FILE = Path(__file__).resolve().parents[1] / "data" / "dong-thap-reform-2025.csv"
-SOURCE = "Nghị quyết 1663/NQ-UBTVQH15"
+SOURCE = "1663/NQ-UBTVQH15"
 LAST_DAY = REFORM - timedelta(days=1)
 
 

@@ -14,6 +14,7 @@ import shapely
 from pyproj import Transformer
 
 from areas import readers
+from areas.naming import COLUMN_NAMES, guessed_column
 from areas.readers import (
     Boundaries,
     Choice,
@@ -21,7 +22,6 @@ from areas.readers import (
     SystemNeeded,
     read_boundaries,
 )
-from areas.rules import COLUMN_NAMES, guessed_column
 from core.errors import DomainError, Invalid, TooLarge, UnsupportedMedia
 from core.geofiles import SeveralLayers
 
