@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -78,9 +79,31 @@ def _envelope_value(value: Any) -> list[float]:
     return [west, south, east, north]
 
 
+def _metres_value(value: Any, *, at_most: float) -> float:
+    try:
+        metres = -1.0 if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        metres = -1.0
+    if not 0 <= metres <= at_most:
+        raise Invalid(N_("This is a number of metres from 0 to %(most)s"), most=int(at_most))
+    return metres
+
+
 def _days_value(value: Any) -> int:
     if type(value) is not int or not 1 <= value <= MOST_DAYS:
         raise Invalid(N_("A number of days is a whole number from 1 to %(most)s"), most=MOST_DAYS)
+    return value
+
+
+def _yes_or_no(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Invalid(N_("This setting is true or false"))
+    return value
+
+
+def _hours_value(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= 720:
+        raise Invalid(N_("A number of hours is a whole number from 1 to 720"))
     return value
 
 
@@ -89,5 +112,8 @@ MOST_DAYS = 3650
 KINDS: dict[str, Callable[[Any], Any]] = {
     "assessment_days": _days_value,
     "due_soon_days": _days_value,
+    "emergency_hours": _hours_value,
     "envelope": _envelope_value,
+    "nearest_commune_m": partial(_metres_value, at_most=100_000),
+    "two_people": _yes_or_no,
 }
