@@ -15,6 +15,7 @@ from core.api import Blueprint, StrictSchema, require_match, with_tag
 from core.db import current_session, transaction
 from core.errors import Invalid, NotFound
 from core.guard import current_actor
+from core.pictures import COPIES, read_picture
 from core.policy import guard
 from core.words import N_
 from inspections import bodies
@@ -344,7 +345,7 @@ class Photos(MethodView):
             message = N_("This is not a SHA-256 in hexadecimal digits")
             raise Invalid(message, fields={"sha256": [message]}) from error
         store = photo_store()
-        picture = photos.read_picture(upload.stream, store)
+        picture = read_picture(upload.stream, store)
         with transaction() as session:
             photo, new = photos.add_photo(
                 session,
@@ -393,7 +394,7 @@ class PhotoFile(MethodView):
     @photo_routes.response(200, {"type": "string", "format": "binary"}, content_type="image/jpeg")
     def get(self, photo_id: uuid.UUID, variant: str) -> Response:
         """The picture: `full` or `thumbnail`, both without hidden data."""
-        if variant not in photos.COPIES:
+        if variant not in COPIES:
             raise NotFound()
         found = lists.photo(current_session(), current_actor(), photo_id)
         if found is None:

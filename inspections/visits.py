@@ -15,6 +15,7 @@ from core.geo import to_position
 from core.guard import current_actor
 from core.i18n import current_language
 from core.i18n import gettext as _
+from core.pictures import read_picture
 from core.policy import guard
 from core.problems import field_texts
 from core.words import N_
@@ -272,7 +273,7 @@ def save(inspection_id: uuid.UUID) -> Response | tuple[str, int]:
             (
                 name.partition(".")[2] or None,
                 upload.filename,
-                photos.read_picture(upload.stream, photo_store()),
+                read_picture(upload.stream, photo_store()),
             )
             for name, uploads in request.files.lists()
             for upload in uploads

@@ -25,6 +25,7 @@ from areas.models import Area
 from core import clock, store
 from core.cli import urls
 from core.db import current_session, transaction
+from core.pictures import read_picture
 from core.policy import SYSTEM
 from inspections.demo.province import Province
 from inspections.doors import photo_store
@@ -170,7 +171,7 @@ def load_pictures(seed: int) -> None:
                 uuid.UUID(int=random.getrandbits(128), version=4),
                 inspection,
                 # One of its own each: the same picture at two towers is flagged.
-                photos.read_picture(io.BytesIO(picture(random)), photo_files),
+                read_picture(io.BytesIO(picture(random)), photo_files),
                 store=photo_files,
                 item_key=item_key,
                 original_name="minh-hoa.jpg",
