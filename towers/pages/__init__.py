@@ -13,7 +13,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from accounts import queries as accounts
-from accounts.services import owner_named
+from accounts.services.organisations import owner_named
 from areas import queries as areas
 from core import clock, store
 from core.audit import AuditEntry
@@ -36,7 +36,7 @@ from towers.readers import MAX_BYTES, read
 from towers.rules import Condition, Lifecycle, Service, StructureType, code_problem, year_built
 from towers.schemas import SEVERITIES, filters_from
 
-blueprint = Blueprint("towers", __name__, template_folder="templates")
+blueprint = Blueprint("towers", "towers", template_folder="templates")
 
 DUPLICATE_METRES = 100.0
 TOKEN = re.compile(r"[0-9a-f]{32}\Z")
@@ -183,7 +183,7 @@ def form(tower: Tower | None, given: dict[str, Any], *, errors: Any = None, near
         structure_types=list(StructureType),
         services=list(Service),
         lifecycles=list(Lifecycle),
-        owners=accounts.organisations(current_session(), current_actor()),
+        owners=accounts.organisation_names(current_session(), current_actor()),
     )
 
 

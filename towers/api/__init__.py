@@ -12,7 +12,7 @@ from flask.views import MethodView
 
 from accounts import queries as accounts
 from accounts.models import Organisation
-from accounts.services import owner_named
+from accounts.services.organisations import owner_named
 from core import clock
 from core.api import Blueprint, require_match, version_tag, with_tag
 from core.db import current_session, transaction
