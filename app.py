@@ -10,6 +10,7 @@ import accounts.labels
 import accounts.pages
 import accounts.policy
 import accounts.security
+import accounts.services.organisations
 import areas.api
 import areas.cli
 import areas.labels
@@ -29,6 +30,7 @@ import towers.labels
 import towers.pages
 import towers.policy
 import towers.services
+import towers.services.organisations
 from core import (
     api,
     cli,
@@ -40,6 +42,7 @@ from core import (
     i18n,
     labels,
     logs,
+    merging,
     problems,
     slots,
 )
@@ -117,6 +120,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     for feature in FEATURES:
         feature.policy.register()
 
+    for followers in (accounts.services.organisations, towers.services.organisations):
+        merging.follow("organisation", *followers.FOLLOWERS)
     towers.services.after_retyping(inspections.services.condition.derive_again)
     menu = slots.init_app(app)
     menu.menu.extend(MENU)

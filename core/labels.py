@@ -10,5 +10,9 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "tower.edit": N_("Changed"),
         "tower.determine": N_("Structure type determined"),
         "assessment.request": N_("Load-safety assessment requested"),
+        "organisation.create": N_("Added"),
+        "organisation.edit": N_("Changed"),
+        "organisation.merge": N_("A duplicate was merged into this entry"),
+        "organisation.merged_away": N_("Merged into another entry"),
     },
 }

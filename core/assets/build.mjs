@@ -20,7 +20,7 @@ const signs = {
   next: "chevron-right", previous: "chevron-left", camera: "camera", calendar: "calendar-event",
   clock: "clock-history", print: "printer", info: "info-circle", warning: "exclamation-triangle",
   success: "check-circle", danger: "x-octagon", position: "crosshair", key: "key", "sign-out": "box-arrow-right",
-  trash: "trash", settings: "gear", language: "translate", empty: "inbox",
+  trash: "trash", merge: "intersect", file: "file-earmark-text", proposal: "chat-square-text", settings: "gear", language: "translate", empty: "inbox",
 };
 
 function sprite() {

@@ -16,10 +16,10 @@ from PIL import Image, ImageDraw
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
-from accounts import services as accounts
 from accounts.models import User
 from accounts.queries import user_by_email
 from accounts.security import actor_of, hashed, new_password
+from accounts.services import users as accounts
 from areas.cli import load_demo as load_areas
 from areas.models import Area
 from core import clock, store
