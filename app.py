@@ -91,7 +91,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         SETTINGS=settings,
         TIMEZONE=settings.timezone,
         TESTING=settings.testing,
-        MAX_CONTENT_LENGTH=settings.max_upload_bytes,
+        # A document comes in a form: its other fields need a little room beside it.
+        MAX_CONTENT_LENGTH=max(settings.max_upload_bytes, settings.max_document_bytes + 2**20),
         MAX_FORM_MEMORY_SIZE=2 * 1024 * 1024,
         MAX_FORM_PARTS=1000,
         TRAP_HTTP_EXCEPTIONS=False,

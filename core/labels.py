@@ -10,6 +10,8 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "tower.edit": N_("Changed"),
         "tower.determine": N_("Structure type determined"),
         "assessment.request": N_("Load-safety assessment requested"),
+        "document.add": N_("Document added"),
+        "document.remove": N_("Document removed"),
         "organisation.create": N_("Added"),
         "organisation.edit": N_("Changed"),
         "organisation.merge": N_("A duplicate was merged into this entry"),

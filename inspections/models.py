@@ -192,6 +192,11 @@ class Violation(Base):
             postgresql_where=text("state = 'open'"),
         ),
         Index("ix_violation_tower_id", "tower_id"),
+        Index(
+            "ix_violation_continued_in_id",
+            "continued_in_id",
+            postgresql_where=text("continued_in_id IS NOT NULL"),
+        ),
         Index("ix_violation_found_on_id", "found_on", "id"),
     )
 
@@ -214,6 +219,8 @@ class Violation(Base):
     found_on: Mapped[date]
     state: Mapped[str]
     ended_on: Mapped[date | None]
+    # The violation that took this one's events over when two towers were found to be one.
+    continued_in_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("violation.id"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     tower: Mapped[Tower] = relationship()
@@ -227,7 +234,8 @@ class ViolationEvent(Base):
     __tablename__ = "violation_event"
     __table_args__ = (
         CheckConstraint(
-            "kind IN ('found', 'withdrawn', 'reinspected', 'reinspection_withdrawn')", name="kind"
+            "kind IN ('found', 'withdrawn', 'reinspected', 'reinspection_withdrawn', 'continued')",
+            name="kind",
         ),
         CheckConstraint("outcome IN ('fixed', 'not_fixed', 'cannot_verify')", name="outcome"),
         CheckConstraint(f"severity IN {SEVERITIES}", name="severity"),

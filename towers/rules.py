@@ -90,6 +90,30 @@ class Condition(StrEnum):
     UNCHECKED = "unchecked"
 
 
+class DocumentKind(StrEnum):
+    DOSSIER = "dossier"
+    PERMIT = "permit"
+    DRAWING = "drawing"
+    ASSESSMENT = "assessment"
+    PHOTO = "photo"
+    CONTRACT = "contract"
+    OTHER = "other"
+
+
+class ProposalKind(StrEnum):
+    """A tower that is not in the register, or a mistake in what the register says of one."""
+
+    NEW = "new"
+    CORRECTION = "correction"
+
+
+class ProposalState(StrEnum):
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
 class ConditionReason(StrEnum):
     """Why a tower counts as unchecked."""
 
