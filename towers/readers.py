@@ -12,34 +12,16 @@ from typing import Any
 
 from core.api import strict_json
 from core.errors import Invalid, TooLarge, UnsupportedMedia
-from core.words import N_
+from core.words import N_, plain
+from towers.fields import known_headers
 
 MAX_BYTES = 300_000_000
 MAX_GEOJSON_BYTES = 60_000_000
 MAX_ROWS = 1_100_000
 MAX_CELL = 10_000
 
-# Headers as lists carry them, without marks and case; the first of each is ours.
-HEADERS: dict[str, tuple[str, ...]] = {
-    "code": ("code", "ma", "ma tram", "ma cot", "ma tru", "site id", "site code"),
-    "name": ("name", "ten", "ten tram", "ten cot", "site name"),
-    "structure_type": ("structure_type", "loai", "loai cot", "loai ket cau", "structure type"),
-    "height_m": (
-        "height_m", "chieu cao", "chieu cao cot", "do cao", "height",
-        "overall height of structure",
-    ),
-    "latitude": ("latitude", "vi do", "lat"),
-    "longitude": ("longitude", "kinh do", "lon", "lng", "long"),
-    "owner": ("owner", "chu so huu", "don vi so huu", "doanh nghiep"),
-    "services": ("services", "dich vu"),
-    "host_building_height_m": ("host_building_height_m", "chieu cao nha"),
-    "address": ("address", "dia chi"),
-    "built_year": ("built_year", "nam xay dung", "year built"),
-    "lifecycle": ("lifecycle", "tinh trang su dung"),
-    "note": ("note", "ghi chu"),
-    "call_sign": ("call sign", "ho hieu"),
-}  # fmt: skip
-KNOWN = {header: field for field, headers in HEADERS.items() for header in headers}
+# A French or American list of masts may have call signs in the place of codes.
+KNOWN = {**known_headers(), "call sign": "call_sign", "ho hieu": "call_sign"}
 
 
 @dataclass(frozen=True)
@@ -57,13 +39,6 @@ class Listing:
     fields: tuple[str, ...]
     ignored: tuple[str, ...]
     rows: Iterator[Row]
-
-
-def plain(header: str) -> str:
-    """A header without marks, case and outer blanks: `Vĩ độ` and `vi do` are one."""
-    marked = unicodedata.normalize("NFD", header.strip().lower().replace("đ", "d"))
-    text = "".join(letter for letter in marked if not unicodedata.combining(letter))
-    return " ".join(text.split())
 
 
 def read(filename: str, content: bytes) -> Listing:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from core.audit import AuditEntry
 from core.i18n import N_
 from core.merging import Follower, Merge, Step
-from towers.models import Tower
+from towers.models import Installation, Permit, Tower
 
 
 def _noted(column: InstrumentedAttribute) -> Step:
@@ -42,5 +42,9 @@ def _noted(column: InstrumentedAttribute) -> Step:
     return note
 
 
-_note_owner = _noted(Tower.owner_id)
-FOLLOWERS = (Follower(N_("Towers as owner"), Tower.owner_id, before=_note_owner),)
+FOLLOWERS = (
+    Follower(N_("Towers as owner"), Tower.owner_id, before=_noted(Tower.owner_id)),
+    Follower(N_("Towers as manager"), Tower.manager_id, before=_noted(Tower.manager_id)),
+    Follower(N_("Installations as operator"), Installation.operator_id),
+    Follower(N_("Permits"), Permit.organisation_id),
+)
