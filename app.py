@@ -29,6 +29,7 @@ import towers.cli
 import towers.fields
 import towers.labels
 import towers.pages
+import towers.panels
 import towers.policy
 import towers.services
 import towers.services.organisations
@@ -62,6 +63,13 @@ MENU = (
     MenuItem("inspections.index", N_("Inspections"), "inspection", "inspection.view"),
     MenuItem("inspections.violations", N_("Violations"), "violation", "violation.view"),
     MenuItem("inspections.follow_up", N_("Follow-up"), "follow-up", "violation.view"),
+    MenuItem(
+        "towers.proposal_list",
+        N_("Proposals"),
+        "proposal",
+        "proposal.view",
+        waiting=towers.panels.open_proposals,
+    ),
     MenuItem("accounts.users", N_("Users"), "users", "user.view", section="admin"),
     MenuItem(
         "accounts.organisations", N_("Organisations"), "organisation", "organisation.view", "admin"
@@ -79,9 +87,12 @@ LABELS = {
 }
 
 PANELS = {
-    "tower": (*inspections.panels.TOWER_PANELS,),
+    "tower": (*inspections.panels.TOWER_PANELS, *towers.panels.TOWER_PANELS),
+    "organisation": (*towers.panels.ORGANISATION_PANELS,),
     "tower_map": (*maps.pages.TOWER_MAP_PANELS,),
 }
+
+COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -129,6 +140,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     menu = slots.init_app(app)
     menu.menu.extend(MENU)
     menu.panels.update({slot: list(panels) for slot, panels in PANELS.items()})
+    menu.columns.update({slot: list(columns) for slot, columns in COLUMNS.items()})
 
     service = api.init_app(app)
     for feature in FEATURES:

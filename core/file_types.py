@@ -97,6 +97,8 @@ TYPES = {
     "dxf": FileType("image/vnd.dxf", _is_dxf),
 }
 
+PICTURES = frozenset(one.media_type for one in TYPES.values() if one.picture)
+
 
 def file_type(name: str, path: Path) -> FileType:
     """The type of a file by its name, when its content is of that type; else `UnsupportedMedia`."""

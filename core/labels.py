@@ -12,6 +12,8 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "assessment.request": N_("Load-safety assessment requested"),
         "document.add": N_("Document added"),
         "document.remove": N_("Document removed"),
+        "tower.merge": N_("A duplicate was merged into this tower"),
+        "tower.merged_away": N_("Merged into another tower"),
         "organisation.create": N_("Added"),
         "organisation.edit": N_("Changed"),
         "organisation.merge": N_("A duplicate was merged into this entry"),

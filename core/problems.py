@@ -167,6 +167,7 @@ def page(error: DomainError) -> Response:
     response = Response(
         render_template(
             "core/error.html",
+            broken=True,
             status=error.status,
             title=translate(error.title),
             message=error.text(),

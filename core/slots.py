@@ -23,6 +23,8 @@ class MenuItem:
     icon: str
     action: str
     section: str = "main"
+    # How many things wait there; nothing is shown for none.
+    waiting: Callable[[], int] | None = None
 
     @property
     def url(self) -> str:

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, false, func, select, true
 from sqlalchemy.orm import Session, aliased, joinedload, lazyload, selectinload, undefer
@@ -74,7 +73,11 @@ def inspections(
     if q.strip():
         statement = statement.where(Inspection.tower_id.in_(select(Tower.id).where(matches(q))))
     statement = paging.keyset(
-        statement, (_moment_of_list(), Inspection.id), (_moment, uuid.UUID), cursor, descending=True
+        statement,
+        (_moment_of_list(), Inspection.id),
+        (paging.moment, uuid.UUID),
+        cursor,
+        descending=True,
     )
     rows = session.scalars(statement.limit(limit + 1)).all()
     return paging.page_of(rows, limit, lambda row: [row.submitted_at or row.created_at, row.id])
@@ -90,13 +93,6 @@ def _inspector() -> ExecutableOption:
 def _moment_of_list() -> ColumnElement[datetime]:
     """When an inspection was submitted, a draft when it was begun; an index has this order."""
     return func.coalesce(Inspection.submitted_at, Inspection.created_at)
-
-
-def _moment(value: Any) -> datetime:
-    moment = datetime.fromisoformat(value)
-    if moment.tzinfo is None:
-        raise ValueError("a moment without its zone")
-    return moment
 
 
 def violation(session: Session, actor: Actor, violation_id: uuid.UUID) -> Violation | None:
