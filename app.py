@@ -23,6 +23,7 @@ import inspections.pages
 import inspections.panels
 import inspections.policy
 import inspections.services.condition
+import inspections.services.merge
 import maps.pages
 import towers.api
 import towers.cli
@@ -32,6 +33,7 @@ import towers.pages
 import towers.panels
 import towers.policy
 import towers.services
+import towers.services.merge
 import towers.services.organisations
 from core import (
     api,
@@ -136,6 +138,9 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     for followers in (accounts.services.organisations, towers.services.organisations):
         merging.follow("organisation", *followers.FOLLOWERS)
+    for towers_followers in (towers.services.merge, inspections.services.merge):
+        merging.follow("tower", *towers_followers.FOLLOWERS)
+    merging.follow("tower", afterwards=inspections.services.merge.derive_condition)
     towers.services.after_retyping(inspections.services.condition.derive_again)
     menu = slots.init_app(app)
     menu.menu.extend(MENU)

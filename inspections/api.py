@@ -35,8 +35,8 @@ from inspections.schemas import (
 )
 from inspections.services import condition, photos, record, review
 from inspections.services.assessments import request_assessment
-from towers import queries as towers
 from towers.models import Tower
+from towers.queries import merges
 
 inspections = Blueprint("api_inspections", __name__, url_prefix="/api/v1/inspections")
 violations = Blueprint("api_violations", __name__, url_prefix="/api/v1/violations")
@@ -65,8 +65,10 @@ def listed(items: list[dict[str, Any]], cursor: str | None) -> Response:
 
 
 def the_tower(code: str) -> Tower:
+    """The tower with a code. A phone that was away may still know one that was merged since: what
+    it brings belongs to the tower that stayed."""
     known = "\x00" not in code
-    tower = towers.by_code(current_session(), current_actor(), code) if known else None
+    tower = merges.current(current_session(), current_actor(), code) if known else None
     if tower is None:
         message = N_("There is no tower with the code %(code)s in your territory")
         raise Invalid(message, fields={"tower": [message]}, code=code)
@@ -163,7 +165,7 @@ class InspectionById(MethodView):
         with transaction() as session:
             inspection = locked_inspection(session, inspection_id)
             require_match(request.headers.get("If-Match"), inspection.version)
-            if inspection.tower.code != data["tower"]:
+            if inspection.tower_id != the_tower(data["tower"]).id:
                 message = N_("An inspection cannot move to another tower")
                 raise Invalid(message, fields={"tower": [message]})
             record.correct_inspection(

@@ -50,6 +50,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "withdrawn": N_("Withdrawn by a correction"),
         "reinspected": N_("Re-inspected"),
         "reinspection_withdrawn": N_("Re-inspection withdrawn"),
+        "continued": N_("Goes on in the record of the same defect"),
     },
     "reinspection_outcome": {
         "fixed": N_("Fixed"),

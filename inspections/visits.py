@@ -28,8 +28,7 @@ from inspections.queries import lists
 from inspections.rules.evaluation import applicable_items
 from inspections.services import checklists, photos, record, review
 from inspections.texts import item_texts
-from towers import queries as towers
-from towers.models import Tower
+from towers.doors import the_tower
 from towers.rules import StructureType
 
 KINDS = ("periodic", "complaint", "after_storm")
@@ -78,13 +77,6 @@ def index() -> str:
         statuses=list(VOCABULARIES["inspection_status"]),
         kinds=list(VOCABULARIES["inspection_kind"]),
     )
-
-
-def the_tower(code: str) -> Tower:
-    tower = None if "\x00" in code else towers.by_code(current_session(), current_actor(), code)
-    if tower is None:
-        raise NotFound()
-    return tower
 
 
 def the_inspection(inspection_id: uuid.UUID) -> Inspection:

@@ -58,19 +58,24 @@ def test_the_folder_of_maps_gives_folium_no_value() -> None:
 REGISTER = {
     "/", "/towers", "/towers/<code>", "/follow-up", "/follow-up.csv", "/follow-up.xlsx",
     "/follow-up.geojson", "/violations", "/violations/<uuid:violation_id>", "/inspections",
-    "/inspections/<uuid:inspection_id>", "/account", "/api/v1/towers", "/api/v1/towers/<code>",
+    "/inspections/<uuid:inspection_id>", "/account", "/proposals",
+    "/proposals/<uuid:proposal_id>", "/api/v1/proposals", "/api/v1/proposals/<uuid:proposal_id>",
+    "/api/v1/documents", "/api/v1/documents/<uuid:document_id>", "/api/v1/organisations",
+    "/api/v1/organisations/<uuid:organisation_id>", "/organisations",
+    "/organisations/<uuid:organisation_id>", "/api/v1/towers", "/api/v1/towers/<code>",
     "/api/v1/follow-up", "/api/v1/violations", "/api/v1/inspections",
     "/api/v1/inspections/<uuid:inspection_id>", "/api/v1/areas", "/areas", "/map",
     "/map/communes.geojson", "/map/owners.json", "/map/places/<code>.json",
     "/map/towers/<uuid:tower_id>.json",
 }  # fmt: skip
 SHOWN = {
-    "staff": REGISTER | {"/organisations", "/organisations/<uuid:organisation_id>",
-                         "/towers/<code>/edit", "/towers/new"},
-    "admin": REGISTER | {"/organisations", "/organisations/<uuid:organisation_id>", "/users",
+    "staff": REGISTER | {"/organisations/<uuid:organisation_id>/edit", "/towers/<code>/edit",
+                         "/organisations/<uuid:organisation_id>/merge", "/towers/new",
+                         "/towers/<code>/merge"},
+    "admin": REGISTER | {"/organisations/<uuid:organisation_id>/edit", "/users",
                          "/users/<uuid:user_id>"},
     "inspector": REGISTER | {"/inspections/<uuid:inspection_id>/edit",
-                             "/towers/<code>/inspect"},
+                             "/towers/<code>/inspect", "/towers/<code>/propose"},
 }  # fmt: skip
 TEXTS["all together"] = " ".join(TEXTS[kind] for kind in sorted(TEXTS) if kind != "combining")
 

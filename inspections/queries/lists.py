@@ -108,6 +108,15 @@ def violation(session: Session, actor: Actor, violation_id: uuid.UUID) -> Violat
     )
 
 
+def continued_by(session: Session, violation: Violation) -> Sequence[Violation]:
+    """The violations with whose events this one went on when towers were merged."""
+    return session.scalars(
+        select(Violation)
+        .where(Violation.continued_in_id == violation.id)
+        .order_by(Violation.found_on, Violation.id)
+    ).all()
+
+
 def violations(
     session: Session,
     actor: Actor,
@@ -287,11 +296,12 @@ def found_by(session: Session, inspection_id: uuid.UUID) -> Sequence[Violation]:
     return session.scalars(
         select(Violation)
         .where(
+            Violation.continued_in_id.is_(None),
             Violation.id.in_(
                 select(ViolationEvent.violation_id).where(
                     ViolationEvent.inspection_id == inspection_id
                 )
-            )
+            ),
         )
         .order_by(Violation.urgency, Violation.item_key, Violation.id)
     ).all()

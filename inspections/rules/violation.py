@@ -22,6 +22,8 @@ class EventKind(StrEnum):
     WITHDRAWN = "withdrawn"
     REINSPECTED = "reinspected"
     REINSPECTION_WITHDRAWN = "reinspection_withdrawn"
+    # Two towers were found to be one: another violation goes on with what was said of this one.
+    CONTINUED = "continued"
 
 
 class ReinspectionOutcome(StrEnum):
@@ -56,7 +58,8 @@ def fold(events: Iterable[Event]) -> ViolationState:
     Each inspection that found the defect is a source until it takes that back. The severity is
     that of the source that came last (a later correction of an older one does not move it
     behind), the deadline the earliest of them. A violation without sources
-    is withdrawn; one that a re-inspection saw fixed, and that did not take it back, is closed.
+    is withdrawn; one that a re-inspection saw fixed, and that did not take it back, is closed. One
+    that another goes on with is withdrawn: it counts there.
     """
     sources: dict[uuid.UUID, Event] = {}
     fixed: dict[uuid.UUID, Event] = {}
@@ -69,6 +72,9 @@ def fold(events: Iterable[Event]) -> ViolationState:
             sources[event.inspection_id] = event
         elif event.kind is EventKind.WITHDRAWN:
             sources.pop(event.inspection_id, None)
+        elif event.kind is EventKind.CONTINUED:
+            sources.clear()
+            fixed.clear()
         elif event.kind is EventKind.REINSPECTED:
             fixed.pop(event.inspection_id, None)
             if event.outcome is ReinspectionOutcome.FIXED:

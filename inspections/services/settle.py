@@ -102,15 +102,17 @@ def _add(
 
 
 def _touched_by(session: Session, inspection: Inspection) -> list[Violation]:
-    """The violations in whose events this inspection stands."""
+    """The violations in whose events this inspection stands; one that another goes on with is
+    past, and the other one has its events."""
     return list(
         session.scalars(
             select(Violation).where(
+                Violation.continued_in_id.is_(None),
                 Violation.id.in_(
                     select(ViolationEvent.violation_id).where(
                         ViolationEvent.inspection_id == inspection.id
                     )
-                )
+                ),
             )
         )
     )

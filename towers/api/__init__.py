@@ -23,6 +23,7 @@ from core.policy import guard
 from core.words import N_
 from towers import queries, services
 from towers.api.documents import documents
+from towers.api.merge import merges
 from towers.api.proposals import proposals
 from towers.bodies import split
 from towers.doors import effective, the_tower
@@ -38,7 +39,7 @@ from towers.schemas import (
 )
 
 towers = Blueprint("api_towers", __name__, url_prefix="/api/v1/towers")
-BLUEPRINTS = (towers, documents, proposals)
+BLUEPRINTS = (towers, documents, proposals, merges)
 # What a field is that a whole body leaves out.
 EMPTY = {field.name: field.empty for field in (*KEPT, *ORGANISATIONS) if not field.required}
 

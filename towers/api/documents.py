@@ -81,7 +81,7 @@ def body(document: Document) -> dict[str, Any]:
         "size": document.byte_size,
         "sha256": document.sha256.hex(),
         "received_at": document.received_at.isoformat(),
-        "file": f"{path}/file",
+        "file": f"{path}/full",
         "thumbnail": f"{path}/thumbnail" if document.media_type in PICTURES else None,
         "removed": {"at": document.removed_at.isoformat(), "reason": document.removed_reason}
         if document.removed_at
@@ -194,20 +194,22 @@ class DocumentById(MethodView):
         return jsonify(body(the_document(document_id)))
 
 
-@documents.route("/<uuid:document_id>/<any(file, thumbnail):variant>")
+@documents.route("/<uuid:document_id>/<variant>")
 class DocumentFile(MethodView):
     @guard("document.view")
     @documents.response(
         200, {"type": "string", "format": "binary"}, content_type="application/octet-stream"
     )
     def get(self, document_id: uuid.UUID, variant: str) -> Response:
-        """The file: a picture without its hidden data, to be shown; anything else to be saved."""
+        """The file, `full`: a picture to be shown, without hidden data; anything else to be saved.
+
+        `thumbnail` is a small copy of a picture.
+        """
         found = the_document(document_id)
         picture = found.media_type in PICTURES
-        if variant == "thumbnail" and not picture:
+        if variant not in ({"full", "thumbnail"} if picture else {"full"}):
             raise NotFound()
-        copy = {"file": "full", "thumbnail": "thumbnail"}[variant] if picture else "original"
-        path = document_store().path(found.sha256, copy)
+        path = document_store().path(found.sha256, variant if picture else "original")
         if not path.exists():
             raise NotFound(N_("The file of this document is missing: restore it from the backup"))
         stem = found.filename.rpartition(".")[0]

@@ -33,6 +33,7 @@ from towers.forms import checked, given_tower, is_untouched, shown_tower
 from towers.imports import Report, import_towers
 from towers.models import Tower
 from towers.pages.documents import document_routes
+from towers.pages.merge import merge_routes
 from towers.pages.proposals import proposal_routes
 from towers.queries import merges
 from towers.readers import MAX_BYTES
@@ -43,6 +44,7 @@ from towers.schemas import SEVERITIES, filters_from
 blueprint = Blueprint("towers", "towers", template_folder="templates")
 document_routes(blueprint)
 proposal_routes(blueprint)
+merge_routes(blueprint)
 
 DUPLICATE_METRES = 100.0
 TOKEN = re.compile(r"[0-9a-f]{32}\Z")

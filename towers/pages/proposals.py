@@ -334,7 +334,8 @@ def decide(proposal_id: uuid.UUID) -> Response | tuple[str, int]:
             require_version(found)
             decision = form.get("decision")
             if decision == "accept":
-                added, wrong = {}, {}
+                added: dict[str, Any] = {}
+                wrong: dict[str, list[FieldText]] = {}
                 if found.kind == ProposalKind.NEW:
                     asked = (BY_NAME["code"], BY_NAME["name"])
                     added, wrong = values_of(given, asked)
