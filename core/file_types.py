@@ -7,7 +7,7 @@ import struct
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from core.errors import UnsupportedMedia
 from core.i18n import N_
@@ -102,7 +102,7 @@ PICTURES = frozenset(one.media_type for one in TYPES.values() if one.picture)
 
 def file_type(name: str, path: Path) -> FileType:
     """The type of a file by its name, when its content is of that type; else `UnsupportedMedia`."""
-    ending = name.rpartition(".")[2].lower()
+    ending = PurePath(name).suffix.removeprefix(".").lower()
     known = TYPES.get(ending)
     if known is None:
         raise UnsupportedMedia(
