@@ -311,6 +311,7 @@ def proposal_page(
         seen_place=to_position(found.tower.geom) if found.tower else None,
         by_name=BY_NAME,
         present=present,
+        lines=[name for name in found.values if name in BY_NAME],
         documents=[one for one in found.documents if one.removed_at is None],
         pictures=PICTURES,
         near=[(tower, away) for tower, away in near if tower.id != found.tower_id],
