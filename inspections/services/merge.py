@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,21 +11,28 @@ from core import audit
 from core.i18n import N_
 from core.merging import Follower, Merge
 from inspections.models import Inspection, LoadAssessment, Violation, ViolationEvent
-from inspections.rules.violation import EventKind
+from inspections.queries import lists
+from inspections.rules.violation import OF_INSPECTIONS, EventKind, Stage
 from inspections.services import condition
 from inspections.services.settle import project
 
-# What an event says; who merged the towers adds nothing to it.
-COPIED = ("kind", "at", "by_id", "inspection_id", "severity", "deadline", "outcome")
+# What the violation that goes on takes over: what inspections found, and what was done about the
+# danger itself. Notices and deadlines of the other record are its own and stay there.
+TAKEN_OVER = OF_INSPECTIONS | {EventKind.EMERGENCY_MEASURES, EventKind.AUTHORITY_INFORMED}
+COPIED = (
+    "kind", "at", "by_id", "inspection_id", "severity", "deadline", "outcome", "reason", "party",
+    "emergency_by",
+)  # fmt: skip
+STAGES = list(Stage)
 
 
 def _continue_twins(session: Session, merge: Merge) -> None:
     """Of two open violations of one item, one goes on and the other points to it.
 
-    The one found first goes on, and takes over what was said of the other: its events are copied
-    as they were, so that the source that came last still gives the severity, and a later
-    correction of any inspection finds its own words. The other keeps its events, and one more
-    that ends it.
+    The one that has come further with its owner goes on, of two alike the one found first. What
+    inspections said of the other is copied to where it happened, so that severity and deadline
+    follow from both, and a later correction of any inspection finds its own words. The other
+    keeps its events, and one more that ends it.
     """
     open_ones = session.scalars(
         select(Violation).where(
@@ -42,27 +48,16 @@ def _continue_twins(session: Session, merge: Merge) -> None:
 
 
 def _continue(session: Session, twins: Sequence[Violation], merge: Merge) -> None:
-    histories = {
-        twin.id: session.scalars(
-            select(ViolationEvent)
-            .where(ViolationEvent.violation_id == twin.id)
-            .order_by(ViolationEvent.id)
-        ).all()
-        for twin in twins
-    }
-    goes_on, ends = sorted(twins, key=lambda twin: (_last_found(histories[twin.id]), twin.id))
-    for event in histories[ends.id]:
-        facts = {name: getattr(event, name) for name in COPIED}
-        session.add(ViolationEvent(violation_id=goes_on.id, **facts))
-        # One at a time: the order of their numbers is the order of what happened.
-        session.flush()
+    goes_on, ends = sorted(
+        twins, key=lambda twin: (-STAGES.index(Stage(twin.stage)), twin.found_on, twin.id)
+    )
+    for event in lists.events_of(session, ends.id):
+        if event.kind in TAKEN_OVER:
+            facts = {name: getattr(event, name) for name in COPIED}
+            session.add(ViolationEvent(violation_id=goes_on.id, copy_of=event.place, **facts))
     session.add(
         ViolationEvent(
-            violation_id=ends.id,
-            kind=EventKind.CONTINUED,
-            at=merge.now,
-            by_id=merge.by.id,
-            inspection_id=histories[ends.id][-1].inspection_id,
+            violation_id=ends.id, kind=EventKind.CONTINUED, at=merge.now, by_id=merge.by.id
         )
     )
     ends.continued_in_id = goes_on.id
@@ -71,15 +66,6 @@ def _continue(session: Session, twins: Sequence[Violation], merge: Merge) -> Non
     for twin in (ends, goes_on):
         project(session, twin, today=merge.today)
     session.flush()
-
-
-def _last_found(events: Sequence[ViolationEvent]) -> datetime:
-    """When the source that came last spoke for the first time: it gives the severity."""
-    first: dict[object, datetime] = {}
-    for event in events:
-        if event.kind == EventKind.FOUND:
-            first.setdefault(event.inspection_id, event.at)
-    return max(first.values())
 
 
 def _settle_requests(session: Session, merge: Merge) -> None:

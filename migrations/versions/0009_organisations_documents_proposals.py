@@ -5,10 +5,16 @@ from __future__ import annotations
 from alembic import context, op
 
 revision = "0009"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
+EVENT_KINDS = (
+    "'found', 'withdrawn', 'reinspected', 'reinspection_withdrawn', 'confirmed', 'notified',"
+    " 'notice_withdrawn', 'served', 'extension_requested', 'extended', 'extension_refused',"
+    " 'emergency_measures', 'authority_informed', 'claimed_fixed', 'escalated',"
+    " 'annulment_requested', 'annulled'"
+)
 EVIDENCE = ("organisation_merge", "tower_merge", "document")
 
 
@@ -145,7 +151,13 @@ def upgrade() -> None:
         "CREATE INDEX ix_violation_continued_in_id ON violation (continued_in_id)"
         " WHERE continued_in_id IS NOT NULL"
     )
-    _event_kinds("'found', 'withdrawn', 'reinspected', 'reinspection_withdrawn', 'continued'")
+    _event_kinds(f"{EVENT_KINDS}, 'continued'")
+    op.execute(
+        "ALTER TABLE violation_event"
+        " ADD COLUMN copy_of bigint CONSTRAINT fk_violation_event_copy_of"
+        " REFERENCES violation_event,"
+        " ADD COLUMN place bigint NOT NULL GENERATED ALWAYS AS (coalesce(copy_of, id)) STORED"
+    )
     role = context.config.attributes.get("app_role")
     if role:
         op.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON organisation_contact TO "{role}"')
@@ -166,8 +178,9 @@ def _event_kinds(kinds: str) -> None:
 
 
 def downgrade() -> None:
-    op.execute("UPDATE violation_event SET kind = 'withdrawn' WHERE kind = 'continued'")
-    _event_kinds("'found', 'withdrawn', 'reinspected', 'reinspection_withdrawn'")
+    op.execute("ALTER TABLE violation_event DROP COLUMN place, DROP COLUMN copy_of")
+    op.execute("UPDATE violation_event SET kind = 'annulled' WHERE kind = 'continued'")
+    _event_kinds(EVENT_KINDS)
     op.execute("ALTER TABLE violation DROP COLUMN continued_in_id")
     op.execute("DROP TABLE document")
     op.execute("DROP TABLE tower_proposal")

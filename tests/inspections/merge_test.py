@@ -13,8 +13,10 @@ from core.errors import Conflict, Forbidden, Invalid
 from core.policy import SYSTEM
 from inspections.models import Inspection, LoadAssessment, Violation, ViolationEvent
 from inspections.queries import lists
+from inspections.rules.violation import EventKind
 from inspections.services import condition
 from inspections.services.assessments import request_assessment
+from inspections.services.steps import Step, take_step
 from tests import doors, makers
 from tests.inspections.visits import (
     CRITICAL,
@@ -125,6 +127,41 @@ def test_the_defect_found_first_goes_on_whichever_tower_stays(session, pair, ins
     merged(session, keep, drop)
     assert (older.state, newer.state) == ("open", "withdrawn")
     assert older.tower_id == newer.tower_id == keep.id
+
+
+def test_the_one_that_has_come_further_with_its_owner_goes_on(session, pair, inspector) -> None:
+    keep, drop = pair
+    inspected(session, keep, by=inspector, now=NOW - days(60), **MAJOR)
+    inspected(session, drop, by=inspector, now=NOW - days(20), **MAJOR)
+    notified = violations(session, drop)["clb_ladder"]
+    staff = makers.actor(session, "staff")
+    for kind in (EventKind.CONFIRMED, EventKind.NOTIFIED):
+        take_step(session, notified, Step(kind), by=staff, now=NOW, today=TODAY)
+    merged(session, keep, drop)
+    assert (notified.state, notified.stage, notified.tower_id) == ("open", "notified", keep.id)
+    assert notified.found_on == (NOW - days(60)).date()
+    # What was found first stands first, whenever it was written down.
+    assert [kind for kind, _ in events(session, notified)] == [
+        "found", "found", "confirmed", "notified",
+    ]  # fmt: skip
+
+
+def test_measures_taken_at_one_entry_count_for_the_structure(
+    session, pair, inspector, tmp_path
+) -> None:
+    keep, drop = pair
+    for tower, ago in ((keep, 9), (drop, 8)):
+        inspected(
+            session, tower, by=inspector, folder=tmp_path, photos=["ant_mount"],
+            now=NOW - days(ago), **CRITICAL,
+        )  # fmt: skip
+    goes_on, ends = (violations(session, tower)["ant_mount"] for tower in pair)
+    staff = makers.actor(session, "staff")
+    secured = Step(EventKind.EMERGENCY_MEASURES, reason="đã neo tạm")
+    take_step(session, ends, secured, by=staff, now=NOW, today=TODAY)
+    assert goes_on.emergency_by is not None
+    merged(session, keep, drop)
+    assert goes_on.emergency_by is None
 
 
 def test_a_correction_after_the_merge_finds_its_own_words(session, pair, inspector) -> None:

@@ -187,7 +187,7 @@ def events(session: Session, violation: Violation) -> list[tuple[str, str | None
         for row in session.scalars(
             select(ViolationEvent)
             .where(ViolationEvent.violation_id == violation.id)
-            .order_by(ViolationEvent.id)
+            .order_by(ViolationEvent.place)
         )
     ]
 
