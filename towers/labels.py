@@ -55,7 +55,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "correction": N_("Correction"),
     },
     "proposal_state": {
-        "open": N_("Open"),
+        "open": N_("Waiting for a decision"),
         "accepted": N_("Accepted"),
         "refused": N_("Refused"),
         "withdrawn": N_("Withdrawn"),
