@@ -222,7 +222,8 @@ def picture(random: Random) -> bytes:
 # With every table that refers to one of these.
 TABLES = (
     "violation_event", "violation", "answer", "photo", "submission", "load_assessment",
-    "inspection", "tower",
+    "inspection", "tower", "guy_anchor", "installation", "antenna", "permit", "document",
+    "tower_proposal", "tower_merge", "organisation_merge",
 )  # fmt: skip
 
 
@@ -249,6 +250,12 @@ def remove(everything: bool) -> None:
                     ' (SELECT id FROM "user" WHERE demo)'
                 )
             )
+        connection.execute(
+            text(
+                "DELETE FROM organisation_contact WHERE organisation_id IN"
+                " (SELECT id FROM organisation WHERE demo)"
+            )
+        )
         connection.execute(text('DELETE FROM "user" WHERE demo'))
         connection.execute(
             text(

@@ -350,17 +350,19 @@ export function addPlaces(map) {
     .filter(([lat, lon]) => Math.abs(lat) <= 90 && Math.abs(lon) <= 180);
   const towers = L.layerGroup().addTo(map);
   places.forEach((place, index) => {
-    const number_ = element("span", { class: "place", text: places.length > 1 ? String(index + 1) : "" });
+    const pin = element("div", { class: "place" }, [element("b", { text: places.length > 1 ? String(index + 1) : "" })]);
     L.marker(place, {
-      icon: L.divIcon({ html: number_, className: "", iconSize: [26, 26] }), keyboard: false, interactive: false,
+      icon: L.divIcon({ html: pin, className: "", iconSize: [26, 26] }), keyboard: false, interactive: false,
       zIndexOffset: 10000,
     }).addTo(map);
   });
   const around = async () => {
+    towers.clearLayers();
+    // From afar every tower of the province would stand in front of the places.
+    if (map.getZoom() < 14) return;
     const bounds = map.getBounds();
     const box = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()].map((one) => one.toFixed(6));
     const data = await load(`/map/towers.json?bbox=${box}&zoom=${map.getZoom()}`);
-    towers.clearLayers();
     for (const [id, x, y, condition, late] of data.towers || []) {
       const marker = L.marker([y, x], {
         icon: L.divIcon({ html: sign(condition, late), className: "", iconSize: [24, 24] }),

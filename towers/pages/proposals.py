@@ -44,6 +44,8 @@ ASKED = tuple(
     )
 )  # fmt: skip
 MAX_PHOTOS = 10
+PLACE = {"latitude", "longitude"}
+POSITION = "position"
 
 
 def proposal_routes(blueprint: Blueprint) -> None:
@@ -284,6 +286,7 @@ def proposal_list() -> str:
     return render_template(
         "towers/proposals.html",
         page=page,
+        lines=changed_lines,
         state=state,
         kind=kind,
         mine=mine,
@@ -311,7 +314,7 @@ def proposal_page(
         seen_place=to_position(found.tower.geom) if found.tower else None,
         by_name=BY_NAME,
         present=present,
-        lines=[name for name in found.values if name in BY_NAME],
+        lines=changed_lines(found),
         documents=[one for one in found.documents if one.removed_at is None],
         pictures=PICTURES,
         near=[(tower, away) for tower, away in near if tower.id != found.tower_id],
@@ -322,6 +325,14 @@ def proposal_page(
         errors=errors,
         decides=found.state == ProposalState.OPEN and policy.may(actor, "proposal.decide", found),
         mine=found.by_id == actor.id,
+    )
+
+
+def changed_lines(found: TowerProposal) -> list[str]:
+    """The fields of a proposal in the order of the register; a place is one line."""
+    fields = [field.name for field in FIELDS if field.name in found.values]
+    return [name for name in fields if name not in PLACE] + (
+        [POSITION] if set(fields) >= PLACE else []
     )
 
 
@@ -342,7 +353,10 @@ def decide(proposal_id: uuid.UUID) -> Response | tuple[str, int]:
                     added, wrong = values_of(given, asked)
                 if wrong:
                     raise Invalid(fields=wrong)
-                left = set(found.values) - set(form.getlist("take")) - set(added)
+                take = set(form.getlist("take"))
+                left = set(changed_lines(found)) - take - set(added)
+                if POSITION in left:
+                    left = (left - {POSITION}) | PLACE
                 tower = proposals.accept(
                     session, found, values=added, leave_out=left, by=actor, now=now
                 )

@@ -29,6 +29,7 @@ from towers.models import (
     TowerMerge,
     TowerProposal,
 )
+from towers.rules import StructureType
 
 # Where a tower stands is one choice, whatever its coordinates are written in.
 POSITION = "position"
@@ -51,11 +52,11 @@ def differences(keep: Tower, drop: Tower) -> tuple[str, ...]:
 
 def suggested(keep: Tower, drop: Tower) -> tuple[str, ...]:
     """What is better taken from the tower that leaves: the fields that the other leaves empty."""
-    empty: dict[str, Any] = {field.name: field.empty for field in (*KEPT, *ORGANISATIONS)}
+    nothing: tuple[Any, ...] = (None, "", [], StructureType.UNKNOWN)
     return tuple(
         name
         for name in differences(keep, drop)
-        if name != POSITION and getattr(keep, name) in (empty[name], None, "")
+        if name != POSITION and getattr(keep, name) in nothing
     )
 
 
