@@ -82,6 +82,12 @@ class FileStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         _settle(arrival.path, path)
 
+    def remove(self, sha256: bytes) -> None:
+        """Remove a file with its copies, for whoever has removed its rows; none is no error."""
+        original = self.path(sha256)
+        for path in original.parent.glob(f"{original.name}*"):
+            path.unlink(missing_ok=True)
+
 
 def _sync(file: IO[bytes]) -> None:
     file.flush()

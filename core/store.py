@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -40,11 +41,11 @@ def envelope(session: Session) -> Envelope:
 
 def set_value(session: Session, key: str, value: Any, *, by: Actor, now: datetime) -> None:
     """Change one setting; raises `Invalid` for a value that its kind does not allow."""
-    if key == "envelope":
-        value = _envelope_value(value)
-    elif value_of(session, key) is None:
-        raise Invalid(N_("There is no setting named “%(key)s”"), key=key)
     before = value_of(session, key)
+    if key in KINDS:
+        value = KINDS[key](value)
+    elif before is None:
+        raise Invalid(N_("There is no setting named “%(key)s”"), key=key)
     session.execute(
         insert(Setting)
         .values(key=key, value=value, updated_at=now, updated_by=by.email)
@@ -75,3 +76,18 @@ def _envelope_value(value: Any) -> list[float]:
             N_("An envelope is west, south, east, north in degrees, for example 102,7,118,24")
         )
     return [west, south, east, north]
+
+
+def _days_value(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= MOST_DAYS:
+        raise Invalid(N_("A number of days is a whole number from 1 to %(most)s"), most=MOST_DAYS)
+    return value
+
+
+MOST_DAYS = 3650
+# What the value of a setting must be: each function gives it as it is kept, or raises `Invalid`.
+KINDS: dict[str, Callable[[Any], Any]] = {
+    "assessment_days": _days_value,
+    "due_soon_days": _days_value,
+    "envelope": _envelope_value,
+}
