@@ -78,6 +78,13 @@ def whole_number(value: Any) -> int:
     return value
 
 
+def moment(value: Any) -> datetime:
+    found = datetime.fromisoformat(value)
+    if found.tzinfo is None:
+        raise ValueError("a moment without its zone")
+    return found
+
+
 def keyset(
     statement: Select[Any],
     keys: Sequence[ColumnElement[Any] | InstrumentedAttribute[Any]],

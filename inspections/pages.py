@@ -31,6 +31,7 @@ from inspections.services.assessments import request_assessment
 from inspections.texts import item_texts
 from inspections.visits import visit_routes
 from towers import queries as towers
+from towers.doors import the_tower
 from towers.labels import VOCABULARIES as TOWER_VOCABULARIES
 from towers.models import Tower
 from towers.pages import filter_choices
@@ -120,6 +121,7 @@ def violation_page(
     return render_template(
         "inspections/violation.html",
         violation=found,
+        continued=lists.continued_by(session, found),
         item=item_form(item, catalogue, language) if item else None,
         proofs=proofs,
         reused=lists.reused_photos(session, actor, photos),
@@ -258,9 +260,7 @@ def follow_up_xlsx() -> Response:
 @blueprint.post("/towers/<code>/assessment")
 @guard("assessment.request")
 def ask_for_assessment(code: str) -> Response:
-    tower = towers.by_code(current_session(), current_actor(), code)
-    if tower is None:
-        raise NotFound()
+    tower = the_tower(code)
     try:
         with transaction() as session:
             session.refresh(tower, with_for_update={"of": Tower, "key_share": True})

@@ -83,6 +83,13 @@ def picker() -> Response:
     return document(documents.picker_map(current_language()))
 
 
+@blueprint.get("/map/places")
+@guard("tower.view")
+def places_document() -> Response:
+    """One or more places, numbered, among the towers around them; they stand in the address."""
+    return document(documents.places_map(current_language()))
+
+
 @blueprint.get("/map/tower/<code>")
 @guard("tower.view")
 def tower_document(code: str) -> Response:

@@ -26,6 +26,7 @@ from towers.coordinates import read_position
 from towers.fields import BY_NAME, FIELDS, ORGANISATIONS, Field, Kind, Unreadable
 from towers.fields import read as read_field
 from towers.former import link_former_communes
+from towers.queries.merges import successors
 from towers.readers import MAX_CELL, Listing, Row
 from towers.rules import code_problem
 
@@ -106,7 +107,7 @@ def import_towers(
     report = Report(ignored=listing.ignored)
     session.execute(text("DROP TABLE IF EXISTS pg_temp.staging"))
     session.execute(text(STAGING))
-    _stage(session, listing, store.envelope(session), report)
+    _stage(session, listing, report)
     if report.bad and not good_rows:
         return report
     if by.communes is not None:
@@ -148,16 +149,19 @@ def _link_former_communes(session: Session) -> None:
         link_former_communes(session, ids)
 
 
-def _stage(session: Session, listing: Listing, envelope: Envelope, report: Report) -> None:
+def _stage(session: Session, listing: Listing, report: Report) -> None:
+    envelope, merged = store.envelope(session), successors(session)
     driver = session.connection().connection.driver_connection
     assert driver is not None
     copying = f"COPY staging ({', '.join(COLUMNS)}) FROM STDIN"
     with driver.cursor() as cursor, cursor.copy(copying) as copy:
-        for row in _clean_rows(listing, envelope, report):
+        for row in _clean_rows(listing, envelope, merged, report):
             copy.write_row(row)
 
 
-def _clean_rows(listing: Listing, envelope: Envelope, report: Report) -> Iterator[tuple[Any, ...]]:
+def _clean_rows(
+    listing: Listing, envelope: Envelope, merged: Mapping[str, str], report: Report
+) -> Iterator[tuple[Any, ...]]:
     codes: dict[str, int] = {}
     made: dict[str, int] = {}
     for row in listing.rows:
@@ -174,6 +178,11 @@ def _clean_rows(listing: Listing, envelope: Envelope, report: Report) -> Iterato
                     {"other": codes[code]},
                 )
             ]
+        if not problems and code in merged:
+            # A list that still has the duplicate would bring it back.
+            message = N_("%(code)s was merged into %(kept)s: change that tower instead")
+            facts = {"code": code, "kept": merged[code]}
+            problems = [BadCell(row.number, "code", code, message, facts)]
         if problems:
             report.add(problems)
             continue

@@ -176,14 +176,16 @@ class TowerQuery(StrictSchema):
     overdue = fields.Boolean(load_default=False)
     due_within = fields.Integer(load_default=None, validate=between(0, 3650))
     owner = fields.UUID(load_default=None)
+    manager = fields.UUID(load_default=None)
+    operator = fields.UUID(load_default=None)
     commune = fields.String(load_default="", validate=length(0, 20))
     structure_type = fields.List(fields.String(validate=one_of(TYPES)), load_default=list)
     include_dismantled = fields.Boolean(load_default=False)
 
 
 FILTER_NAMES = (
-    "q", "condition", "severity", "overdue", "due_within", "owner", "commune",
-    "structure_type", "include_dismantled",
+    "q", "condition", "severity", "overdue", "due_within", "owner", "manager", "operator",
+    "commune", "structure_type", "include_dismantled",
 )  # fmt: skip
 
 
@@ -202,10 +204,12 @@ def filters_from(args: MultiDict[str, str]) -> Filters:
     def known(name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(one for one in dict.fromkeys(args.getlist(name)) if one in allowed)
 
-    try:
-        owner: uuid.UUID | None = uuid.UUID(args.get("owner", ""))
-    except ValueError:
-        owner = None
+    def number(name: str) -> uuid.UUID | None:
+        try:
+            return uuid.UUID(args.get(name, ""))
+        except ValueError:
+            return None
+
     days = args.get("due_within", "")
     return Filters(
         q=args.get("q", "").replace("\x00", "")[:200].strip(),
@@ -213,7 +217,9 @@ def filters_from(args: MultiDict[str, str]) -> Filters:
         severity=known("severity", SEVERITIES),
         overdue=args.get("overdue") in {"1", "true", "on"},
         due_within=int(days) if days.isascii() and days.isdigit() and len(days) < 5 else None,
-        owner=owner,
+        owner=number("owner"),
+        manager=number("manager"),
+        operator=number("operator"),
         commune=args.get("commune", "").replace("\x00", "")[:20],
         structure_type=known("structure_type", TYPES),
         include_dismantled=args.get("include_dismantled") in {"1", "true", "on"},

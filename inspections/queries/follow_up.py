@@ -98,6 +98,8 @@ def _of_towers(filters: Filters) -> Filters:
         q=filters.q,
         condition=filters.condition,
         owner=filters.owner,
+        manager=filters.manager,
+        operator=filters.operator,
         commune=filters.commune,
         structure_type=filters.structure_type,
         include_dismantled=filters.include_dismantled,

@@ -34,7 +34,7 @@ from core.paging import Page
 from core.policy import Actor
 from towers.coordinate_systems import WGS84, System, proj_text
 from towers.fields import KEPT
-from towers.models import StructureKind, Tower
+from towers.models import Installation, StructureKind, Tower
 
 OUT_OF_DATE = "out_of_date"
 Listed = TypeVar("Listed", bound="Select[*tuple[Any, ...]]")
@@ -50,6 +50,8 @@ class Filters:
     overdue: bool = False
     due_within: int | None = None
     owner: uuid.UUID | None = None
+    manager: uuid.UUID | None = None
+    operator: uuid.UUID | None = None
     commune: str = ""
     structure_type: tuple[str, ...] = ()
     include_dismantled: bool = False
@@ -105,6 +107,13 @@ def matches(text: str) -> ColumnElement[bool]:
     return and_(*(Tower.search.like(func.search_form(like(word))) for word in text.split()[:8]))
 
 
+def operated_by(organisation: uuid.UUID) -> ColumnElement[bool]:
+    """The towers on which an operator has an installation."""
+    return Tower.id.in_(
+        select(Installation.tower_id).where(Installation.operator_id == organisation)
+    )
+
+
 def narrowed(filters: Filters, today: date) -> list[ColumnElement[bool]]:
     """The filters as predicates on `Tower`."""
     wanted: list[ColumnElement[bool]] = []
@@ -124,6 +133,10 @@ def narrowed(filters: Filters, today: date) -> list[ColumnElement[bool]]:
         )
     if filters.owner:
         wanted.append(Tower.owner_id == filters.owner)
+    if filters.manager:
+        wanted.append(Tower.manager_id == filters.manager)
+    if filters.operator:
+        wanted.append(operated_by(filters.operator))
     if filters.commune:
         wanted.append(
             Tower.commune_id.in_(
