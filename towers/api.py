@@ -22,7 +22,7 @@ from core.geo import Position, to_position
 from core.guard import current_actor
 from core.policy import guard
 from core.words import N_
-from towers import lists, queries, services
+from towers import lists, services
 from towers.coordinate_systems import NoSuchPlace, UnknownSystem, system, to_wgs84
 from towers.coordinates import Reading
 from towers.doors import effective, place_in, the_tower
@@ -194,8 +194,8 @@ class Towers(MethodView):
             )
             near = [{**body(one, today), "distance_m": away} for one, away in found]
             return jsonify(items=near, next_cursor=None, nearly=False)
-        filters = queries.understood(session, actor, filters)
-        page = lists.listed(
+        filters, page = lists.searched(
+            lists.listed,
             session,
             actor,
             filters,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, TypeVar
 
@@ -19,9 +19,10 @@ from core import paging
 from core.geo import SRID, Position, to_point
 from core.paging import Page, Part
 from core.policy import Actor
+from towers import search
 from towers.fields import KEPT
 from towers.models import Tower
-from towers.queries import Filters, filtered, narrowed, nearest
+from towers.queries import Filters, filtered, narrowed, nearest, understood
 from towers.search import Wanted
 
 One = TypeVar("One", Tower, Row[Any])
@@ -195,6 +196,29 @@ def listed(
         .outerjoin(Organisation, Organisation.id == Tower.owner_id)
         .outerjoin(MANAGER, MANAGER.id == Tower.manager_id),
     )
+
+
+def searched(
+    page_of: Callable[..., Page[One]],
+    session: Session,
+    actor: Actor,
+    filters: Filters,
+    *,
+    cursor: str | None,
+    **options: Any,
+) -> tuple[Filters, Page[One]]:
+    """The filters with their text read, and the page of `towers` or `listed` that they give.
+
+    Most texts are written somewhere: only where the first page would be empty is it asked
+    whether anything has the words, and what is near.
+    """
+    if filters.q and cursor is None:
+        exact = replace(filters, wanted=search.exactly(session, filters.q))
+        page = page_of(session, actor, exact, cursor=None, **options)
+        if page.rows:
+            return exact, page
+    read = understood(session, actor, filters)
+    return read, page_of(session, actor, read, cursor=cursor, **options)
 
 
 @dataclass(frozen=True)

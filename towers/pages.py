@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import uuid
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ from core.words import N_
 from towers import lists, queries, services
 from towers.coordinate_systems import WGS84, named_systems
 from towers.coordinates import Reading, read_columns
-from towers.doors import asked_filters, effective, filter_choices, place_in, the_tower
+from towers.doors import effective, filter_choices, place_in, the_tower
 from towers.fields import FIELDS, KEPT, ORGANISATIONS, Group, Kind, Unreadable, read
 from towers.imports import Report, import_towers
 from towers.models import Tower
@@ -58,11 +59,25 @@ TOPBAR_PANELS = (
     Panel("towers/_search.html", lambda _: {"q": request.args.get("q", "")}, "tower.view"),
 )
 # What the list can show of a tower beside its code; what it shows to who chose nothing.
-COLUMNS = (
-    "name", "condition", "worst_severity", "open_violations", "next_deadline", "structure_type",
-    "services", "height_m", "commune", "owner", "address", "built_year", "lifecycle",
-    "last_inspected_on", "ok_until", "position", "updated_at",
-)  # fmt: skip
+COLUMNS = {
+    "name": N_("Name"),
+    "condition": N_("Condition"),
+    "worst_severity": N_("Severity"),
+    "open_violations": N_("Open violations"),
+    "next_deadline": N_("Next deadline"),
+    "structure_type": N_("Structure type"),
+    "services": N_("Services"),
+    "height_m": N_("Height (m)"),
+    "commune": N_("Commune"),
+    "owner": N_("Owner"),
+    "address": N_("Address"),
+    "built_year": N_("Year built"),
+    "lifecycle": N_("Life cycle"),
+    "last_inspected_on": N_("Last full inspection"),
+    "ok_until": N_("Satisfactory until"),
+    "position": N_("Coordinates (WGS 84)"),
+    "updated_at": N_("Last changed"),
+}
 USUAL = (
     "name", "condition", "next_deadline", "structure_type", "height_m", "commune", "owner",
 )  # fmt: skip
@@ -91,14 +106,14 @@ def index() -> str:
     place = place_in(request.args.get("q", ""))
     if place.reading is not None:
         return around(place.reading)
-    filters = asked_filters()
     asked = request.args.get("sort", "")
     sort = asked if asked in lists.SORTS else lists.RELEVANCE
     limit = request.args.get("limit", "")
-    page = lists.towers(
+    filters, page = lists.searched(
+        lists.towers,
         session,
         actor,
-        filters,
+        filters_from(request.args),
         today=today,
         limit=int(limit) if limit in PAGE_SIZES else None,
         cursor=request.args.get("cursor"),
@@ -113,8 +128,8 @@ def index() -> str:
         page=page,
         filters=filters,
         sort=sort,
-        columns=chosen_columns(),
-        all_columns=COLUMNS,
+        columns=named(chosen_columns()),
+        all_columns=named(COLUMNS),
         sorts=[(key, translate(text)) for key, text in SORT_TEXTS.items()],
         position=position,
         page_sizes=PAGE_SIZES,
@@ -139,7 +154,7 @@ def around(reading: Reading) -> str:
         q=request.args["q"],
         reading=reading,
         notes=[translate(text, **facts) for text, facts in reading.notes],
-        columns=AROUND,
+        columns=named(AROUND),
         near=lists.around(
             current_session(), current_actor(), filters, reading.position, today=today
         ),
@@ -158,6 +173,11 @@ def choose_columns() -> Response:
     else:
         session_of_reader.pop("tower_columns", None)
     return redirect(local_target(request.form.get("next")))
+
+
+def named(columns: Iterable[str]) -> dict[str, str]:
+    """Columns with their names in the reader's language."""
+    return {one: translate(COLUMNS[one]) for one in columns}
 
 
 def chosen_columns() -> tuple[str, ...]:
@@ -191,8 +211,15 @@ def suggestions() -> Response:
             session, actor, Filters(), place.reading.position, today=today, limit=MOST_SUGGESTED
         )
         return jsonify(items=[suggestion(one, metres) for one, metres in found], nearly=False)
-    filters = queries.understood(session, actor, Filters(q=text, include_dismantled=True))
-    page = lists.towers(session, actor, filters, today=today, limit=MOST_SUGGESTED)
+    filters, page = lists.searched(
+        lists.towers,
+        session,
+        actor,
+        Filters(q=text, include_dismantled=True),
+        today=today,
+        limit=MOST_SUGGESTED,
+        cursor=None,
+    )
     return jsonify(items=[suggestion(one) for one in page.rows], nearly=filters.nearly)
 
 
