@@ -24,6 +24,7 @@ import inspections.policy
 import inspections.services.condition
 import maps.pages
 import towers.api
+import towers.browsing
 import towers.cli
 import towers.fields
 import towers.labels
@@ -76,7 +77,7 @@ LABELS = {
 }
 
 PANELS = {
-    "topbar": (*towers.pages.TOPBAR_PANELS,),
+    "topbar": (*towers.browsing.TOPBAR_PANELS,),
     "tower": (*inspections.panels.TOWER_PANELS,),
     "tower_map": (*maps.pages.TOWER_MAP_PANELS,),
 }
