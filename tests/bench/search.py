@@ -24,7 +24,6 @@ TEXTS = (
     ("a position", "10.4603, 105.6325"),
 )
 MOST_SQL_MS = 100.0
-LEAST_SQL_S = 0.010
 
 
 def measure(stage: Stage) -> Iterator[Figure]:
@@ -46,10 +45,6 @@ def searches(stage: Stage, urls: ClusterUrls, towers: int) -> Iterator[Figure]:
             about = f"B search {towers:,}, {name}"
             unit = f"ms SQL of {statements} statements"
             yield Figure(f"{about}, first results", sql * 1000, unit, most=MOST_SQL_MS)
-            whole, sql, statements = reader.seconds("/towers", q=q)
-            unit = f"× SQL of {sql * 1000:.1f} ms, {statements} statements"
-            # Below that, a page takes longer to be written than its rows to be found.
-            most = 3 if sql > LEAST_SQL_S else None
-            yield Figure(f"{about}, page", whole / sql, unit, most=most)
+            yield reader.figure(f"{about}, page", "/towers", q=q)
             whole, sql, _ = reader.seconds("/search.json", q=q)
             yield Figure(f"{about}, suggestions", whole * 1000, "ms")
