@@ -28,6 +28,7 @@ import inspections.services.condition
 import inspections.services.merge
 import maps.pages
 import towers.api
+import towers.browsing
 import towers.cli
 import towers.fields
 import towers.former
@@ -94,6 +95,7 @@ LABELS = {
 }
 
 PANELS = {
+    "topbar": (*towers.browsing.TOPBAR_PANELS,),
     "tower": (*inspections.panels.TOWER_PANELS, *towers.panels.TOWER_PANELS),
     "organisation": (*towers.panels.ORGANISATION_PANELS,),
     "tower_map": (*maps.pages.TOWER_MAP_PANELS,),

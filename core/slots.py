@@ -80,6 +80,7 @@ def init_app(app: Flask) -> Slots:
             "actor": actor,
             "may": lambda action, thing=None: policy.may(actor, action, thing),
             "menu_items": [item for item in slots.menu if policy.allows(actor, item.action)],
+            "topbar": panels("topbar", None),
         }
 
     return slots

@@ -31,12 +31,10 @@ from inspections.services.assessments import request_assessment
 from inspections.texts import item_texts
 from inspections.visits import visit_routes
 from towers import queries as towers
-from towers.doors import the_tower
+from towers.doors import asked_filters, filter_choices, the_tower
 from towers.labels import VOCABULARIES as TOWER_VOCABULARIES
 from towers.models import Tower
-from towers.pages import filter_choices
 from towers.queries import Filters
-from towers.schemas import filters_from
 
 blueprint = Blueprint("inspections", __name__, template_folder="templates")
 visit_routes(blueprint)
@@ -190,7 +188,7 @@ def given_step(given: Mapping[str, str]) -> steps.Step:
 @guard("violation.view")
 def follow_up() -> str:
     session, actor, today = current_session(), current_actor(), clock.today()
-    filters = filters_from(request.args)
+    filters = asked_filters()
     page = follow_ups.follow_up(
         session, actor, filters, today=today, cursor=request.args.get("cursor")
     )
@@ -215,7 +213,7 @@ def export_statement() -> Any:
     }
     return exports.statement(
         current_actor(),
-        filters_from(request.args),
+        asked_filters(),
         today=clock.today(),
         labels=labels,
         items=item_texts(session, language),

@@ -1,24 +1,42 @@
-"""What the doors of the register share: finding a tower, its condition today, its documents."""
+"""What the doors of the register share: finding a tower, its condition today, its documents, and
+what a list is asked for."""
 
 from __future__ import annotations
 
+import re
 import uuid
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from flask import current_app, request
 from sqlalchemy.orm import Session
 
+from areas import queries as areas
+from core import store
 from core.db import current_session
 from core.errors import Invalid, Moved, NotFound
 from core.files import Arrival, FileStore
 from core.guard import current_actor
-from core.i18n import N_
+from core.i18n import N_, translate
 from core.settings import Settings
 from towers import queries
+from towers.coordinates import METRES_AS_DEGREES, OUTSIDE, Reading, read_pair
 from towers.models import Document, Tower, TowerProposal
-from towers.queries import documents, merges, proposals
-from towers.rules import Condition, ConditionReason
+from towers.queries import Filters, documents, merges, proposals
+from towers.rules import (
+    Condition,
+    ConditionReason,
+    Lifecycle,
+    ManagingDepartment,
+    Service,
+    StructureType,
+)
+from towers.schemas import SEVERITIES, filters_from
+
+# Two small whole numbers are words of a name rather than a place.
+WORDS_OF_A_NAME = re.compile(r"\s*\d{1,3}[\s,;./-]+\d{1,3}\s*\Z")
 
 
 def effective(tower: Tower, today: date) -> tuple[str, str | None]:
@@ -80,3 +98,42 @@ def held_proposal(session: Session, proposal_id: uuid.UUID) -> TowerProposal:
     found = the_proposal(proposal_id)
     session.refresh(found, with_for_update={"of": TowerProposal})
     return found
+
+
+def asked_filters() -> Filters:
+    """The filters in this page's address, their search text understood."""
+    return queries.understood(current_session(), current_actor(), filters_from(request.args))
+
+
+@dataclass(frozen=True)
+class Place:
+    """The position that a search text says, or why it is none here, as a text for the reader."""
+
+    reading: Reading | None = None
+    problem: str = ""
+
+
+def place_in(text: str) -> Place:
+    """The position in a search text; neither it nor a problem where the text is only words."""
+    if sum(letter.isdigit() for letter in text) < 2 or WORDS_OF_A_NAME.match(text):
+        return Place()
+    reading, problems = read_pair(text, store.envelope(current_session()))
+    for _, problem, facts in problems:
+        if problem in {OUTSIDE, METRES_AS_DEGREES}:
+            return Place(problem=translate(problem, **facts))
+    return Place(reading)
+
+
+def filter_choices(*, owners: bool = True) -> dict[str, Any]:
+    """What the filter forms of lists and map offer."""
+    session = current_session()
+    return {
+        "conditions": list(Condition),
+        "severities": SEVERITIES,
+        "structure_types": list(StructureType),
+        "services": list(Service),
+        "lifecycles": list(Lifecycle),
+        "departments": list(ManagingDepartment),
+        "communes": areas.communes(session),
+        "owners": queries.owners_with_towers(session, current_actor()) if owners else [],
+    }

@@ -14,7 +14,7 @@ from core.file_types import PICTURES, TYPES
 from core.guard import current_actor
 from core.i18n import N_
 from core.slots import Column, Panel
-from towers import queries
+from towers import lists, queries
 from towers.doors import document_store, effective
 from towers.models import Tower
 from towers.queries import documents as document_queries
@@ -51,9 +51,7 @@ def towers_of(organisation: Organisation) -> dict[str, Any]:
     today = clock.today()
     return {
         "organisation": organisation,
-        "shares": organisations.shares(
-            current_session(), current_actor(), organisation.id, today=today
-        ),
+        "shares": lists.shares_of(current_session(), current_actor(), organisation.id, today=today),
         "today": today,
         "effective": effective,
     }
@@ -63,8 +61,8 @@ def towers_in(area: Area) -> dict[str, Any]:
     """How many towers stand in a commune of today, or of a province, in the reader's scope."""
     number = None
     if area.level == "commune" and area.valid_to is None:
-        filters = queries.Filters(commune=area.code, include_dismantled=True)
-        number = queries.count(current_session(), current_actor(), filters, today=clock.today())
+        filters = queries.Filters(commune=(area.code,), include_dismantled=True)
+        number = lists.count(current_session(), current_actor(), filters, today=clock.today())
     return {
         "area": area,
         "number": number,

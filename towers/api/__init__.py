@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -21,12 +22,12 @@ from core.geo import Position, to_position
 from core.guard import current_actor
 from core.policy import guard
 from core.words import N_
-from towers import queries, services
+from towers import lists, services
 from towers.api.documents import documents
 from towers.api.merge import merges
 from towers.api.proposals import proposals
 from towers.bodies import split
-from towers.doors import effective, the_tower
+from towers.doors import effective, place_in, the_tower
 from towers.fields import KEPT, ORGANISATIONS
 from towers.models import Tower
 from towers.schemas import (
@@ -144,20 +145,40 @@ class Towers(MethodView):
     @towers.arguments(TowerQuery, location="query")
     @towers.response(200, TowerPage)
     def get(self, query: dict[str, Any]) -> Response:
-        """List towers with all filters."""
-        today = clock.today()
-        page = queries.listed(
-            current_session(),
-            current_actor(),
-            filters_of(query),
+        """List towers with all filters, or those round a position in `q`."""
+        session, actor, today = current_session(), current_actor(), clock.today()
+        filters = filters_of(query)
+        reading = place_in(filters.q).reading
+        if reading is not None:
+            found = lists.around(
+                session,
+                actor,
+                replace(filters, q=""),
+                reading.position,
+                today=today,
+                limit=query["limit"],
+            )
+            near = [{**body(one, today), "distance_m": away} for one, away in found]
+            return jsonify(items=near, next_cursor=None, nearly=False)
+        filters, page = lists.searched(
+            lists.listed,
+            session,
+            actor,
+            filters,
             today=today,
             limit=query["limit"],
             cursor=query["cursor"],
             sort=query["sort"],
         )
-        return jsonify(
-            items=[row_body(row, today) for row in page.rows], next_cursor=page.next_cursor
-        )
+        answer: dict[str, Any] = {
+            "items": [row_body(row, today) for row in page.rows],
+            "next_cursor": page.next_cursor,
+            "nearly": filters.nearly,
+        }
+        if query["count"]:
+            count = lists.counted(session, actor, filters, today=today, at_least=len(page.rows))
+            answer["count"] = {"number": count.number, "more": count.more}
+        return jsonify(answer)
 
     @guard("tower.create")
     @towers.arguments(NewTower)

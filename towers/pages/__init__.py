@@ -1,4 +1,4 @@
-"""Pages of the register: list, tower, form and import."""
+"""Pages of the register: tower, form and import; the list and the search are in `browsing`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from werkzeug.wrappers import Response
 
 from accounts import queries as accounts
-from areas import queries as areas
 from core import audit, clock, store
 from core.db import current_session, transaction
 from core.errors import Conflict, DomainError, Invalid, NotFound
@@ -25,6 +24,7 @@ from core.problems import field_texts
 from core.slots import panels
 from core.words import N_
 from towers import queries, services
+from towers.browsing import browsing_routes
 from towers.coordinate_systems import WGS84, named_systems
 from towers.coordinates import Reading
 from towers.doors import effective, the_tower
@@ -38,55 +38,15 @@ from towers.pages.proposals import proposal_routes
 from towers.queries import merges
 from towers.readers import MAX_BYTES
 from towers.readers import read as read_list
-from towers.rules import Condition, StructureType
-from towers.schemas import SEVERITIES, filters_from
 
 blueprint = Blueprint("towers", "towers", template_folder="templates")
 document_routes(blueprint)
 proposal_routes(blueprint)
 merge_routes(blueprint)
+browsing_routes(blueprint)
 
 DUPLICATE_METRES = 100.0
 TOKEN = re.compile(r"[0-9a-f]{32}\Z")
-
-
-def filter_choices() -> dict[str, Any]:
-    """What the filter forms of lists and map offer."""
-    session = current_session()
-    return {
-        "conditions": list(Condition),
-        "severities": SEVERITIES,
-        "structure_types": list(StructureType),
-        "communes": areas.communes(session),
-        "owners": queries.owners_with_towers(session, current_actor()),
-    }
-
-
-@blueprint.get("/towers")
-@guard("tower.view")
-def index() -> str:
-    session, actor, today = current_session(), current_actor(), clock.today()
-    filters = filters_from(request.args)
-    sort = request.args.get("sort", "code")
-    page = queries.towers(
-        session,
-        actor,
-        filters,
-        today=today,
-        cursor=request.args.get("cursor"),
-        sort=sort if sort in queries.SORTS else "code",
-    )
-    return render_template(
-        "towers/index.html",
-        page=page,
-        filters=filters,
-        sort=sort,
-        matching=queries.count(session, actor, filters, today=today),
-        total=queries.count(session, actor, queries.Filters(include_dismantled=True), today=today),
-        today=today,
-        effective=effective,
-        **filter_choices(),
-    )
 
 
 @blueprint.get("/towers/<code>")
