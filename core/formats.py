@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
+from babel.numbers import format_decimal
 from flask import Flask, current_app, request
-from flask_babel import format_date, format_datetime, format_decimal
+from flask_babel import format_date, format_datetime
 
 from core.i18n import current_language, translate
 
@@ -33,8 +35,7 @@ def init_app(app: Flask, labels: Mapping[str, Mapping[str, str]]) -> None:
     def number(value: Decimal | float | int | None, digits: int = 1) -> str:
         if value is None:
             return "–"
-        pattern = "#,##0" if digits == 0 else "#,##0." + "#" * digits
-        return format_decimal(value, pattern)
+        return written(value, digits, current_language())
 
     def zip_labels(values: Iterable[Any], vocabulary: str) -> list[tuple[str, str]]:
         """The values with their texts, as a select takes them."""
@@ -66,6 +67,13 @@ def texts_of(vocabulary: str) -> dict[str, str]:
     """The text of each value of a vocabulary in the reader's language."""
     labels: Mapping[str, Mapping[str, str]] = current_app.extensions["labels"]
     return {value: translate(text) for value, text in labels[vocabulary].items()}
+
+
+@lru_cache(maxsize=10_000)
+def written(value: Decimal | float | int, digits: int, language: str) -> str:
+    """A number with at most so many decimals; heights and counts of lists come again and again."""
+    pattern = "#,##0" if digits == 0 else "#,##0." + "#" * digits
+    return format_decimal(value, pattern, locale=language)
 
 
 def degrees(value: float) -> str:

@@ -98,10 +98,10 @@ def exact_number(value: Any) -> Decimal:
 
 
 def moment(value: Any) -> datetime:
-    at = datetime.fromisoformat(value)
-    if at.tzinfo is None:
+    found = datetime.fromisoformat(value)
+    if found.tzinfo is None:
         raise ValueError("a moment without its zone")
-    return at
+    return found
 
 
 def keyset(

@@ -1,24 +1,30 @@
-"""What the doors of the register share: finding a tower, its condition today, what is asked for."""
+"""What the doors of the register share: finding a tower, its condition today, its documents, and
+what a list is asked for."""
 
 from __future__ import annotations
 
 import re
+import uuid
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from flask import request
+from flask import current_app, request
+from sqlalchemy.orm import Session
 
 from areas import queries as areas
 from core import store
 from core.db import current_session
-from core.errors import NotFound
+from core.errors import Invalid, Moved, NotFound
+from core.files import Arrival, FileStore
 from core.guard import current_actor
 from core.i18n import N_, translate
+from core.settings import Settings
 from towers import queries
 from towers.coordinates import METRES_AS_DEGREES, OUTSIDE, Reading, read_pair
-from towers.models import Tower
-from towers.queries import Filters
+from towers.models import Document, Tower, TowerProposal
+from towers.queries import Filters, documents, merges, proposals
 from towers.rules import (
     Condition,
     ConditionReason,
@@ -41,10 +47,56 @@ def effective(tower: Tower, today: date) -> tuple[str, str | None]:
 
 
 def the_tower(code: str) -> Tower:
-    """The tower with a code in the reader's territory; raises `NotFound`."""
-    found = None if "\x00" in code else queries.by_code(current_session(), current_actor(), code)
+    """The tower with a code in the reader's territory.
+
+    Raises `NotFound`, and `Moved` where it was merged into another one that the reader sees.
+    """
+    session, actor = current_session(), current_actor()
+    found = None if "\x00" in code else queries.by_code(session, actor, code)
+    if found is not None:
+        return found
+    kept = None if "\x00" in code else merges.successor(session, actor, code)
+    if kept is not None:
+        raise Moved(code=kept.code)
+    raise NotFound(N_("There is no tower with this code in your territory"))
+
+
+def document_store() -> FileStore:
+    settings: Settings = current_app.config["SETTINGS"]
+    return FileStore(
+        folder=settings.instance / "documents",
+        max_bytes=settings.max_document_bytes,
+        max_pixels=settings.max_photo_pixels,
+    )
+
+
+def the_document(document_id: uuid.UUID) -> Document:
+    found = documents.document(current_session(), current_actor(), document_id)
     if found is None:
-        raise NotFound(N_("There is no tower with this code in your territory"))
+        raise NotFound()
+    return found
+
+
+def arriving_file() -> tuple[str, AbstractContextManager[Arrival | None]]:
+    """The name of the file of a form, and its way into the store."""
+    upload = request.files.get("file")
+    if upload is None or not upload.filename:
+        message = N_("Choose a file")
+        raise Invalid(message, fields={"file": [message]})
+    return upload.filename, document_store().arriving(upload.stream)
+
+
+def the_proposal(proposal_id: uuid.UUID) -> TowerProposal:
+    found = proposals.proposal(current_session(), current_actor(), proposal_id)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def held_proposal(session: Session, proposal_id: uuid.UUID) -> TowerProposal:
+    """The proposal as it is now, held until the transaction ends."""
+    found = the_proposal(proposal_id)
+    session.refresh(found, with_for_update={"of": TowerProposal})
     return found
 
 

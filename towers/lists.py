@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, TypeVar
 
@@ -19,9 +20,10 @@ from core import paging
 from core.geo import SRID, Position, to_point
 from core.paging import Page, Part
 from core.policy import Actor
+from towers import search
 from towers.fields import KEPT
 from towers.models import Tower
-from towers.queries import Filters, filtered, narrowed, nearest
+from towers.queries import Filters, filtered, narrowed, nearest, understood
 from towers.search import Wanted
 
 One = TypeVar("One", Tower, Row[Any])
@@ -197,6 +199,29 @@ def listed(
     )
 
 
+def searched(
+    page_of: Callable[..., Page[One]],
+    session: Session,
+    actor: Actor,
+    filters: Filters,
+    *,
+    cursor: str | None,
+    **options: Any,
+) -> tuple[Filters, Page[One]]:
+    """The filters with their text read, and the page of `towers` or `listed` that they give.
+
+    Most texts are written somewhere: only where the first page would be empty is it asked
+    whether anything has the words, and what is near.
+    """
+    if filters.q and cursor is None:
+        exact = replace(filters, wanted=search.exactly(session, filters.q))
+        page = page_of(session, actor, exact, cursor=None, **options)
+        if page.rows:
+            return exact, page
+    read = understood(session, actor, filters)
+    return read, page_of(session, actor, read, cursor=cursor, **options)
+
+
 @dataclass(frozen=True)
 class Count:
     """How many rows there are, or with `more` that there are more than `number`."""
@@ -269,3 +294,26 @@ def around(
         limit=limit,
         only=narrowed(filters, today),
     )
+
+
+@dataclass(frozen=True)
+class Share:
+    """The towers that an organisation has in one role: their number and the first of them."""
+
+    role: str
+    number: int
+    first: Sequence[Tower]
+
+
+def shares_of(
+    session: Session, actor: Actor, organisation_id: uuid.UUID, *, today: date, limit: int = 5
+) -> list[Share]:
+    """Its towers as owner, manager and operator; a role without towers is left out."""
+    found = []
+    for role in ("owner", "manager", "operator"):
+        filters = Filters(**{role: organisation_id}, include_dismantled=True)  # type: ignore[arg-type]
+        number = count(session, actor, filters, today=today)
+        if number:
+            page = towers(session, actor, filters, today=today, limit=limit)
+            found.append(Share(role, number, page.rows))
+    return found

@@ -227,6 +227,8 @@ class TowerFilters(StrictSchema):
     overdue = fields.Boolean(load_default=False)
     due_within = fields.Integer(load_default=None, validate=between(0, 3650))
     owner = fields.UUID(load_default=None)
+    manager = fields.UUID(load_default=None)
+    operator = fields.UUID(load_default=None)
     commune = fields.List(
         fields.String(validate=length(0, 20)), load_default=list, validate=length(0, MOST_COMMUNES)
     )
@@ -296,10 +298,12 @@ def filters_from(args: MultiDict[str, str]) -> Filters:
         found = decimal(args.get(name, ""))
         return found if found is not None and 0 <= found <= 1000 else None
 
-    try:
-        owner: uuid.UUID | None = uuid.UUID(args.get("owner", ""))
-    except ValueError:
-        owner = None
+    def number(name: str) -> uuid.UUID | None:
+        try:
+            return uuid.UUID(args.get(name, ""))
+        except ValueError:
+            return None
+
     try:
         bbox: Envelope | None = envelope_of(args.get("bbox", ""))
     except ValueError:
@@ -311,7 +315,9 @@ def filters_from(args: MultiDict[str, str]) -> Filters:
         severity=known("severity", SEVERITIES),
         overdue=on("overdue"),
         due_within=whole("due_within", 4),
-        owner=owner,
+        owner=number("owner"),
+        manager=number("manager"),
+        operator=number("operator"),
         commune=tuple(one for one in dict.fromkeys(communes) if one)[:MOST_COMMUNES],
         without_commune=on("without_commune"),
         structure_type=known("structure_type", TYPES),

@@ -104,9 +104,18 @@ def violation(session: Session, actor: Actor, violation_id: uuid.UUID) -> Violat
         .options(
             joinedload(Violation.tower),
             joinedload(Violation.checklist_version).undefer(ChecklistVersion.content),
-            selectinload(Violation.events),
+            selectinload(Violation.events).joinedload(ViolationEvent.by),
         )
     )
+
+
+def continued_by(session: Session, violation: Violation) -> Sequence[Violation]:
+    """The violations with whose events this one went on when towers were merged."""
+    return session.scalars(
+        select(Violation)
+        .where(Violation.continued_in_id == violation.id)
+        .order_by(Violation.found_on, Violation.id)
+    ).all()
 
 
 def violations(
@@ -165,7 +174,7 @@ def events_of(session: Session, violation_id: uuid.UUID) -> Sequence[ViolationEv
     return session.scalars(
         select(ViolationEvent)
         .where(ViolationEvent.violation_id == violation_id)
-        .order_by(ViolationEvent.id)
+        .order_by(ViolationEvent.place)
     ).all()
 
 
@@ -179,7 +188,7 @@ class Proof:
 
 def proofs_of(session: Session, violation: Violation) -> dict[uuid.UUID, Proof]:
     """By inspection what the events of a violation rest on."""
-    numbers = {event.inspection_id for event in violation.events}
+    numbers = {event.inspection_id for event in violation.events if event.inspection_id}
     found: dict[uuid.UUID, Proof] = {number: Proof() for number in numbers}
     for answer in session.scalars(
         select(Answer).where(
@@ -289,11 +298,12 @@ def found_by(session: Session, inspection_id: uuid.UUID) -> Sequence[Violation]:
     return session.scalars(
         select(Violation)
         .where(
+            Violation.continued_in_id.is_(None),
             Violation.id.in_(
                 select(ViolationEvent.violation_id).where(
                     ViolationEvent.inspection_id == inspection_id
                 )
-            )
+            ),
         )
         .order_by(Violation.urgency, Violation.item_key, Violation.id)
     ).all()

@@ -109,7 +109,7 @@ def workbook(content: bytes) -> Any:
 
 
 def sheet_rows(content: bytes) -> list[dict[str, Any]]:
-    """The rows of the first sheet as Excel shows them: openpyxl leaves escaped texts as they are."""
+    """The rows of the first sheet as Excel shows them; openpyxl leaves escaped texts escaped."""
     head, *rows = workbook(content).worksheets[0].iter_rows(values_only=True)
     shown = ([unescape(one) if isinstance(one, str) else one for one in row] for row in rows)
     return [dict(zip(head, row, strict=True)) for row in shown]

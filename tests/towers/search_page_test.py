@@ -169,7 +169,7 @@ def test_the_columns_are_those_of_the_address_else_of_the_reader(
 
 
 def test_every_column_can_be_shown(staff: FlaskClient, session: Session) -> None:
-    from towers.pages import COLUMNS
+    from towers.browsing import COLUMNS
 
     makers.tower(session, condition="ok", condition_reason=None, ok_until=doors.day("2027-01-01"))
     session.commit()

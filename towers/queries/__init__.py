@@ -38,7 +38,7 @@ from core.geo import SRID, Envelope, Position, to_point, to_xy
 from core.policy import Actor
 from towers import search
 from towers.coordinate_systems import WGS84, System, proj_text
-from towers.models import StructureKind, Tower
+from towers.models import Installation, StructureKind, Tower
 from towers.search import Wanted
 
 OUT_OF_DATE = "out_of_date"
@@ -61,6 +61,8 @@ class Filters:
     overdue: bool = False
     due_within: int | None = None
     owner: uuid.UUID | None = None
+    manager: uuid.UUID | None = None
+    operator: uuid.UUID | None = None
     commune: tuple[str, ...] = ()
     without_commune: bool = False
     structure_type: tuple[str, ...] = ()
@@ -137,6 +139,13 @@ def has_condition(conditions: Sequence[str], today: date) -> ColumnElement[bool]
     return or_(*parts)
 
 
+def operated_by(organisation: uuid.UUID) -> ColumnElement[bool]:
+    """The towers on which an operator has an installation."""
+    return Tower.id.in_(
+        select(Installation.tower_id).where(Installation.operator_id == organisation)
+    )
+
+
 def narrowed(filters: Filters, today: date) -> list[ColumnElement[bool]]:
     """The filters as predicates on `Tower`; raises `ValueError` for a text that nobody has read."""
     wanted: list[ColumnElement[bool]] = []
@@ -160,6 +169,10 @@ def narrowed(filters: Filters, today: date) -> list[ColumnElement[bool]]:
         )
     if filters.owner:
         wanted.append(Tower.owner_id == filters.owner)
+    if filters.manager:
+        wanted.append(Tower.manager_id == filters.manager)
+    if filters.operator:
+        wanted.append(operated_by(filters.operator))
     if filters.commune:
         wanted.append(
             Tower.commune_id.in_(
@@ -190,6 +203,16 @@ def narrowed(filters: Filters, today: date) -> list[ColumnElement[bool]]:
 def filtered(statement: Listed, actor: Actor, filters: Filters, *, today: date) -> Listed:
     """A statement over `Tower` with the reader's scope and then the filters."""
     return statement.where(policy.visible(actor, "tower"), *narrowed(filters, today))
+
+
+def count_former(session: Session, actor: Actor, area: Area) -> int:
+    """How many towers stood in an area of the past, as their papers say, in the reader's scope."""
+    statement = (
+        select(func.count())
+        .select_from(Tower)
+        .where(Tower.former_commune_id == area.id, policy.visible(actor, "tower"))
+    )
+    return session.scalar(statement) or 0
 
 
 def by_code(session: Session, actor: Actor, code: str) -> Tower | None:
