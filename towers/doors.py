@@ -13,8 +13,11 @@ from typing import Any
 from flask import current_app, request
 from sqlalchemy.orm import Session
 
+from accounts import queries as accounts
+from accounts.models import Organisation
+from accounts.services.organisations import owner_named
 from areas import queries as areas
-from core import store
+from core import clock, store
 from core.db import current_session
 from core.errors import Invalid, Moved, NotFound
 from core.files import Arrival, FileStore
@@ -103,6 +106,21 @@ def held_proposal(session: Session, proposal_id: uuid.UUID) -> TowerProposal:
 def asked_filters() -> Filters:
     """The filters in this page's address, their search text understood."""
     return queries.understood(current_session(), current_actor(), filters_from(request.args))
+
+
+def organisation_from(given: str | None, field: str) -> Organisation | None:
+    """The organisation that a body names by id or by name; a new name makes one."""
+    if not given:
+        return None
+    try:
+        wanted = uuid.UUID(given)
+    except ValueError:
+        return owner_named(current_session(), given, by=current_actor(), now=clock.now())
+    found = accounts.organisation(current_session(), current_actor(), wanted)
+    if found is None:
+        message = N_("There is no organisation with this id")
+        raise Invalid(message, fields={field: [message]})
+    return found
 
 
 @dataclass(frozen=True)

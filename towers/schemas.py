@@ -218,6 +218,25 @@ class TowerPage(StrictSchema):
     count = fields.Nested(CountBody)
 
 
+class FeatureBody(StrictSchema):
+    """A tower as a GeoJSON feature; its properties are the other fields of `TowerBody`."""
+
+    type = fields.String(required=True)
+    id = fields.UUID(required=True)
+    geometry = fields.Dict(required=True)
+    properties = fields.Dict(required=True)
+
+
+class TowerCollection(StrictSchema):
+    """Some towers as GeoJSON, with the members of `TowerPage` that are not its items."""
+
+    type = fields.String(required=True)
+    features = fields.List(fields.Nested(FeatureBody), required=True)
+    next_cursor = fields.String(allow_none=True, required=True)
+    nearly = fields.Boolean(required=True)
+    count = fields.Nested(CountBody)
+
+
 class TowerFilters(StrictSchema):
     """The filters that the register, the map and the follow-up list share."""
 

@@ -7,8 +7,10 @@ import uuid
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core.audit import AuditEntry
 from core.guard import route_action
 from core.policy import PUBLIC, guard
 from core.settings import Settings
@@ -84,6 +86,8 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/tower-merges", "POST"): {STAFF},
     ("/api/v1/towers", "GET"): READERS,
     ("/api/v1/towers", "POST"): {STAFF},
+    ("/api/v1/towers.geojson", "GET"): READERS,
+    ("/api/v1/towers/bulk", "POST"): {STAFF},
     ("/api/v1/towers/<code>", "GET"): READERS,
     ("/api/v1/towers/<code>", "PUT"): {STAFF},
     ("/api/v1/towers/<code>", "PATCH"): {STAFF},
@@ -178,6 +182,12 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/violations/<uuid:violation_id>", "GET"): READERS,
     ("/violations/<uuid:violation_id>/steps", "POST"): {STAFF},
 }
+
+# What writes down who took it along.
+EXPORTS = {
+    "/towers/export", "/follow-up.csv", "/follow-up.geojson", "/follow-up.gpkg", "/follow-up.kml",
+    "/follow-up.xlsx",
+}  # fmt: skip
 
 # The rules that name one thing of the register: outside the territory there is nothing.
 OF_A_PLACE = (
@@ -338,7 +348,12 @@ def test_each_role_gets_what_the_table_says(app: Flask, session: Session, role: 
             assert response.status_code == 200, (rule, method, response.status_code)
         else:
             assert response.status_code == 403, (rule, method, response.status_code)
+    # Who takes a list along is written down.
+    exports = select(func.count()).where(AuditEntry.action.like("%.export"))
+    taken = session.scalar(exports)
+    before["audit_entry"] += taken
     assert doors.counts(session) == before
+    assert taken == sum(role in TABLE[rule, "GET"] for rule in EXPORTS)
 
 
 @pytest.mark.parametrize("role", sorted(EVERYBODY))

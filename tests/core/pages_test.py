@@ -23,6 +23,17 @@ def test_the_language_is_chosen_and_kept(app: Flask, session: Session) -> None:
     assert '<html lang="en">' in client.get("/?lang=xx").get_data(as_text=True)
 
 
+@pytest.mark.parametrize("page", ["/towers", "/follow-up", "/map"])
+def test_any_argument_of_an_address_is_only_an_argument(
+    app: Flask, session: Session, page: str
+) -> None:
+    client = doors.client_of(app, session, makers.user(session, "staff"))
+    query = {name: "x" for name in ("endpoint", "ending", "path", "_external", "_method", "self")}
+    response = client.get(page, query_string=query)
+    assert response.status_code == 200
+    assert "endpoint=x" in response.get_data(as_text=True)
+
+
 def test_before_sign_in_the_language_can_be_chosen_too(app: Flask) -> None:
     client = app.test_client()
     token = csrf_of(client.get("/sign-in").get_data(as_text=True))

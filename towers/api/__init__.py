@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -11,28 +10,27 @@ from typing import Any
 from flask import Response, jsonify, request
 from flask.views import MethodView
 
-from accounts import queries as accounts
 from accounts.models import Organisation
-from accounts.services.organisations import owner_named
 from core import clock
 from core.api import Blueprint, require_match, version_tag, with_tag
 from core.db import current_session, transaction
-from core.errors import Invalid, PreconditionFailed
+from core.errors import PreconditionFailed
 from core.geo import Position, to_position
 from core.guard import current_actor
 from core.policy import guard
-from core.words import N_
 from towers import lists, services
+from towers.api.bulk import bulk_routes
 from towers.api.documents import documents
 from towers.api.merge import merges
 from towers.api.proposals import proposals
 from towers.bodies import split
-from towers.doors import effective, place_in, the_tower
+from towers.doors import effective, organisation_from, place_in, the_tower
 from towers.fields import KEPT, ORGANISATIONS
 from towers.models import Tower
 from towers.schemas import (
     NewTower,
     TowerBody,
+    TowerCollection,
     TowerFields,
     TowerPage,
     TowerQuery,
@@ -40,7 +38,14 @@ from towers.schemas import (
 )
 
 towers = Blueprint("api_towers", __name__, url_prefix="/api/v1/towers")
-BLUEPRINTS = (towers, documents, proposals, merges)
+geojson = Blueprint("api_towers_geojson", __name__, url_prefix="/api/v1/towers.geojson")
+bulk_routes(towers)
+BLUEPRINTS = (towers, geojson, documents, proposals, merges)
+GEOJSON = "application/geo+json"
+CONTENTS = {
+    "application/json": {"schema": {"$ref": "#/components/schemas/TowerPage"}},
+    GEOJSON: {"schema": {"$ref": "#/components/schemas/TowerCollection"}},
+}
 # What a field is that a whole body leaves out.
 EMPTY = {field.name: field.empty for field in (*KEPT, *ORGANISATIONS) if not field.required}
 
@@ -118,25 +123,77 @@ def _json(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def organisation_from(given: str | None, field: str) -> Organisation | None:
-    """The organisation that a body names by id or by name; a new name makes one."""
-    if not given:
-        return None
-    try:
-        wanted = uuid.UUID(given)
-    except ValueError:
-        return owner_named(current_session(), given, by=current_actor(), now=clock.now())
-    found = accounts.organisation(current_session(), current_actor(), wanted)
-    if found is None:
-        message = N_("There is no organisation with this id")
-        raise Invalid(message, fields={field: [message]})
-    return found
-
-
 def answer(tower: Tower, status: int = 200) -> Response:
     response = jsonify(body(tower, clock.today()))
     response.status_code = status
     return with_tag(response, tower.version)
+
+
+def page(query: dict[str, Any]) -> dict[str, Any]:
+    """What a list answers, its towers as `items`."""
+    session, actor, today = current_session(), current_actor(), clock.today()
+    filters = filters_of(query)
+    reading = place_in(filters.q).reading
+    if reading is not None:
+        found = lists.around(
+            session,
+            actor,
+            replace(filters, q=""),
+            reading.position,
+            today=today,
+            limit=query["limit"],
+        )
+        near = [{**body(one, today), "distance_m": away} for one, away in found]
+        return {"items": near, "next_cursor": None, "nearly": False}
+    filters, listed = lists.searched(
+        lists.listed,
+        session,
+        actor,
+        filters,
+        today=today,
+        limit=query["limit"],
+        cursor=query["cursor"],
+        sort=query["sort"],
+    )
+    found_page: dict[str, Any] = {
+        "items": [row_body(row, today) for row in listed.rows],
+        "next_cursor": listed.next_cursor,
+        "nearly": filters.nearly,
+    }
+    if query["count"]:
+        count = lists.counted(session, actor, filters, today=today, at_least=len(listed.rows))
+        found_page["count"] = {"number": count.number, "more": count.more}
+    return found_page
+
+
+def collection(query: dict[str, Any]) -> Response:
+    """The same as a FeatureCollection; what is not GeoJSON's stands beside its features."""
+    found = page(query)
+    features = [
+        {
+            "type": "Feature",
+            "id": one.pop("id"),
+            "geometry": {
+                "type": "Point",
+                "coordinates": [one.pop("longitude"), one.pop("latitude")],
+            },
+            "properties": one,
+        }
+        for one in found.pop("items")
+    ]
+    response = jsonify(type="FeatureCollection", features=features, **found)
+    response.mimetype = GEOJSON
+    return response
+
+
+@geojson.route("")
+class TowerFeatures(MethodView):
+    @guard("tower.view")
+    @geojson.arguments(TowerQuery, location="query")
+    @geojson.response(200, TowerCollection, content_type=GEOJSON)
+    def get(self, query: dict[str, Any]) -> Response:
+        """The list of towers as a GeoJSON FeatureCollection, WGS 84; pages by `next_cursor`."""
+        return collection(query)
 
 
 @towers.route("")
@@ -144,41 +201,16 @@ class Towers(MethodView):
     @guard("tower.view")
     @towers.arguments(TowerQuery, location="query")
     @towers.response(200, TowerPage)
+    @towers.doc(responses={"200": {"description": "OK", "content": CONTENTS}})
     def get(self, query: dict[str, Any]) -> Response:
-        """List towers with all filters, or those round a position in `q`."""
-        session, actor, today = current_session(), current_actor(), clock.today()
-        filters = filters_of(query)
-        reading = place_in(filters.q).reading
-        if reading is not None:
-            found = lists.around(
-                session,
-                actor,
-                replace(filters, q=""),
-                reading.position,
-                today=today,
-                limit=query["limit"],
-            )
-            near = [{**body(one, today), "distance_m": away} for one, away in found]
-            return jsonify(items=near, next_cursor=None, nearly=False)
-        filters, page = lists.searched(
-            lists.listed,
-            session,
-            actor,
-            filters,
-            today=today,
-            limit=query["limit"],
-            cursor=query["cursor"],
-            sort=query["sort"],
-        )
-        answer: dict[str, Any] = {
-            "items": [row_body(row, today) for row in page.rows],
-            "next_cursor": page.next_cursor,
-            "nearly": filters.nearly,
-        }
-        if query["count"]:
-            count = lists.counted(session, actor, filters, today=today, at_least=len(page.rows))
-            answer["count"] = {"number": count.number, "more": count.more}
-        return jsonify(answer)
+        """List towers with all filters, or those round a position in `q`.
+
+        With `Accept: application/geo+json` as a GeoJSON FeatureCollection.
+        """
+        accepted = request.accept_mimetypes.best_match(["application/json", GEOJSON])
+        response = collection(query) if accepted == GEOJSON else jsonify(page(query))
+        response.vary.add("Accept")
+        return response
 
     @guard("tower.create")
     @towers.arguments(NewTower)
