@@ -31,9 +31,9 @@ from inspections.services.assessments import request_assessment
 from inspections.texts import item_texts
 from inspections.visits import visit_routes
 from towers import queries as towers
+from towers import services as register
 from towers.doors import the_tower
 from towers.labels import VOCABULARIES as TOWER_VOCABULARIES
-from towers.models import Tower
 from towers.pages import filter_choices
 from towers.queries import Filters
 from towers.schemas import filters_from
@@ -263,7 +263,7 @@ def ask_for_assessment(code: str) -> Response:
     tower = the_tower(code)
     try:
         with transaction() as session:
-            session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
+            register.hold(session, tower.id)
             request_assessment(
                 session,
                 tower,

@@ -183,7 +183,7 @@ def update(code: str) -> Response | str | tuple[str, int]:
         if is_untouched(tower, given):
             reading = None
         with transaction() as session:
-            session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
+            services.hold(session, tower.id)
             if request.form.get("version", "") != str(tower.version):
                 raise Conflict(
                     N_(
