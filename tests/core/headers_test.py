@@ -20,7 +20,7 @@ from tests import doors, makers
 from tests.core.guard_test import address, ask, missing, of, routes
 
 DIST = ROOT / "core" / "static" / "dist"
-MAPS = ("/map/document", "/map/picker", "/map/tower/TRU-here")
+MAPS = ("/map/document", "/map/picker", "/map/places", "/map/tower/TRU-here")
 
 
 def directives(policy: str) -> dict[str, set[str]]:
