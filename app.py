@@ -35,9 +35,9 @@ import towers.former
 import towers.labels
 import towers.moves
 import towers.pages
+import towers.pages.reassigning
 import towers.panels
 import towers.policy
-import towers.reassigning
 import towers.services
 import towers.services.merge
 import towers.services.organisations
@@ -136,7 +136,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         accounts.pages,
         areas.pages,
         towers.pages,
-        towers.reassigning,
+        towers.pages.reassigning,
         inspections.pages,
         maps.pages,
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -213,3 +214,26 @@ def test_the_command_looks_and_then_assigns(app, two) -> None:
     assert "1 towers were assigned to another commune" in done.output
     assert "/towers/reassignments/" in done.output
     assert commune_of(two, "A")[0] == "Xã Một"
+
+
+def test_the_page_and_the_list_show_the_gap_and_the_outside(two, sign_in) -> None:
+    staff = sign_in("staff")
+    gap = staff.get("/towers/GAP?lang=en").get_data(as_text=True)
+    assert re.search(r"nearest commune, 1,09\d m away: the boundary has a gap here", gap)
+    assert "Xã Hai" in gap
+    outside = staff.get("/towers/FAR?lang=en").get_data(as_text=True)
+    assert "outside the deployment's territory" in outside
+    inside = staff.get("/towers/A?lang=en").get_data(as_text=True)
+    assert "gap here" not in inside
+    page = staff.get("/towers?lang=en").get_data(as_text=True)
+    assert len(re.findall(r"1,09\d m away", page)) == 1
+    assert page.count("outside the territory") == 1
+
+
+def test_history_names_the_communes(two, sign_in) -> None:
+    load(two, boundary("2", "Xã Hai", (106.5, 10.0, 106.6, 10.5)), boundary(
+        "1", "Xã Một", (105.0, 10.0, 105.9, 10.5)))  # fmt: skip
+    two.commit()
+    page = sign_in("staff").get("/towers/B?lang=en").get_data(as_text=True)
+    assert "Assigned to its commune anew" in page
+    assert "Xã Hai → Xã Một" in page

@@ -12,6 +12,7 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from werkzeug.wrappers import Response
 
 from accounts import queries as accounts
+from areas import queries as areas
 from core import audit, clock, store
 from core.db import current_session, transaction
 from core.errors import Conflict, DomainError, Invalid, NotFound
@@ -57,6 +58,7 @@ def detail(code: str) -> str:
     tower, today = the_tower(code), clock.today()
     condition, reason = effective(tower, today)
     session = current_session()
+    history = audit.history(session, "tower", merges.with_predecessors(session, tower))
     return render_template(
         "towers/detail.html",
         tower=tower,
@@ -64,7 +66,16 @@ def detail(code: str) -> str:
         condition=condition,
         reason=reason,
         today=today,
-        history=audit.history(session, "tower", merges.with_predecessors(session, tower)),
+        history=history,
+        commune_names=areas.names_of(
+            session,
+            (
+                values["commune_id"]
+                for entry in history
+                for values in (entry.before, entry.after)
+                if values and values.get("commune_id")
+            ),
+        ),
         panels=panels("tower", tower),
         map_panels=panels("tower_map", tower),
         interval=queries.intervals(session).get(tower.structure_type),
