@@ -28,6 +28,7 @@ import towers.cli
 import towers.fields
 import towers.labels
 import towers.pages
+import towers.parts
 import towers.policy
 import towers.services
 from core import (
@@ -72,6 +73,7 @@ LABELS = {
     **areas.labels.VOCABULARIES,
     **towers.labels.VOCABULARIES,
     **towers.fields.VOCABULARIES,
+    **towers.parts.VOCABULARIES,
     **inspections.labels.VOCABULARIES,
 }
 

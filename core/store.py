@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -40,11 +42,11 @@ def envelope(session: Session) -> Envelope:
 
 def set_value(session: Session, key: str, value: Any, *, by: Actor, now: datetime) -> None:
     """Change one setting; raises `Invalid` for a value that its kind does not allow."""
-    if key == "envelope":
-        value = _envelope_value(value)
-    elif value_of(session, key) is None:
-        raise Invalid(N_("There is no setting named “%(key)s”"), key=key)
     before = value_of(session, key)
+    if key in KINDS:
+        value = KINDS[key](value)
+    elif before is None:
+        raise Invalid(N_("There is no setting named “%(key)s”"), key=key)
     session.execute(
         insert(Setting)
         .values(key=key, value=value, updated_at=now, updated_by=by.email)
@@ -75,3 +77,55 @@ def _envelope_value(value: Any) -> list[float]:
             N_("An envelope is west, south, east, north in degrees, for example 102,7,118,24")
         )
     return [west, south, east, north]
+
+
+def _days_value(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= MOST_DAYS:
+        raise Invalid(N_("A number of days is a whole number from 1 to %(most)s"), most=MOST_DAYS)
+    return value
+
+
+def _factor_value(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10:
+        raise Invalid(N_("A factor is a number from 0 to 10"))
+    return value
+
+
+def _metres_value(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= MOST_METRES:
+        raise Invalid(
+            N_("A distance is a whole number of metres from 1 to %(most)s"), most=MOST_METRES
+        )
+    return value
+
+
+def _address_value(value: Any) -> str:
+    wrong = Invalid(
+        N_("The address of the service is empty or begins as in https://thap.example.vn")
+    )
+    if value == "":
+        return value
+    if not isinstance(value, str) or len(value) > 300 or any(letter.isspace() for letter in value):
+        raise wrong
+    try:
+        parts = urlsplit(value)
+        known = bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        raise wrong from error
+    beside = parts.query or parts.fragment or parts.username is not None
+    if parts.scheme not in {"http", "https"} or not known or beside:
+        raise wrong
+    return value.rstrip("/")
+
+
+MOST_DAYS = 3650
+MOST_METRES = 20_000
+# What the value of a setting must be: each function gives it as it is kept, or raises `Invalid`.
+KINDS: dict[str, Callable[[Any], Any]] = {
+    "envelope": _envelope_value,
+    "fall_zone_building_factor": _factor_value,
+    "fall_zone_factor": _factor_value,
+    "neighbour_m": _metres_value,
+    "permit_soon_days": _days_value,
+    "public_url": _address_value,
+}

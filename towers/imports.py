@@ -253,8 +253,9 @@ def _organisations(session: Session) -> None:
     )
 
 
-# What a row may change of its tower, as columns of `tower`.
+# What a row may change of its tower, as columns of `tower`, and what follows from its position.
 CHANGEABLE = tuple(field.column for field in STAGED if field.kind is not Kind.CODE)
+FOLLOWING = ("commune_id", "source_srid", "source_x", "source_y")
 
 
 def _wanted(field: Field) -> str:
@@ -274,7 +275,7 @@ CREATE TEMPORARY TABLE judged ON COMMIT DROP AS
 WITH wanted AS (
     SELECT s.line, s.code, t.id, t.version,
         {", ".join(f"{_wanted(one)} AS {one.column}" for one in STAGED if one.column != "code")},
-        {", ".join(f"t.{column} AS old_{column}" for column in CHANGEABLE)},
+        {", ".join(f"t.{column} AS old_{column}" for column in (*CHANGEABLE, *FOLLOWING))},
         ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) AS geom, t.geom AS old_geom
     FROM staging s
     LEFT JOIN tower t ON t.code = s.code
@@ -304,8 +305,12 @@ WITH placed AS MATERIALIZED (
 
 
 def _history(prefix: str) -> str:
-    """A row of `judged` as history keeps it: the new values, or the old ones with their prefix."""
+    """A row of `judged` as history keeps it: the new values, or the old ones with their prefix.
+
+    What follows from a new position is read from the written row.
+    """
     pairs = [f"'{column}', j.{prefix}{column}" for column in CHANGEABLE]
+    pairs += [f"'{column}', {'j.old_' if prefix else 'w.'}{column}" for column in FOLLOWING]
     pairs += [f"'latitude', ST_Y(j.{prefix}geom)", f"'longitude', ST_X(j.{prefix}geom)"]
     return f"jsonb_build_object({', '.join(pairs)})"
 
@@ -346,13 +351,16 @@ def _write(
                     UPDATE tower t
                     SET {", ".join(f"{column} = j.{column}" for column in CHANGEABLE)},
                         geom = j.geom,
-                        source_srid = 4326, source_x = ST_X(j.geom), source_y = ST_Y(j.geom),
-                        commune_id = CASE WHEN ST_Equals(j.geom, j.old_geom) THEN t.commune_id
-                            ELSE p.commune_id END,
+                        (commune_id, source_srid, source_x, source_y) = (
+                            SELECT t.commune_id, t.source_srid, t.source_x, t.source_y
+                            WHERE ST_Equals(j.geom, j.old_geom)
+                            UNION ALL SELECT p.commune_id, 4326, ST_X(j.geom), ST_Y(j.geom)
+                            WHERE NOT ST_Equals(j.geom, j.old_geom)
+                        ),
                         version = t.version + 1, updated_at = :now
                     FROM judged j LEFT JOIN placed p ON p.line = j.line
                     WHERE j.id = t.id AND j.verdict = 'changed'
-                    RETURNING t.id, j.line
+                    RETURNING t.id, j.line, {", ".join(f"t.{column}" for column in FOLLOWING)}
                 )
                 INSERT INTO audit_entry
                     (at, actor_id, actor, action, kind, object_id, before, after)
@@ -394,7 +402,7 @@ def _write(
                 }, j.geom, 4326, ST_X(j.geom), ST_Y(j.geom), p.commune_id, 'never', :now, :now
                     FROM judged j LEFT JOIN placed p ON p.line = j.line
                     WHERE j.verdict = 'new'
-                    RETURNING id, code
+                    RETURNING id, code, {", ".join(FOLLOWING)}
                 )
                 INSERT INTO audit_entry (at, actor_id, actor, action, kind, object_id, after)
                 SELECT :now, :actor_id, :actor, 'tower.create', 'tower', w.id::text,

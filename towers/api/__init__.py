@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from flask import Response, jsonify, request
 from flask.views import MethodView
 
-from accounts import queries as accounts
-from accounts.models import Organisation
-from accounts.services import owner_named
 from core import clock
 from core.api import Blueprint, require_match, version_tag, with_tag
 from core.db import current_session, transaction
@@ -22,10 +17,12 @@ from core.guard import current_actor
 from core.policy import guard
 from core.words import N_
 from towers import queries, services
+from towers.api import history, parts, vocabularies
+from towers.bodies import as_json, named, typed
 from towers.coordinate_systems import NoSuchPlace, UnknownSystem, system, to_wgs84
 from towers.coordinates import Reading
 from towers.doors import effective, the_tower
-from towers.fields import FIELDS, KEPT, ORGANISATIONS, Kind
+from towers.fields import FIELDS, KEPT, ORGANISATIONS
 from towers.models import Tower
 from towers.schemas import (
     ORIGINAL,
@@ -39,7 +36,9 @@ from towers.schemas import (
 )
 
 towers = Blueprint("api_towers", __name__, url_prefix="/api/v1/towers")
-BLUEPRINTS = (towers,)
+for below in (parts, history):
+    below.add_to(towers)
+BLUEPRINTS = (towers, parts.permits, vocabularies.blueprint)
 # What a field is that a whole body leaves out.
 EMPTY = {field.name: field.empty for field in (*KEPT, *ORGANISATIONS) if not field.required}
 
@@ -51,13 +50,9 @@ def body(tower: Tower, today: date) -> dict[str, Any]:
         tower,
         to_position(tower.geom),
         {"code": commune.code, "name": commune.name} if commune else None,
-        {field.name: _named(getattr(tower, field.name)) for field in ORGANISATIONS},
+        {field.name: named(getattr(tower, field.name)) for field in ORGANISATIONS},
         today,
     )
-
-
-def _named(organisation: Organisation | None) -> dict[str, str] | None:
-    return {"id": str(organisation.id), "name": organisation.name} if organisation else None
 
 
 def row_body(row: Any, today: date) -> dict[str, Any]:
@@ -87,7 +82,7 @@ def _values(
     today: date,
 ) -> dict[str, Any]:
     condition, reason = effective(tower, today)
-    plain = {field.name: _json(getattr(tower, field.name)) for field in KEPT}
+    plain = {field.name: as_json(getattr(tower, field.name)) for field in KEPT}
     return {
         "id": str(tower.id),
         **plain,
@@ -97,24 +92,18 @@ def _values(
         "source_x": tower.source_x,
         "source_y": tower.source_y,
         "commune": commune,
-        "commune_distance_m": _json(tower.commune_distance_m),
+        "commune_distance_m": as_json(tower.commune_distance_m),
         **organisations,
         "condition": condition,
         "condition_reason": reason,
-        "ok_until": _json(tower.ok_until),
+        "ok_until": as_json(tower.ok_until),
         "worst_severity": tower.worst_severity,
-        "next_deadline": _json(tower.next_deadline),
+        "next_deadline": as_json(tower.next_deadline),
         "overdue": tower.next_deadline is not None and tower.next_deadline < today,
         "open_violations": tower.open_violations,
-        "last_inspected_on": _json(tower.last_inspected_on),
+        "last_inspected_on": as_json(tower.last_inspected_on),
         "version": tower.version,
     }
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return float(value)
-    return value.isoformat() if isinstance(value, date) else value
 
 
 def split(data: dict[str, Any]) -> tuple[Reading | None, dict[str, Any]]:
@@ -122,15 +111,9 @@ def split(data: dict[str, Any]) -> tuple[Reading | None, dict[str, Any]]:
 
     Raises `Invalid` for an unknown system or organisation.
     """
-    values = {name: value for name, value in data.items() if name not in POSITION | ORIGINAL}
-    for field in FIELDS:
-        value = values.get(field.name)
-        if field.kind is Kind.ORGANISATION and field.name in values:
-            values[field.name] = organisation_from(value, field.name)
-        elif field.kind is Kind.NUMBER and value is not None:
-            values[field.name] = round(Decimal(str(value)), field.digits)
-        elif field.kind is Kind.CHOICES and value is not None:
-            values[field.name] = sorted(set(value))
+    values = typed(
+        {name: value for name, value in data.items() if name not in POSITION | ORIGINAL}, FIELDS
+    )
     if "source_srid" in data:
         return original(data["source_srid"], data["source_x"], data["source_y"]), values
     if "latitude" in data:
@@ -149,21 +132,6 @@ def original(srid: int, x: float, y: float) -> Reading:
     except NoSuchPlace as error:
         message = N_("These coordinates are no place in their system")
         raise Invalid(message, fields={"source_x": [message], "source_y": [message]}) from error
-
-
-def organisation_from(given: str | None, field: str) -> Organisation | None:
-    """The organisation that a body names by id or by name; a new name makes one."""
-    if not given:
-        return None
-    try:
-        wanted = uuid.UUID(given)
-    except ValueError:
-        return owner_named(current_session(), given, by=current_actor(), now=clock.now())
-    found = accounts.organisation(current_session(), current_actor(), wanted)
-    if found is None:
-        message = N_("There is no organisation with this id")
-        raise Invalid(message, fields={field: [message]})
-    return found
 
 
 def answer(tower: Tower, status: int = 200) -> Response:
@@ -242,7 +210,7 @@ def differing(data: dict[str, Any], present: dict[str, Any]) -> dict[str, dict[s
     for key, there in present.items():
         if key not in data:
             continue
-        yours = _json(data[key])
+        yours = as_json(data[key])
         named = key in {field.name for field in ORGANISATIONS}
         same = (yours or "") in (there or {"": ""}).values() if named else yours == there
         if not same:
