@@ -80,7 +80,9 @@ LABELS = {
 PANELS = {
     "tower": (*inspections.panels.TOWER_PANELS,),
     "tower_map": (*maps.pages.TOWER_MAP_PANELS,),
+    "dashboard": (*towers.pages.DASHBOARD_PANELS,),
 }
+EVENTS = {"tower": (towers.pages.TOWER_EVENTS, inspections.panels.TOWER_EVENTS)}
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -125,6 +127,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     menu = slots.init_app(app)
     menu.menu.extend(MENU)
     menu.panels.update({slot: list(panels) for slot, panels in PANELS.items()})
+    menu.events.update({slot: list(sources) for slot, sources in EVENTS.items()})
 
     service = api.init_app(app)
     for feature in FEATURES:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, current_app, request
-from flask_babel import format_date, format_datetime, format_decimal
+from flask_babel import format_date, format_datetime, format_decimal, to_user_timezone
 
 from core.i18n import current_language, translate
 
@@ -30,6 +30,11 @@ def day(value: date | None) -> str:
 
 def moment(value: datetime | None) -> str:
     return format_datetime(value, "dd/MM/yyyy HH:mm") if value else "–"
+
+
+def local_input(value: datetime) -> str:
+    """A moment as a field of a form takes it, in the department's zone, to the second."""
+    return to_user_timezone(value).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def number(value: Decimal | float | int | None, digits: int = 1) -> str:
@@ -76,6 +81,7 @@ def init_app(app: Flask, labels: Mapping[str, Mapping[str, str]]) -> None:
         moment=moment,
         number=number,
         degrees=degrees,
+        local_input=local_input,
         dialled=dialled,
         zip_labels=zip_labels,
         zip_with=lambda first, second: list(zip(first, second, strict=True)),

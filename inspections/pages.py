@@ -15,6 +15,7 @@ from core.guard import current_actor
 from core.i18n import current_language, translate
 from core.i18n import gettext as _
 from core.policy import SIGNED_IN, allows, guard
+from core.slots import panels
 from inspections import exports
 from inspections.bodies import item_form
 from inspections.labels import VOCABULARIES
@@ -55,6 +56,7 @@ def dashboard() -> str:
         else [],
         latest=lists.latest_inspections(session, actor) if seen else [],
         items=item_texts(session, current_language()),
+        panels=panels("dashboard", None),
         today=today,
     )
 

@@ -11,7 +11,7 @@ from flask import Response, jsonify, request
 from flask.views import MethodView
 from sqlalchemy.orm import Session
 
-from core import clock, store
+from core import clock
 from core.api import Blueprint, require_match, with_tag
 from core.db import current_session, transaction
 from core.errors import NotFound
@@ -21,7 +21,7 @@ from core.policy import guard
 from core.words import N_
 from towers import services
 from towers.bodies import as_json, named, typed
-from towers.doors import the_tower
+from towers.doors import soon_days, the_part, the_tower
 from towers.fields import Field, Kind
 from towers.models import Installation, Permit, Tower
 from towers.parts import ANCHOR, ANTENNA_FIELDS, INSTALLATION, PARTS, PERMIT, PartKind
@@ -54,13 +54,6 @@ def tower_in_hand(code: str) -> Iterator[tuple[Session, Tower]]:
         yield session, tower
 
 
-def the_part(session: Session, tower: Tower, kind: PartKind, part_id: uuid.UUID) -> Part:
-    found = queries.part_of(session, kind, tower.id, part_id)
-    if found is None:
-        raise NotFound(N_("This tower has no such part"))
-    return found
-
-
 def part_bodies(session: Session, tower: Tower, kind: PartKind) -> list[dict[str, Any]]:
     """The parts of one kind as the API gives them."""
     if kind is ANCHOR:
@@ -69,10 +62,6 @@ def part_bodies(session: Session, tower: Tower, kind: PartKind) -> list[dict[str
         soon = soon_days(session)
         return [permit_body(one, soon) for one in queries.permits(session, tower.id)]
     return [installation_body(one) for one in queries.installations(session, tower.id)]
-
-
-def soon_days(session: Session) -> int:
-    return int(store.value_of(session, "permit_soon_days"))
 
 
 def _fields(part: Any, fields: tuple[Field, ...]) -> dict[str, Any]:

@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
-from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from accounts import queries as accounts
 from accounts.models import Organisation
-from accounts.services import owner_named
 from areas import queries as areas
-from core import clock, store
-from core.audit import AuditEntry
+from core import clock
 from core.db import current_session, transaction
 from core.errors import Conflict, DomainError, Invalid, NotFound
 from core.geo import to_position
@@ -26,21 +23,42 @@ from core.i18n import gettext as _
 from core.i18n import translate
 from core.policy import guard
 from core.problems import field_texts
-from core.slots import panels
 from core.words import N_
 from towers import queries, services
+from towers.bodies import new_or_known
 from towers.coordinate_systems import WGS84, named_systems
-from towers.coordinates import Reading, read_columns
+from towers.coordinates import Reading
 from towers.doors import effective, the_tower
 from towers.fields import FIELDS, KEPT, ORGANISATIONS, Group, Kind, Unreadable, read
 from towers.imports import Report, import_towers
 from towers.models import Tower
+from towers.pages.history import history_routes
+from towers.pages.parts import DASHBOARD_PANELS, part_routes
+from towers.pages.position import (
+    Doubts,
+    checked_place,
+    confirmation_of,
+    doubts_about,
+    position_routes,
+    read_given,
+    shown_reading,
+    stated_commune,
+)
+from towers.pages.tower import TOWER_EVENTS, tower_routes
+from towers.pages.vocabularies import vocabulary_routes
 from towers.readers import MAX_BYTES
 from towers.readers import read as read_list
 from towers.rules import Condition, StructureType
 from towers.schemas import SEVERITIES, filters_from
+from towers.vocabularies import unusual
 
 blueprint = Blueprint("towers", "towers", template_folder="templates")
+for add_routes in (
+    tower_routes, history_routes, part_routes, position_routes, vocabulary_routes
+):  # fmt: skip
+    add_routes(blueprint)
+
+__all__ = ["DASHBOARD_PANELS", "TOWER_EVENTS", "blueprint", "filter_choices"]
 
 DUPLICATE_METRES = 100.0
 TOKEN = re.compile(r"[0-9a-f]{32}\Z")
@@ -85,35 +103,6 @@ def index() -> str:
     )
 
 
-@blueprint.get("/towers/<code>")
-@guard("tower.view")
-def detail(code: str) -> str:
-    tower, today = the_tower(code), clock.today()
-    condition, reason = effective(tower, today)
-    history = (
-        current_session()
-        .scalars(
-            select(AuditEntry)
-            .where(AuditEntry.kind == "tower", AuditEntry.object_id == str(tower.id))
-            .order_by(AuditEntry.id.desc())
-            .limit(50)
-        )
-        .all()
-    )
-    return render_template(
-        "towers/detail.html",
-        tower=tower,
-        position=to_position(tower.geom),
-        condition=condition,
-        reason=reason,
-        today=today,
-        history=history,
-        panels=panels("tower", tower),
-        map_panels=panels("tower_map", tower),
-        interval=queries.intervals(current_session()).get(tower.structure_type),
-    )
-
-
 # Forms
 
 
@@ -125,6 +114,8 @@ def given_tower() -> dict[str, Any]:
         else request.form.get(field.name, "").strip()
         for field in FIELDS
     }
+    for name in ("anything", "stated_commune", "place_confirmed"):
+        given[name] = request.form.get(name, "").strip()
     given["srid"] = request.form.get("srid", str(WGS84.srid))
     given["confirmed"] = "confirmed" in request.form
     return given
@@ -145,54 +136,74 @@ def checked(given: dict[str, Any]) -> tuple[Reading, dict[str, Any]]:
             values[field.name] = read(field, ",".join(text) if isinstance(text, list) else text)
         except Unreadable as error:
             wrong[field.name] = [(error.text, error.facts)]
-    of = next((one for one in named_systems() if str(one.srid) == given["srid"]), None)
-    if of is None:
-        raise Invalid(fields={**wrong, "srid": [N_("Choose one of the answers")]})
-    reading, problems = read_columns(
-        given["latitude"], given["longitude"], store.envelope(current_session()), of
-    )
+    if "\x00" in given["stated_commune"]:
+        wrong["stated_commune"] = [N_("A text has a character that cannot be stored")]
+    reading, problems = read_given(given)
     for name, message, facts in problems:
         wrong.setdefault(name, []).append((message, facts))
     if wrong or reading is None:
         raise Invalid(fields=wrong)
+    if not given["latitude"]:
+        # What was pasted stands in the fields from now on.
+        given.update(shown_reading(reading), anything="")
     return reading, values
 
 
 def with_organisations(values: dict[str, Any]) -> dict[str, Any]:
     """The values with organisations in the place of their names; a new name makes one."""
     made = {
-        field.name: owner_named(
-            current_session(), values[field.name] or "", by=current_actor(), now=clock.now()
-        )
-        for field in ORGANISATIONS
+        field.name: new_or_known(values[field.name] or "", field.name) for field in ORGANISATIONS
     }
     return {**values, **made}
 
 
+def doubts_before_saving(
+    given: dict[str, Any], reading: Reading | None, tower: Tower | None
+) -> Doubts | None:
+    """What is asked about a position before it is saved; `None` where nothing is, or it was asked.
+
+    A confirmation counts for the position and commune that it was given for, and no others.
+    """
+    if reading is None or given["place_confirmed"] == confirmation_of(given):
+        return None
+    stated = stated_commune(given["stated_commune"])
+    return doubts_about(checked_place(reading, stated, tower), stated) or None
+
+
 def shown_position(tower: Tower) -> dict[str, str]:
     """The tower's coordinates as the form shows them: as they were given, where that is known."""
+    position = to_position(tower.geom)
     of = next((one for one in named_systems() if one.srid == tower.source_srid), WGS84)
     if of == WGS84 or tower.source_x is None or tower.source_y is None:
-        position = to_position(tower.geom)
-        x, y = position.longitude, position.latitude
-        of = WGS84
-    else:
-        x, y = tower.source_x, tower.source_y
-    digits = 3 if of.metric else 6
-    return {"srid": str(of.srid), "latitude": f"{y:.{digits}f}", "longitude": f"{x:.{digits}f}"}
+        return shown_reading(Reading.of(position))
+    return shown_reading(Reading(position, of, tower.source_x, tower.source_y))
 
 
-def form(tower: Tower | None, given: dict[str, Any], *, errors: Any = None, near: Any = ()) -> str:
+def form(
+    tower: Tower | None,
+    given: dict[str, Any],
+    *,
+    errors: Any = None,
+    near: Any = (),
+    doubts: Doubts | None = None,
+) -> str:
     return render_template(
         "towers/form.html",
         tower=tower,
         given=given,
         errors=errors,
         near=near,
+        doubts=doubts,
+        confirmation=confirmation_of(given) if doubts else "",
+        communes=areas.communes(current_session()),
         groups=[(group, [one for one in FIELDS if one.group is group]) for group in Group],
         systems=named_systems(),
         organisations=accounts.organisations(current_session(), current_actor()),
     )
+
+
+# What a form that nobody filled in yet says beside the fields.
+UNASKED = {"anything": "", "stated_commune": "", "place_confirmed": ""}
 
 
 @blueprint.get("/towers/new")
@@ -201,7 +212,7 @@ def new() -> str:
     given: dict[str, Any] = {field.name: field.empty for field in FIELDS}
     for name in ("latitude", "longitude"):
         given[name] = request.args.get(name, "")
-    return form(None, {**given, "srid": str(WGS84.srid)})
+    return form(None, {**given, **UNASKED, "srid": str(WGS84.srid)})
 
 
 @blueprint.post("/towers/new")
@@ -213,8 +224,10 @@ def create() -> Response | str | tuple[str, int]:
         near = queries.nearest(
             current_session(), current_actor(), reading.position, metres=DUPLICATE_METRES
         )
-        if near and not given["confirmed"]:
-            return form(None, given, near=near), 409
+        near = () if given["confirmed"] else near
+        doubts = doubts_before_saving(given, reading, None)
+        if near or doubts:
+            return form(None, given, near=near, doubts=doubts), 409
         with transaction() as session:
             made = services.create_tower(
                 session,
@@ -226,7 +239,15 @@ def create() -> Response | str | tuple[str, int]:
     except DomainError as error:
         return form(None, given, errors=errors_of(error)), error.status
     flash(_("Tower %(code)s was registered.", code=made.code), "success")
+    flash_unusual(values)
     return redirect(url_for("towers.detail", code=made.code))
+
+
+def flash_unusual(values: dict[str, Any]) -> None:
+    """Say which classes do not go with the structure type; it is saved all the same."""
+    named = ("structure_type", "planning_class", "bts_category")
+    for _field, text in unusual(*(values[name] for name in named)):
+        flash(translate(text), "warning")
 
 
 def errors_of(error: DomainError) -> dict[str, list[str]]:
@@ -240,6 +261,7 @@ def edit(code: str) -> str:
     given: dict[str, Any] = {
         **{field.name: getattr(tower, field.name) for field in KEPT},
         **{field.name: getattr(tower, field.name) for field in ORGANISATIONS},
+        **UNASKED,
         **shown_position(tower),
     }
     for field in FIELDS:
@@ -261,6 +283,9 @@ def update(code: str) -> Response | str | tuple[str, int]:
         # The form shows rounded coordinates; an untouched position must not move the tower.
         if shown_position(tower).items() <= given.items():
             reading = None
+        doubts = doubts_before_saving(given, reading, tower)
+        if doubts:
+            return form(tower, given, doubts=doubts), 409
         with transaction() as session:
             session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
             if request.form.get("version", "") != str(tower.version):
@@ -282,6 +307,7 @@ def update(code: str) -> Response | str | tuple[str, int]:
     except DomainError as error:
         return form(the_tower(code), given, errors=errors_of(error)), error.status
     flash(_("Tower %(code)s was saved.", code=code), "success")
+    flash_unusual(values)
     return redirect(url_for("towers.detail", code=code))
 
 

@@ -105,6 +105,14 @@ def footprint(session: Session, tower_id: uuid.UUID) -> dict[str, Any] | None:
     return json.loads(text) if text else None
 
 
+def ring(session: Session, tower_id: uuid.UUID, metres: float) -> dict[str, Any]:
+    """The circle of so many metres round a tower as a GeoJSON polygon, made on the ellipsoid."""
+    circle = func.geometry(func.ST_Buffer(func.geography(Tower.geom), metres, "quad_segs=24"))
+    text = session.scalar(select(func.ST_AsGeoJSON(circle, 7, 0)).where(Tower.id == tower_id))
+    found: dict[str, Any] = json.loads(text or "null")
+    return found
+
+
 def listed(session: Session, kind: PartKind, tower_id: uuid.UUID) -> Sequence[Part]:
     """The parts of one kind, in the order in which they are shown."""
     if kind is INSTALLATION:
