@@ -10,6 +10,8 @@ const names = ["srid", "latitude", "longitude"];
 const field = (name) => document.querySelector(`#f-${name}`);
 const WAIT_MS = 350;
 let asked = null;
+// Whether the script itself fills the fields, which is no typing.
+let taking = false;
 let timer = 0;
 
 function element(name, text = "", attributes = {}) {
@@ -23,7 +25,9 @@ function element(name, text = "", attributes = {}) {
 function take(fields) {
   for (const name of names) if (fields[name] !== undefined) field(name).value = fields[name];
   field("anything").value = "";
+  taking = true;
   field("latitude").dispatchEvent(new Event("input", { bubbles: true }));
+  taking = false;
 }
 
 function hintRow(hint) {
@@ -34,10 +38,18 @@ function hintRow(hint) {
   return row;
 }
 
+function hints(found) {
+  if (!found.length) return;
+  const list = element("ul");
+  list.append(...found.map(hintRow));
+  panel.append(element("div", _("Perhaps:"), { class: "doubtful" }), list);
+}
+
 function tell(found) {
   panel.replaceChildren();
   if (found.problems.length) {
     panel.append(...found.problems.map((text) => element("div", text, { class: "wrong" })));
+    hints(found.hints);
     return;
   }
   panel.append(...found.notes.map((text) => element("div", text, { class: "sub" })));
@@ -52,12 +64,7 @@ function tell(found) {
     panel.append(near);
   }
   panel.append(...found.doubts.map((text) => element("div", text, { class: "doubtful" })));
-  if (found.hints.length) {
-    panel.append(element("div", _("Perhaps:"), { class: "doubtful" }));
-    const list = element("ul");
-    list.append(...found.hints.map(hintRow));
-    panel.append(list);
-  }
+  hints(found.hints);
 }
 
 function show(position) {
@@ -76,7 +83,9 @@ async function check() {
     const answer = await fetch(`/towers/new/position.json?${query}`, { headers: { Accept: "application/json" }, signal: asked.signal });
     if (!answer.ok) throw new Error(`${answer.status}`);
     const found = await answer.json();
-    if (text && found.fields) for (const name of names) field(name).value = found.fields[name];
+    // A pasted text is what counts: nothing older stays in the fields beside it.
+    if (text) for (const name of ["latitude", "longitude"]) field(name).value = found.fields ? found.fields[name] : "";
+    if (text && found.fields) field("srid").value = found.fields.srid;
     tell(found);
     if (found.latitude !== undefined) show(found);
   } catch (error) {
@@ -91,9 +100,11 @@ function soon() {
 }
 
 for (const name of ["anything", ...names, "stated_commune"]) {
-  field(name).addEventListener("input", (event) => {
-    // Who types into the fields means them, not what was pasted before.
-    if (["latitude", "longitude"].includes(name) && event.isTrusted) field("anything").value = "";
+  field(name).addEventListener("input", () => {
+    // Who types into the fields means them, not what was pasted before; a system alone may still
+    // be the answer to pasted metres.
+    const filled = field("latitude").value.trim() !== "";
+    if (names.includes(name) && !taking && (name !== "srid" || filled)) field("anything").value = "";
     soon();
   });
 }

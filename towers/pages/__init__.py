@@ -50,7 +50,6 @@ from towers.readers import MAX_BYTES
 from towers.readers import read as read_list
 from towers.rules import Condition, StructureType
 from towers.schemas import SEVERITIES, filters_from
-from towers.vocabularies import unusual
 
 blueprint = Blueprint("towers", "towers", template_folder="templates")
 for add_routes in (
@@ -143,7 +142,7 @@ def checked(given: dict[str, Any]) -> tuple[Reading, dict[str, Any]]:
         wrong.setdefault(name, []).append((message, facts))
     if wrong or reading is None:
         raise Invalid(fields=wrong)
-    if not given["latitude"]:
+    if given["anything"]:
         # What was pasted stands in the fields from now on.
         given.update(shown_reading(reading), anything="")
     return reading, values
@@ -239,15 +238,7 @@ def create() -> Response | str | tuple[str, int]:
     except DomainError as error:
         return form(None, given, errors=errors_of(error)), error.status
     flash(_("Tower %(code)s was registered.", code=made.code), "success")
-    flash_unusual(values)
     return redirect(url_for("towers.detail", code=made.code))
-
-
-def flash_unusual(values: dict[str, Any]) -> None:
-    """Say which classes do not go with the structure type; it is saved all the same."""
-    named = ("structure_type", "planning_class", "bts_category")
-    for _field, text in unusual(*(values[name] for name in named)):
-        flash(translate(text), "warning")
 
 
 def errors_of(error: DomainError) -> dict[str, list[str]]:
@@ -307,7 +298,6 @@ def update(code: str) -> Response | str | tuple[str, int]:
     except DomainError as error:
         return form(the_tower(code), given, errors=errors_of(error)), error.status
     flash(_("Tower %(code)s was saved.", code=code), "success")
-    flash_unusual(values)
     return redirect(url_for("towers.detail", code=code))
 
 

@@ -27,8 +27,9 @@ from towers.coordinate_systems import (
     systems_of_province,
     tm3_zones,
 )
-from towers.coordinates import Problem, Reading, read_columns, read_pair
+from towers.coordinates import METRES_AS_DEGREES, Problem, Reading, read_columns, read_pair
 from towers.doors import the_tower
+from towers.mistakes import MISTAKES, Mistake
 from towers.models import Tower
 from towers.places import Hint, PlaceCheck, check_place
 
@@ -52,7 +53,7 @@ def chosen_system(text: str) -> System | None:
 
 
 def read_given(given: dict[str, Any]) -> tuple[Reading | None, list[Problem]]:
-    """The position of a form: its two fields, or the text that was pasted where they are empty.
+    """The position of a form: the text that was pasted or, without one, its two fields.
 
     Problems are named by the fields `latitude`, `longitude`, `anything` and `srid`.
     """
@@ -61,9 +62,11 @@ def read_given(given: dict[str, Any]) -> tuple[Reading | None, list[Problem]]:
     if of is None:
         return None, [("srid", N_("Choose one of the answers"), {})]
     text = given.get("anything", "")
-    if text and not given["latitude"] and not given["longitude"]:
-        # Degrees are WGS 84 unless said otherwise, metres are asked for their system.
-        reading, problems = read_pair(text, envelope, None if of == WGS84 else of)
+    if text:
+        # Degrees are WGS 84 unless said otherwise; metres without a system are in the chosen one.
+        reading, problems = read_pair(text, envelope, None if of.metric or of == WGS84 else of)
+        if reading is None and of.metric and problems[0][1] == METRES_AS_DEGREES:
+            reading, problems = read_pair(text, envelope, of)
         return reading, [("anything", message, facts) for _, message, facts in problems]
     return read_columns(given["latitude"], given["longitude"], envelope, of)
 
@@ -127,6 +130,22 @@ def hint_body(hint: Hint) -> dict[str, Any]:
     }
 
 
+def swapped_back(given: dict[str, Any]) -> list[dict[str, Any]]:
+    """The hint that undoes two fields that can only be read the other way round."""
+    first, second = given["latitude"], given["longitude"]
+    reading, _ = read_given({**given, "latitude": second, "longitude": first})
+    if given["anything"] or reading is None:
+        return []
+    return [
+        {
+            "text": translate(MISTAKES[Mistake.SWAPPED]),
+            "why": translate(N_("then it lies in the area of this deployment")),
+            "system": reading.system.name,
+            **shown_reading(reading),
+        }
+    ]
+
+
 def confirmation_of(given: dict[str, Any]) -> str:
     """What a confirmation is about: the position as it was typed, and the commune beside it."""
     return "|".join(given[name] for name in ("srid", "latitude", "longitude", "stated_commune"))
@@ -167,7 +186,7 @@ def position() -> Response:
     reading, problems = read_given(given)
     if reading is None:
         texts = dict.fromkeys(translate(message, **facts) for _, message, facts in problems)
-        return jsonify(problems=list(texts))
+        return jsonify(problems=list(texts), hints=swapped_back(given))
     commune = request.args.get("commune", "").replace("\x00", "")[:20]
     stated = stated_commune(commune)
     changed = request.args.get("tower", "")
