@@ -285,7 +285,7 @@ def test_unusual_classes_are_said_and_saved(staff: FlaskClient, session: Session
     assert staff.post("/towers/new", data=given).status_code == 302
     page = staff.get("/towers/DT-0042?lang=en").get_data(as_text=True)
     assert page.count("is unusual for the structure type") == 2
-    usual = form(code="DT-0043", latitude="10.4608", planning_class="A2b", bts_category="1")
+    usual = form(code="DT-0043", planning_class="A2b", bts_category="1", confirmed="1")
     assert staff.post("/towers/new", data=usual).status_code == 302
     page = staff.get("/towers/DT-0043?lang=en").get_data(as_text=True)
     assert "is unusual for the structure type" not in page
