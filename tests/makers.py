@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from geoalchemy2 import WKTElement
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from accounts import tokens
@@ -168,3 +168,15 @@ def square(x: float, y: float, half: float = 0.0001) -> list[tuple[float, float]
         (x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half),
         (x - half, y - half),
     ]  # fmt: skip
+
+
+def metres_between(tower: Tower, x: float, y: float):
+    """A statement that asks the database how far a point lies from a tower, on the ellipsoid."""
+    there = func.ST_SetSRID(func.ST_MakePoint(x, y), 4326)
+    distance = func.ST_Distance(func.geography(Tower.geom), func.geography(there))
+    return select(distance).where(Tower.id == tower.id)
+
+
+def born(tower: Tower, moment: str):
+    """A statement that says since when a tower is in the register."""
+    return update(Tower).where(Tower.id == tower.id).values(created_at=moment)

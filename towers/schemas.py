@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import ValidationError, fields, pre_load, validate, validates_schema
@@ -293,7 +293,11 @@ class HistoryPage(StrictSchema):
 class HistoryQuery(StrictSchema):
     limit = fields.Integer(load_default=50, validate=between(1, 500))
     cursor = fields.String(load_default=None, validate=length(1, 500))
-    at = fields.AwareDateTime(load_default=None, default_timezone=UTC)
+    at = fields.AwareDateTime(
+        load_default=None,
+        default_timezone=UTC,
+        validate=between(datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 12, 31, tzinfo=UTC)),
+    )
 
 
 class TowerPage(StrictSchema):

@@ -12,7 +12,7 @@ from core.formats import day, degrees, label, number
 from core.i18n import N_, translate
 from towers.coordinate_systems import UnknownSystem, system
 from towers.fields import BY_NAME, FIELDS, Field, Kind
-from towers.parts import ANTENNA_FIELDS, FOOTPRINT, kind_of_key
+from towers.parts import ANTENNA_FIELDS, FOOTPRINT, INSTALLATION, PartKind, kind_of_key
 
 EMPTY = "–"
 BY_COLUMN: Mapping[str, Field] = {one.column: one for one in FIELDS}
@@ -88,7 +88,7 @@ class Names:
                     self._part_text(name, column, one.get(column)) or EMPTY,
                     self._part_text(name, column, other.get(column)) or EMPTY,
                 )
-                for column in dict.fromkeys((*one, *other))
+                for column in _columns(kind)
                 if one.get(column) != other.get(column)
             ]
             return Change(
@@ -121,8 +121,15 @@ class Names:
         """All that a part says in one line, `EMPTY` where there is none."""
         if not part:
             return EMPTY
-        texts = (self._part_text(key, column, value) for column, value in part.items())
+        kind = kind_of_key(key)
+        assert kind is not None
+        texts = (self._part_text(key, column, part.get(column)) for column in _columns(kind))
         return " · ".join(text for text in texts if text) or EMPTY
+
+
+def _columns(kind: PartKind) -> list[str]:
+    """The names under which history keeps a part's values, in the order of its fields."""
+    return [*(one.column for one in kind.fields), *(["antennas"] if kind is INSTALLATION else [])]
 
 
 def antenna_text(one: Mapping[str, Any]) -> str:

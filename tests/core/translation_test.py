@@ -172,6 +172,8 @@ def test_every_menu_item_is_said_in_vietnamese(app: Flask) -> None:
         ("structure_type", towers.rules.StructureType),
         ("service", towers.rules.Service),
         ("lifecycle", towers.rules.Lifecycle),
+        ("permit_kind", towers.rules.PermitKind),
+        ("permit_state", towers.rules.PermitState),
         ("condition", towers.rules.Condition),
         ("condition_reason", towers.rules.ConditionReason),
         ("outcome", inspections.rules.evaluation.Outcome),

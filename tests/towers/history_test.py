@@ -238,7 +238,17 @@ def test_at_a_moment_the_tower_is_what_it_was(told) -> None:
     assert (before["items"], before["state"]) == ([], None)
 
 
-@pytest.mark.parametrize("at", ["yesterday", "2026-13-01", "9" * 50, "2026-01-01T00:00:00+99:00"])
+@pytest.mark.parametrize(
+    "at",
+    [
+        "yesterday",
+        "2026-13-01",
+        "9" * 50,
+        "2026-01-01T00:00:00+99:00",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-14:00",
+    ],
+)
 def test_what_is_no_moment_is_refused(told, at: str) -> None:
     problem = refused(told.get("/api/v1/towers/T-1/history", query_string={"at": at}), 422)
     assert list(problem["fields"]) == ["at"]

@@ -17,6 +17,7 @@ from core.i18n import translate
 from core.policy import guard
 from core.words import N_
 from towers.doors import the_tower
+from towers.fields import FIRST_DAY, LAST_DAY
 from towers.models import Tower
 from towers.queries import history as queries
 from towers.services import parts
@@ -105,9 +106,9 @@ def asked_moment(name: str) -> tuple[datetime | None, str]:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=clock.zone())
-        # The ends of time cannot be moved into another zone.
-        moment.astimezone(clock.zone())
-    except (ValueError, OverflowError):
+        if not FIRST_DAY.year < moment.year < LAST_DAY.year:
+            raise ValueError("nobody kept a register then")
+    except ValueError:
         return None, translate(N_("This is not a moment: write a date and a time"))
     return moment, ""
 

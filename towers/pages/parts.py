@@ -294,7 +294,12 @@ def remove_part(code: str, part_id: uuid.UUID, plural: str) -> Response:
 
 
 def errors_of(error: DomainError) -> dict[str, list[str]]:
-    return field_texts(error) or {"form": [error.text()]}
+    """What is wrong by the fields of the form, in which a position is one."""
+    found: dict[str, list[str]] = {}
+    for name, texts in field_texts(error).items():
+        shown = "position" if name in {"latitude", "longitude"} else name
+        found[shown] = list(dict.fromkeys([*found.get(shown, ()), *texts]))
+    return found or {"form": [error.text()]}
 
 
 # Footprint
