@@ -345,9 +345,10 @@ function drawSurroundings(map, place, around) {
   }
   for (const anchor of around.anchors) {
     const held = [anchor.latitude, anchor.longitude];
+    const named = _("Anchor %(number)s", { number: anchor.number });
     L.polyline([place, held], { color: "#4b5a66", weight: 1.5, interactive: false }).addTo(map);
     L.circleMarker(held, { radius: 4, color: "#0d3b52", weight: 2, fillColor: "#fff", fillOpacity: 1 })
-      .bindTooltip(() => element("span", { text: `${_("Anchor %(number)s", { number: anchor.number })} · ${number(anchor.distance_m)} m` }))
+      .bindTooltip(() => element("span", { text: `${named} · ${number(anchor.distance_m)} m` }))
       .addTo(map);
   }
   for (const other of around.neighbours) {

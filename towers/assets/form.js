@@ -58,7 +58,8 @@ function tell(found) {
   panel.append(element("div", wgs84, { class: "sub" }));
   for (const one of found.vn2000) panel.append(element("div", `${one.system}: X ${one.north} · Y ${one.east}`, { class: "sub" }));
   if (found.nearest) {
-    const near = element("div", `${_("Nearest tower")}: `, { class: found.nearest.metres < 100 ? "doubtful" : "sub" });
+    const title = _("Nearest tower");
+    const near = element("div", `${title}: `, { class: found.nearest.metres < 100 ? "doubtful" : "sub" });
     near.append(element("a", `${found.nearest.code} · ${found.nearest.name}`, { href: `/towers/${encodeURIComponent(found.nearest.code)}`, target: "_blank" }));
     near.append(` – ${number(found.nearest.metres)} m`);
     panel.append(near);
