@@ -35,8 +35,11 @@ import towers.former
 import towers.labels
 import towers.moves
 import towers.pages
+import towers.pages.parts
 import towers.pages.reassigning
+import towers.pages.tower
 import towers.panels
+import towers.parts
 import towers.policy
 import towers.services
 import towers.services.merge
@@ -91,6 +94,7 @@ LABELS = {
     **areas.labels.VOCABULARIES,
     **towers.labels.VOCABULARIES,
     **towers.fields.VOCABULARIES,
+    **towers.parts.VOCABULARIES,
     **inspections.labels.VOCABULARIES,
 }
 
@@ -101,7 +105,9 @@ PANELS = {
     "tower_map": (*maps.pages.TOWER_MAP_PANELS,),
     "area": (*towers.panels.AREA_PANELS,),
     "area_map": (*maps.pages.AREA_MAP_PANELS,),
+    "dashboard": (*towers.pages.parts.DASHBOARD_PANELS,),
 }
+EVENTS = {"tower": (towers.pages.tower.TOWER_EVENTS, inspections.panels.TOWER_EVENTS)}
 
 COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 
@@ -164,6 +170,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     menu.menu.extend(MENU)
     menu.panels.update({slot: list(panels) for slot, panels in PANELS.items()})
     menu.columns.update({slot: list(columns) for slot, columns in COLUMNS.items()})
+    menu.events.update({slot: list(sources) for slot, sources in EVENTS.items()})
 
     service = api.init_app(app)
     for feature in FEATURES:

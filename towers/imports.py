@@ -277,8 +277,9 @@ def _organisations(session: Session) -> None:
     )
 
 
-# What a row may change of its tower, as columns of `tower`.
+# What a row may change of its tower, as columns of `tower`, and what follows from its position.
 CHANGEABLE = tuple(field.column for field in STAGED if field.kind is not Kind.CODE)
+FOLLOWING = ("commune_id", "commune_distance_m", "source_srid", "source_x", "source_y")
 
 
 def _wanted(field: Field) -> str:
@@ -302,7 +303,7 @@ CREATE TEMPORARY TABLE judged ON COMMIT DROP AS
 WITH wanted AS (
     SELECT s.line, s.code, t.id, t.version,
         {", ".join(f"{_wanted(one)} AS {one.column}" for one in STAGED if one.column != "code")},
-        {", ".join(f"t.{column} AS old_{column}" for column in CHANGEABLE)},
+        {", ".join(f"t.{column} AS old_{column}" for column in (*CHANGEABLE, *FOLLOWING))},
         CASE WHEN abs(ST_X(t.geom) - s.lon) < {SAME} AND abs(ST_Y(t.geom) - s.lat) < {SAME}
             THEN t.geom ELSE ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) END AS geom,
         t.geom AS old_geom
@@ -325,8 +326,12 @@ PLACED = placing("(SELECT line, geom FROM judged WHERE verdict <> 'same')", "lin
 
 
 def _history(prefix: str) -> str:
-    """A row of `judged` as history keeps it: the new values, or the old ones with their prefix."""
+    """A row of `judged` as history keeps it: the new values, or the old ones with their prefix.
+
+    What follows from a new position is read from the written row.
+    """
     pairs = [f"'{column}', j.{prefix}{column}" for column in CHANGEABLE]
+    pairs += [f"'{column}', {'j.old_' if prefix else 'w.'}{column}" for column in FOLLOWING]
     pairs += [f"'latitude', ST_Y(j.{prefix}geom)", f"'longitude', ST_X(j.{prefix}geom)"]
     return f"jsonb_build_object({', '.join(pairs)})"
 
@@ -368,12 +373,17 @@ def _write(
                     UPDATE tower t
                     SET {", ".join(f"{column} = j.{column}" for column in CHANGEABLE)},
                         geom = j.geom,
-                        source_srid = 4326, source_x = ST_X(j.geom), source_y = ST_Y(j.geom),
-                        commune_id = p.commune_id, commune_distance_m = p.metres,
+                        (commune_id, commune_distance_m, source_srid, source_x, source_y) = (
+                            SELECT p.commune_id, p.metres, t.source_srid, t.source_x, t.source_y
+                            WHERE ST_Equals(j.geom, j.old_geom)
+                            UNION ALL
+                            SELECT p.commune_id, p.metres, 4326, ST_X(j.geom), ST_Y(j.geom)
+                            WHERE NOT ST_Equals(j.geom, j.old_geom)
+                        ),
                         version = t.version + 1, updated_at = :now
                     FROM judged j LEFT JOIN placed p ON p.line = j.line
                     WHERE j.id = t.id AND j.verdict = 'changed'
-                    RETURNING t.id, j.line
+                    RETURNING t.id, j.line, {", ".join(f"t.{column}" for column in FOLLOWING)}
                 )
                 INSERT INTO audit_entry
                     (at, actor_id, actor, action, kind, object_id, before, after)
@@ -417,7 +427,7 @@ def _write(
                         'never', :now, :now
                     FROM judged j LEFT JOIN placed p ON p.line = j.line
                     WHERE j.verdict = 'new'
-                    RETURNING id, code
+                    RETURNING id, code, {", ".join(FOLLOWING)}
                 )
                 INSERT INTO audit_entry (at, actor_id, actor, action, kind, object_id, after)
                 SELECT :now, :actor_id, :actor, 'tower.create', 'tower', w.id::text,

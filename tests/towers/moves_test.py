@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import re
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import select
@@ -234,6 +236,19 @@ def test_history_names_the_communes(two, sign_in) -> None:
     load(two, boundary("2", "Xã Hai", (106.5, 10.0, 106.6, 10.5)), boundary(
         "1", "Xã Một", (105.0, 10.0, 105.9, 10.5)))  # fmt: skip
     two.commit()
-    page = sign_in("staff").get("/towers/B?lang=en").get_data(as_text=True)
+    page = sign_in("staff").get("/towers/B/history?lang=en").get_data(as_text=True)
     assert "Assigned to its commune anew" in page
-    assert "Xã Hai → Xã Một" in page
+    assert "Commune: Xã Hai → Xã Một" in page
+    assert "reassignment" not in page
+
+
+def test_an_earlier_state_knows_the_earlier_commune(two, sign_in) -> None:
+    before = makers.NOW.isoformat()
+    tower = two.scalars(select(Tower).where(Tower.code == "B")).one()
+    tower.created_at = makers.NOW - timedelta(days=2)
+    load(two, boundary("1", "Xã Một", (105.0, 10.0, 105.69, 10.5)), boundary(
+        "2", "Xã Hai", (106.5, 10.0, 106.6, 10.5)), now=makers.NOW + timedelta(days=1))  # fmt: skip
+    two.commit()
+    page = sign_in("staff").get(f"/towers/B/history?lang=en&at={quote(before)}")
+    text = html.unescape(re.sub(r"<[^>]+>", " ", page.get_data(as_text=True)))
+    assert re.search(r"What differs.*Commune\s+Xã Hai\s+Xã Một", text, re.DOTALL)
