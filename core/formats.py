@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
+from babel.numbers import format_decimal
 from flask import Flask, current_app, request
-from flask_babel import format_date, format_datetime, format_decimal, to_user_timezone
+from flask_babel import format_date, format_datetime, to_user_timezone
 
 from core.i18n import current_language, translate
 
@@ -40,8 +42,7 @@ def local_input(value: datetime) -> str:
 def number(value: Decimal | float | int | None, digits: int = 1) -> str:
     if value is None:
         return "–"
-    pattern = "#,##0" if digits == 0 else "#,##0." + "#" * digits
-    return format_decimal(value, pattern)
+    return written(value, digits, current_language())
 
 
 def degrees(value: float) -> str:
@@ -89,3 +90,16 @@ def init_app(app: Flask, labels: Mapping[str, Mapping[str, str]]) -> None:
     app.jinja_env.globals.update(
         with_query=with_query, language=current_language, format_date=format_date
     )
+
+
+def texts_of(vocabulary: str) -> dict[str, str]:
+    """The text of each value of a vocabulary in the reader's language."""
+    labels: Mapping[str, Mapping[str, str]] = current_app.extensions["labels"]
+    return {value: translate(text) for value, text in labels[vocabulary].items()}
+
+
+@lru_cache(maxsize=10_000)
+def written(value: Decimal | float | int, digits: int, language: str) -> str:
+    """A number with at most so many decimals; heights and counts of lists come again and again."""
+    pattern = "#,##0" if digits == 0 else "#,##0." + "#" * digits
+    return format_decimal(value, pattern, locale=language)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -79,23 +80,37 @@ def _envelope_value(value: Any) -> list[float]:
     return [west, south, east, north]
 
 
+def _metres_value(value: Any, *, at_most: float) -> float:
+    try:
+        metres = -1.0 if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        metres = -1.0
+    if not 0 <= metres <= at_most:
+        raise Invalid(N_("This is a number of metres from 0 to %(most)s"), most=int(at_most))
+    return metres
+
+
 def _days_value(value: Any) -> int:
     if type(value) is not int or not 1 <= value <= MOST_DAYS:
         raise Invalid(N_("A number of days is a whole number from 1 to %(most)s"), most=MOST_DAYS)
     return value
 
 
-def _factor_value(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10:
-        raise Invalid(N_("A factor is a number from 0 to 10"))
+def _yes_or_no(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Invalid(N_("This setting is true or false"))
     return value
 
 
-def _metres_value(value: Any) -> int:
-    if type(value) is not int or not 1 <= value <= MOST_METRES:
-        raise Invalid(
-            N_("A distance is a whole number of metres from 1 to %(most)s"), most=MOST_METRES
-        )
+def _hours_value(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= 720:
+        raise Invalid(N_("A number of hours is a whole number from 1 to 720"))
+    return value
+
+
+def _factor_value(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10:
+        raise Invalid(N_("A factor is a number from 0 to 10"))
     return value
 
 
@@ -119,13 +134,17 @@ def _address_value(value: Any) -> str:
 
 
 MOST_DAYS = 3650
-MOST_METRES = 20_000
 # What the value of a setting must be: each function gives it as it is kept, or raises `Invalid`.
 KINDS: dict[str, Callable[[Any], Any]] = {
+    "assessment_days": _days_value,
+    "due_soon_days": _days_value,
+    "emergency_hours": _hours_value,
     "envelope": _envelope_value,
     "fall_zone_building_factor": _factor_value,
     "fall_zone_factor": _factor_value,
-    "neighbour_m": _metres_value,
+    "nearest_commune_m": partial(_metres_value, at_most=100_000),
+    "neighbour_m": partial(_metres_value, at_most=20_000),
     "permit_soon_days": _days_value,
     "public_url": _address_value,
+    "two_people": _yes_or_no,
 }

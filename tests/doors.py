@@ -14,14 +14,14 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from accounts.cli import hashed
 from accounts.models import Organisation, User
 from areas.models import Area
-from core import clock
+from core import audit, clock
 from core.geo import to_polygon
 from core.model import Base
 from core.policy import SYSTEM
@@ -47,6 +47,8 @@ class Place:
     inspection: uuid.UUID
     photo: uuid.UUID
     violation: uuid.UUID
+    document: uuid.UUID
+    proposal: uuid.UUID
     words: str
     parts: dict[str, uuid.UUID]
 
@@ -60,6 +62,7 @@ class World:
     owner: Organisation
     people: dict[str, User]
     clients: dict[str, FlaskClient]
+    batch: uuid.UUID
 
     def __getitem__(self, role: str) -> FlaskClient:
         return self.clients[role]
@@ -104,8 +107,34 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
         )
     }
     return World(
-        here=made["here"], there=made["there"], owner=owner, people=people, clients=clients
+        here=made["here"],
+        there=made["there"],
+        owner=owner,
+        people=people,
+        clients=clients,
+        batch=_batch(session, made["here"].tower),
     )
+
+
+def _batch(session: Session, tower: Tower) -> uuid.UUID:
+    """A re-assignment of long ago, in which the tower came into its commune."""
+    batch = uuid.uuid4()
+    facts: dict[str, Any] = {"by": SYSTEM, "now": clock.now()}
+    after = {"commune_id": tower.commune_id, "reassignment": str(batch)}
+    audit.record(
+        session,
+        "tower.reassign",
+        "tower",
+        tower.id,
+        before={"commune_id": None},
+        after=after,
+        **facts,
+    )
+    entry = session.scalars(select(func.max(audit.AuditEntry.id))).one()
+    span = {"why": "test", "first": entry, "last": entry}
+    audit.record(session, "tower.reassign", "reassignment", batch, after=span, **facts)
+    session.commit()
+    return batch
 
 
 def _place(
@@ -152,6 +181,16 @@ def _place(
         ),
         200,
     )
+    document, proposal = uuid.uuid4(), uuid.uuid4()
+    answered(send_document(client, document, tower=tower.code, title=names), 201)
+    suggested = {
+        "id": str(proposal),
+        "kind": "correction",
+        "tower": tower.code,
+        "values": {"name": f"{names[:290]} {word}", "address": f"{names} 2"},
+        "note": note,
+    }
+    answered(client.post("/api/v1/proposals", json=suggested), 201)
     return Place(
         commune=commune,
         inspector=inspector,
@@ -159,6 +198,8 @@ def _place(
         inspection=inspection,
         photo=photo,
         violation=uuid.UUID(found["violations"][0]["id"]),
+        document=document,
+        proposal=proposal,
         words=tower.code,
         parts=parts,
     )
@@ -201,6 +242,28 @@ def send_photo(
         data={
             "id": str(photo_id or uuid.uuid4()),
             "inspection": str(inspection),
+            "file": (io.BytesIO(content), name),
+            **fields,
+        },
+    )
+
+
+PDF = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+
+
+def send_document(
+    client: FlaskClient,
+    document_id: uuid.UUID | None = None,
+    *,
+    content: bytes = PDF,
+    name: str = "giay phep.pdf",
+    **fields: str,
+) -> TestResponse:
+    return client.post(
+        "/api/v1/documents",
+        data={
+            "id": str(document_id or uuid.uuid4()),
+            "kind": "permit",
             "file": (io.BytesIO(content), name),
             **fields,
         },

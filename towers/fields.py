@@ -222,6 +222,11 @@ VOCABULARIES = {
         "source_x": N_("Original X (east)"),
         "source_y": N_("Original Y (north)"),
         "condition": N_("Condition"),
+        "document": N_("Document"),
+        "reason": N_("Reason"),
+        "proposal": N_("Proposal"),
+        "merged": N_("Merged entry"),
+        "into": N_("Entry that stays"),
     }
 }
 

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from areas.places import limit_metres, placing
 from core import audit, policy, store
 from core.db import allow_long_statements
 from core.errors import Invalid
@@ -24,6 +25,8 @@ from towers import services
 from towers.coordinates import read_position
 from towers.fields import BY_NAME, FIELDS, ORGANISATIONS, Field, Kind, Unreadable
 from towers.fields import read as read_field
+from towers.former import link_former_communes
+from towers.queries.merges import successors
 from towers.readers import MAX_CELL, Listing, Row
 from towers.rules import code_problem
 
@@ -104,7 +107,7 @@ def import_towers(
     report = Report(ignored=listing.ignored)
     session.execute(text("DROP TABLE IF EXISTS pg_temp.staging"))
     session.execute(text(STAGING))
-    _stage(session, listing, store.envelope(session), report)
+    _stage(session, listing, report)
     if report.bad and not good_rows:
         return report
     if by.communes is not None:
@@ -113,6 +116,7 @@ def import_towers(
     _organisations(session)
     _judge(session, report)
     _write(session, source=source, report=report, by=by, now=now)
+    _link_former_communes(session)
     audit.record(
         session,
         "tower.import",
@@ -133,16 +137,31 @@ def import_towers(
     return report
 
 
-def _stage(session: Session, listing: Listing, envelope: Envelope, report: Report) -> None:
+def _link_former_communes(session: Session) -> None:
+    """Look up what the written rows say of the commune of before the reform."""
+    ids = session.scalars(
+        text(
+            "SELECT t.id FROM judged j JOIN tower t ON t.code = j.code"
+            " WHERE j.verdict <> 'same' AND (j.former_commune <> '' OR t.former_commune <> '')"
+        )
+    ).all()
+    if ids:
+        link_former_communes(session, ids)
+
+
+def _stage(session: Session, listing: Listing, report: Report) -> None:
+    envelope, merged = store.envelope(session), successors(session)
     driver = session.connection().connection.driver_connection
     assert driver is not None
     copying = f"COPY staging ({', '.join(COLUMNS)}) FROM STDIN"
     with driver.cursor() as cursor, cursor.copy(copying) as copy:
-        for row in _clean_rows(listing, envelope, report):
+        for row in _clean_rows(listing, envelope, merged, report):
             copy.write_row(row)
 
 
-def _clean_rows(listing: Listing, envelope: Envelope, report: Report) -> Iterator[tuple[Any, ...]]:
+def _clean_rows(
+    listing: Listing, envelope: Envelope, merged: Mapping[str, str], report: Report
+) -> Iterator[tuple[Any, ...]]:
     codes: dict[str, int] = {}
     made: dict[str, int] = {}
     for row in listing.rows:
@@ -159,6 +178,11 @@ def _clean_rows(listing: Listing, envelope: Envelope, report: Report) -> Iterato
                     {"other": codes[code]},
                 )
             ]
+        if not problems and code in merged:
+            # A list that still has the duplicate would bring it back.
+            message = N_("%(code)s was merged into %(kept)s: change that tower instead")
+            facts = {"code": code, "kept": merged[code]}
+            problems = [BadCell(row.number, "code", code, message, facts)]
         if problems:
             report.add(problems)
             continue
@@ -270,13 +294,19 @@ def _wanted(field: Field) -> str:
     return f"coalesce(s.{field.name}, t.{field.name}{empty})"
 
 
+# Within so many degrees, a centimetre, a position is the same: other systems and spreadsheets do
+# not bring the last digits back.
+SAME = 1e-7
+
 JUDGED = f"""
 CREATE TEMPORARY TABLE judged ON COMMIT DROP AS
 WITH wanted AS (
     SELECT s.line, s.code, t.id, t.version,
         {", ".join(f"{_wanted(one)} AS {one.column}" for one in STAGED if one.column != "code")},
         {", ".join(f"t.{column} AS old_{column}" for column in (*CHANGEABLE, *FOLLOWING))},
-        ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) AS geom, t.geom AS old_geom
+        CASE WHEN abs(ST_X(t.geom) - s.lon) < {SAME} AND abs(ST_Y(t.geom) - s.lat) < {SAME}
+            THEN t.geom ELSE ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) END AS geom,
+        t.geom AS old_geom
     FROM staging s
     LEFT JOIN tower t ON t.code = s.code
     {
@@ -292,16 +322,7 @@ SELECT *, CASE WHEN id IS NULL THEN 'new'
     THEN 'changed' ELSE 'same' END AS verdict
 FROM wanted
 """  # noqa: S608 - our own columns
-# The communes look for their towers, not each tower for its commune: a boundary is then read and
-# prepared once, which is 20 times faster.
-PLACED = """
-WITH placed AS MATERIALIZED (
-    SELECT DISTINCT ON (j.line) j.line, a.id AS commune_id
-    FROM area a JOIN judged j ON ST_Covers(a.geom, j.geom)
-    WHERE a.level = 'commune' AND a.valid_to IS NULL AND j.verdict <> 'same'
-    ORDER BY j.line, a.code
-)
-"""
+PLACED = placing("(SELECT line, geom FROM judged WHERE verdict <> 'same')", "line")
 
 
 def _history(prefix: str) -> str:
@@ -342,6 +363,7 @@ def _write(
         "actor": by.email,
         "actor_id": str(by.id) if by.id else None,
         "batch": str(report.batch),
+        "nearest_m": limit_metres(session),
     }
     if report.changed:
         session.execute(
@@ -351,10 +373,11 @@ def _write(
                     UPDATE tower t
                     SET {", ".join(f"{column} = j.{column}" for column in CHANGEABLE)},
                         geom = j.geom,
-                        (commune_id, source_srid, source_x, source_y) = (
-                            SELECT t.commune_id, t.source_srid, t.source_x, t.source_y
+                        (commune_id, commune_distance_m, source_srid, source_x, source_y) = (
+                            SELECT p.commune_id, p.metres, t.source_srid, t.source_x, t.source_y
                             WHERE ST_Equals(j.geom, j.old_geom)
-                            UNION ALL SELECT p.commune_id, 4326, ST_X(j.geom), ST_Y(j.geom)
+                            UNION ALL
+                            SELECT p.commune_id, p.metres, 4326, ST_X(j.geom), ST_Y(j.geom)
                             WHERE NOT ST_Equals(j.geom, j.old_geom)
                         ),
                         version = t.version + 1, updated_at = :now
@@ -391,7 +414,8 @@ def _write(
                 f"""
                 {PLACED}, written AS (
                     INSERT INTO tower (code, {", ".join(CHANGEABLE)}, geom, source_srid,
-                        source_x, source_y, commune_id, condition_reason, created_at, updated_at)
+                        source_x, source_y, commune_id, commune_distance_m, condition_reason,
+                        created_at, updated_at)
                     SELECT j.code, {
                     ", ".join(
                         "coalesce(nullif(j.source, ''), :source)"
@@ -399,7 +423,8 @@ def _write(
                         else f"j.{column}"
                         for column in CHANGEABLE
                     )
-                }, j.geom, 4326, ST_X(j.geom), ST_Y(j.geom), p.commune_id, 'never', :now, :now
+                }, j.geom, 4326, ST_X(j.geom), ST_Y(j.geom), p.commune_id, p.metres,
+                        'never', :now, :now
                     FROM judged j LEFT JOIN placed p ON p.line = j.line
                     WHERE j.verdict = 'new'
                     RETURNING id, code, {", ".join(FOLLOWING)}

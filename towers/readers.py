@@ -12,7 +12,7 @@ from typing import Any
 
 from core.api import strict_json
 from core.errors import Invalid, TooLarge, UnsupportedMedia
-from core.words import N_, plain
+from core.words import N_, plain, unprotected
 from towers.fields import known_headers
 
 MAX_BYTES = 300_000_000
@@ -127,7 +127,7 @@ def _csv_rows(reader: Any, columns: dict[int, str], width: int) -> Iterator[Row]
             seen += 1
             _require_size(seen)
             values = {
-                field: _cell(cells[position]) if position < len(cells) else ""
+                field: unprotected(_cell(cells[position])) if position < len(cells) else ""
                 for position, field in columns.items()
             }
             if len(cells) > width and any(cell.strip() for cell in cells[width:]):

@@ -86,7 +86,7 @@ COLUMNS = {
     " assessment_requested, complete, demo, created_at",
     "answer": "inspection_id, item_key, given, outcome, value, severity",
     "violation": "id, tower_id, item_key, checklist_version_id, legal_basis, severity, deadline,"
-    " found_on, state, ended_on",
+    " found_on, state, stage, ended_on",
     "violation_event": "violation_id, kind, at, by_id, inspection_id, severity, deadline, outcome",
     "load_assessment": "id, tower_id, inspection_id, requested_by_id, requested_at, requested_on,"
     " deadline, reason",
@@ -104,7 +104,7 @@ class Province:
         inspector: uuid.UUID,
         seed: int,
         towers: int,
-        today: date,
+        now: datetime,
         zone: ZoneInfo,
     ) -> None:
         self.session = session
@@ -114,7 +114,8 @@ class Province:
         self.random = Random(seed)  # noqa: S311 - a made-up province, not a secret
         self.seed = seed
         self.number = towers
-        self.today = today
+        self.now = now
+        self.today = now.astimezone(zone).date()
         self.zone = zone
         self.all_answers = towers <= ALL_ANSWERS_UP_TO
         self.pools: dict[tuple[str, bool], list[MadeVisit]] = {}
@@ -339,6 +340,7 @@ class Province:
                     deadline,
                     day,
                     "closed" if key in mended else "open",
+                    "closed" if key in mended else "found",
                     mended.get(key),
                 )
             )
@@ -443,8 +445,9 @@ class Province:
         return inspection_id
 
     def _moment(self, day: date) -> datetime:
+        """In the working hours of that day, and never after now."""
         hour = 8 + (day.toordinal() * 7) % 8
-        return datetime.combine(day, time(hour, 20), self.zone).astimezone(UTC)
+        return min(self.now, datetime.combine(day, time(hour, 20), self.zone).astimezone(UTC))
 
     def _copy(self, tables: Tables) -> None:
         driver = self.session.connection().connection.driver_connection

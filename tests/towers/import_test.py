@@ -22,6 +22,7 @@ from tests.inspections.visits import inspected, published
 from towers.imports import Report, import_towers
 from towers.models import Tower
 from towers.readers import read
+from towers.services.merge import merge_towers
 
 NOW = makers.NOW
 HEADER = "code,name,structure_type,height_m,latitude,longitude,owner"
@@ -372,3 +373,11 @@ def test_a_new_structure_type_is_not_ok_on_the_strength_of_the_old_checklist(ses
     now_guyed = tower(session, "A")
     assert (now_guyed.condition, now_guyed.condition_reason) == ("unchecked", "incomplete")
     assert [code for code, differs in condition.recompute(session) if differs] == []
+
+
+def test_a_list_with_a_merged_duplicate_does_not_bring_it_back(session) -> None:
+    keep, drop = makers.tower(session, code="A-1"), makers.tower(session, code="A-2")
+    merge_towers(session, keep, drop, by=SYSTEM, now=NOW, today=NOW.date())
+    report = run(session, "A-2,Hai,monopole,30,10.5,105.5,", "A-3,Ba,monopole,30,10.6,105.6,")
+    assert [(bad.column, bad.facts["kept"]) for bad in report.problems] == [("code", "A-1")]
+    assert report.bad == 1

@@ -12,8 +12,8 @@ from core.audit import AuditEntry
 from core.db import current_session
 from core.policy import guard
 from towers.doors import the_tower
+from towers.part_schemas import HistoryPage, HistoryQuery
 from towers.queries import history
-from towers.schemas import HistoryPage, HistoryQuery
 from towers.services import parts
 
 

@@ -24,11 +24,7 @@ from towers.bodies import as_json, named, typed
 from towers.doors import soon_days, the_part, the_tower
 from towers.fields import Field, Kind
 from towers.models import Installation, Permit, Tower
-from towers.parts import ANCHOR, ANTENNA_FIELDS, INSTALLATION, PARTS, PERMIT, PartKind
-from towers.queries import parts as queries
-from towers.queries.parts import Measured, Part, PermitFilters
-from towers.rules import permit_state
-from towers.schemas import (
+from towers.part_schemas import (
     PART_GIVEN,
     PART_LISTS,
     PART_TAKEN,
@@ -36,6 +32,10 @@ from towers.schemas import (
     PermitPage,
     PermitQuery,
 )
+from towers.parts import ANCHOR, ANTENNA_FIELDS, INSTALLATION, PARTS, PERMIT, PartKind
+from towers.queries import parts as queries
+from towers.queries.parts import Measured, Part, PermitFilters
+from towers.rules import permit_state
 from towers.services import parts
 
 NEEDS_MATCH = "Needs If-Match with the ETag of the tower."

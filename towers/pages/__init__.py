@@ -1,4 +1,4 @@
-"""Pages of the register: list, tower, form and import."""
+"""Pages of the register: tower, form and import; the list and the search are in `browsing`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from werkzeug.wrappers import Response
 
 from accounts import queries as accounts
-from accounts.models import Organisation
 from areas import queries as areas
-from core import clock
+from core import clock, store
 from core.db import current_session, transaction
 from core.errors import Conflict, DomainError, Invalid, NotFound
-from core.geo import to_position
 from core.guard import current_actor
 from core.i18n import gettext as _
 from core.i18n import translate
@@ -25,135 +23,53 @@ from core.policy import guard
 from core.problems import field_texts
 from core.words import N_
 from towers import queries, services
-from towers.bodies import new_or_known
+from towers.browsing import browsing_routes
 from towers.coordinate_systems import WGS84, named_systems
 from towers.coordinates import Reading
-from towers.doors import effective, the_tower
-from towers.fields import FIELDS, KEPT, ORGANISATIONS, Group, Kind, Unreadable, read
+from towers.doors import the_tower
+from towers.downloads import export_routes
+from towers.fields import FIELDS, Group
+from towers.forms import checked, given_tower, is_untouched, shown_tower
 from towers.imports import Report, import_towers
 from towers.models import Tower
+from towers.pages.documents import document_routes
 from towers.pages.history import history_routes
-from towers.pages.parts import DASHBOARD_PANELS, part_routes
+from towers.pages.merge import merge_routes
+from towers.pages.parts import part_routes
 from towers.pages.position import (
     Doubts,
     checked_place,
     confirmation_of,
     doubts_about,
     position_routes,
-    read_given,
-    shown_reading,
     stated_commune,
 )
-from towers.pages.tower import TOWER_EVENTS, tower_routes
+from towers.pages.proposals import proposal_routes
+from towers.pages.tower import tower_routes
 from towers.pages.vocabularies import vocabulary_routes
 from towers.readers import MAX_BYTES
 from towers.readers import read as read_list
-from towers.rules import Condition, StructureType
-from towers.schemas import SEVERITIES, filters_from
 
 blueprint = Blueprint("towers", "towers", template_folder="templates")
 for add_routes in (
-    tower_routes, history_routes, part_routes, position_routes, vocabulary_routes
-):  # fmt: skip
+    tower_routes,
+    history_routes,
+    part_routes,
+    position_routes,
+    vocabulary_routes,
+    document_routes,
+    proposal_routes,
+    merge_routes,
+    browsing_routes,
+    export_routes,
+):
     add_routes(blueprint)
-
-__all__ = ["DASHBOARD_PANELS", "TOWER_EVENTS", "blueprint", "filter_choices"]
 
 DUPLICATE_METRES = 100.0
 TOKEN = re.compile(r"[0-9a-f]{32}\Z")
 
 
-def filter_choices() -> dict[str, Any]:
-    """What the filter forms of lists and map offer."""
-    session = current_session()
-    return {
-        "conditions": list(Condition),
-        "severities": SEVERITIES,
-        "structure_types": list(StructureType),
-        "communes": areas.communes(session),
-        "owners": queries.owners_with_towers(session, current_actor()),
-    }
-
-
-@blueprint.get("/towers")
-@guard("tower.view")
-def index() -> str:
-    session, actor, today = current_session(), current_actor(), clock.today()
-    filters = filters_from(request.args)
-    sort = request.args.get("sort", "code")
-    page = queries.towers(
-        session,
-        actor,
-        filters,
-        today=today,
-        cursor=request.args.get("cursor"),
-        sort=sort if sort in queries.SORTS else "code",
-    )
-    return render_template(
-        "towers/index.html",
-        page=page,
-        filters=filters,
-        sort=sort,
-        matching=queries.count(session, actor, filters, today=today),
-        total=queries.count(session, actor, queries.Filters(include_dismantled=True), today=today),
-        today=today,
-        effective=effective,
-        **filter_choices(),
-    )
-
-
 # Forms
-
-
-def given_tower() -> dict[str, Any]:
-    """What was typed, as it was typed, so that nothing is lost when something is wrong."""
-    given: dict[str, Any] = {
-        field.name: request.form.getlist(field.name)
-        if field.kind is Kind.CHOICES
-        else request.form.get(field.name, "").strip()
-        for field in FIELDS
-    }
-    for name in ("anything", "stated_commune", "place_confirmed"):
-        given[name] = request.form.get(name, "").strip()
-    given["srid"] = request.form.get("srid", str(WGS84.srid))
-    given["confirmed"] = "confirmed" in request.form
-    return given
-
-
-def checked(given: dict[str, Any]) -> tuple[Reading, dict[str, Any]]:
-    """The typed values of a form; raises `Invalid` with a text for each field that is wrong.
-
-    Organisations come as the names that were typed.
-    """
-    wrong: dict[str, list[Any]] = {}
-    values: dict[str, Any] = {}
-    for field in FIELDS:
-        if field.kind is Kind.COORDINATE:
-            continue
-        text = given[field.name]
-        try:
-            values[field.name] = read(field, ",".join(text) if isinstance(text, list) else text)
-        except Unreadable as error:
-            wrong[field.name] = [(error.text, error.facts)]
-    if "\x00" in given["stated_commune"]:
-        wrong["stated_commune"] = [N_("A text has a character that cannot be stored")]
-    reading, problems = read_given(given)
-    for name, message, facts in problems:
-        wrong.setdefault(name, []).append((message, facts))
-    if wrong or reading is None:
-        raise Invalid(fields=wrong)
-    if given["anything"]:
-        # What was pasted stands in the fields from now on.
-        given.update(shown_reading(reading), anything="")
-    return reading, values
-
-
-def with_organisations(values: dict[str, Any]) -> dict[str, Any]:
-    """The values with organisations in the place of their names; a new name makes one."""
-    made = {
-        field.name: new_or_known(values[field.name] or "", field.name) for field in ORGANISATIONS
-    }
-    return {**values, **made}
 
 
 def doubts_before_saving(
@@ -167,15 +83,6 @@ def doubts_before_saving(
         return None
     stated = stated_commune(given["stated_commune"])
     return doubts_about(checked_place(reading, stated, tower), stated) or None
-
-
-def shown_position(tower: Tower) -> dict[str, str]:
-    """The tower's coordinates as the form shows them: as they were given, where that is known."""
-    position = to_position(tower.geom)
-    of = next((one for one in named_systems() if one.srid == tower.source_srid), WGS84)
-    if of == WGS84 or tower.source_x is None or tower.source_y is None:
-        return shown_reading(Reading.of(position))
-    return shown_reading(Reading(position, of, tower.source_x, tower.source_y))
 
 
 def form(
@@ -197,7 +104,7 @@ def form(
         communes=areas.communes(current_session()),
         groups=[(group, [one for one in FIELDS if one.group is group]) for group in Group],
         systems=named_systems(),
-        organisations=accounts.organisations(current_session(), current_actor()),
+        organisations=accounts.organisation_names(current_session(), current_actor()),
     )
 
 
@@ -217,9 +124,9 @@ def new() -> str:
 @blueprint.post("/towers/new")
 @guard("tower.create")
 def create() -> Response | str | tuple[str, int]:
-    given = given_tower()
+    given = given_tower(request.form)
     try:
-        reading, values = checked(given)
+        reading, values = checked(given, store.envelope(current_session()))
         near = queries.nearest(
             current_session(), current_actor(), reading.position, metres=DUPLICATE_METRES
         )
@@ -231,7 +138,9 @@ def create() -> Response | str | tuple[str, int]:
             made = services.create_tower(
                 session,
                 reading=reading,
-                values=with_organisations(values),
+                values=services.with_organisations(
+                    session, values, by=current_actor(), now=clock.now()
+                ),
                 by=current_actor(),
                 now=clock.now(),
             )
@@ -249,30 +158,18 @@ def errors_of(error: DomainError) -> dict[str, list[str]]:
 @guard("tower.edit")
 def edit(code: str) -> str:
     tower = the_tower(code)
-    given: dict[str, Any] = {
-        **{field.name: getattr(tower, field.name) for field in KEPT},
-        **{field.name: getattr(tower, field.name) for field in ORGANISATIONS},
-        **UNASKED,
-        **shown_position(tower),
-    }
-    for field in FIELDS:
-        value = given[field.name]
-        if isinstance(value, Organisation):
-            given[field.name] = value.name
-        elif field.kind is Kind.FLAG and value is not None:
-            given[field.name] = "yes" if value else "no"
-    return form(tower, given)
+    return form(tower, shown_tower(tower))
 
 
 @blueprint.post("/towers/<code>/edit")
 @guard("tower.edit")
 def update(code: str) -> Response | str | tuple[str, int]:
-    tower, given = the_tower(code), given_tower()
+    tower, given = the_tower(code), given_tower(request.form)
     try:
         reading: Reading | None
-        reading, values = checked(given)
+        reading, values = checked(given, store.envelope(current_session()))
         # The form shows rounded coordinates; an untouched position must not move the tower.
-        if shown_position(tower).items() <= given.items():
+        if is_untouched(tower, given):
             reading = None
         doubts = doubts_before_saving(given, reading, tower)
         if doubts:
@@ -290,7 +187,9 @@ def update(code: str) -> Response | str | tuple[str, int]:
                 session,
                 tower,
                 reading=reading,
-                values=with_organisations(values),
+                values=services.with_organisations(
+                    session, values, by=current_actor(), now=clock.now()
+                ),
                 by=current_actor(),
                 now=clock.now(),
             )

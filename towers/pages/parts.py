@@ -31,13 +31,13 @@ from towers.coordinate_systems import WGS84, named_systems
 from towers.coordinates import read_pair
 from towers.doors import soon_days, the_part, the_tower
 from towers.fields import Field, Kind, Unreadable, read
+from towers.forms import chosen_system
 from towers.models import GuyAnchor, Installation, Tower
-from towers.pages.position import chosen_system
+from towers.part_schemas import ENDING_STATES
 from towers.parts import ANCHOR, ANTENNA_FIELDS, BY_PLURAL, INSTALLATION, PartKind
 from towers.queries import parts as queries
 from towers.queries.parts import Part, PermitFilters
 from towers.rules import PermitKind, PermitState, permit_state
-from towers.schemas import ENDING_STATES
 from towers.services import parts
 
 CHANGED_MEANWHILE = N_(

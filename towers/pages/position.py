@@ -21,14 +21,13 @@ from core.words import N_
 from towers.coordinate_systems import (
     WGS84,
     NoSuchPlace,
-    System,
     from_wgs84,
-    named_systems,
     systems_of_province,
     tm3_zones,
 )
-from towers.coordinates import METRES_AS_DEGREES, Problem, Reading, read_columns, read_pair
+from towers.coordinates import Reading
 from towers.doors import the_tower
+from towers.forms import read_given, shown_reading
 from towers.mistakes import MISTAKES, Mistake
 from towers.models import Tower
 from towers.places import Hint, PlaceCheck, check_place
@@ -46,39 +45,6 @@ EVIDENCE = {
 def position_routes(blueprint: Blueprint) -> None:
     """Add the check of a position to the feature's blueprint."""
     blueprint.add_url_rule("/towers/new/position.json", view_func=position)
-
-
-def chosen_system(text: str) -> System | None:
-    return next((one for one in named_systems() if str(one.srid) == text), None)
-
-
-def read_given(given: dict[str, Any]) -> tuple[Reading | None, list[Problem]]:
-    """The position of a form: the text that was pasted or, without one, its two fields.
-
-    Problems are named by the fields `latitude`, `longitude`, `anything` and `srid`.
-    """
-    envelope = store.envelope(current_session())
-    of = chosen_system(given["srid"])
-    if of is None:
-        return None, [("srid", N_("Choose one of the answers"), {})]
-    text = given.get("anything", "")
-    if text:
-        # Degrees are WGS 84 unless said otherwise; metres without a system are in the chosen one.
-        reading, problems = read_pair(text, envelope, None if of.metric or of == WGS84 else of)
-        if reading is None and of.metric and problems[0][1] == METRES_AS_DEGREES:
-            reading, problems = read_pair(text, envelope, of)
-        return reading, [("anything", message, facts) for _, message, facts in problems]
-    return read_columns(given["latitude"], given["longitude"], envelope, of)
-
-
-def shown_reading(reading: Reading) -> dict[str, str]:
-    """A reading as the fields of the form show it; in WGS 84 where its system is not offered."""
-    of, x, y = reading.system, reading.x, reading.y
-    if chosen_system(str(of.srid)) is None:
-        reading = Reading.of(reading.position)
-        of, x, y = reading.system, reading.x, reading.y
-    digits = 3 if of.metric else 6
-    return {"srid": str(of.srid), "latitude": f"{y:.{digits}f}", "longitude": f"{x:.{digits}f}"}
 
 
 @dataclass(frozen=True)
@@ -133,7 +99,9 @@ def hint_body(hint: Hint) -> dict[str, Any]:
 def swapped_back(given: dict[str, Any]) -> list[dict[str, Any]]:
     """The hint that undoes two fields that can only be read the other way round."""
     first, second = given["latitude"], given["longitude"]
-    reading, _ = read_given({**given, "latitude": second, "longitude": first})
+    reading, _ = read_given(
+        {**given, "latitude": second, "longitude": first}, store.envelope(current_session())
+    )
     if given["anything"] or reading is None:
         return []
     return [
@@ -183,7 +151,7 @@ def position() -> Response:
         "latitude": request.args.get("latitude", "")[:LONGEST_TEXT],
         "longitude": request.args.get("longitude", "")[:LONGEST_TEXT],
     }
-    reading, problems = read_given(given)
+    reading, problems = read_given(given, store.envelope(current_session()))
     if reading is None:
         texts = dict.fromkeys(translate(message, **facts) for _, message, facts in problems)
         return jsonify(problems=list(texts), hints=swapped_back(given))

@@ -23,8 +23,8 @@ from core.paging import Page
 from core.policy import Actor
 from towers.models import GuyAnchor, Installation, Permit, Tower
 from towers.parts import ANCHOR, ANTENNA_FIELDS, INSTALLATION, PERMIT, PartKind, key_of
-from towers.queries import matches
 from towers.rules import PermitKind, PermitState
+from towers.search import exactly, matches
 
 Part = Installation | Permit | GuyAnchor
 MODELS: Mapping[str, type[Part]] = {
@@ -229,7 +229,9 @@ def _in_state(state: str, today: date, soon_days: int) -> ColumnElement[bool]:
     return Permit.expires_on <= soon
 
 
-def _wanted(actor: Actor, filters: PermitFilters, today: date, soon_days: int) -> Select[Any]:
+def _wanted(
+    session: Session, actor: Actor, filters: PermitFilters, today: date, soon_days: int
+) -> Select[Any]:
     days = filters.days or soon_days
     statement = (
         select(Permit)
@@ -243,7 +245,7 @@ def _wanted(actor: Actor, filters: PermitFilters, today: date, soon_days: int) -
     if filters.kind:
         statement = statement.where(Permit.kind == filters.kind)
     if filters.q.strip():
-        statement = statement.where(matches(filters.q))
+        statement = statement.where(matches(exactly(session, filters.q)))
     if not filters.replaced:
         statement = statement.where(~replaced())
     return statement
@@ -264,7 +266,7 @@ def expiring(
     `filters.state` asks for one state, `filters.days` for another time ahead than `soon_days`.
     """
     limit = paging.clamp(limit)
-    statement = _wanted(actor, filters, today, soon_days)
+    statement = _wanted(session, actor, filters, today, soon_days)
     statement = statement.options(
         contains_eager(Permit.tower).joinedload(Tower.commune),
         contains_eager(Permit.tower).joinedload(Tower.owner),
@@ -287,5 +289,5 @@ def expiring_count(
     at_most: int,
 ) -> int:
     """How many there are, counted no further than `at_most`."""
-    wanted = _wanted(actor, filters, today, soon_days).with_only_columns(Permit.id)
+    wanted = _wanted(session, actor, filters, today, soon_days).with_only_columns(Permit.id)
     return session.scalar(select(func.count()).select_from(wanted.limit(at_most).subquery())) or 0
