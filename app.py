@@ -25,6 +25,7 @@ import inspections.services.condition
 import maps.pages
 import towers.api
 import towers.cli
+import towers.fields
 import towers.labels
 import towers.pages
 import towers.policy
@@ -70,6 +71,7 @@ LABELS = {
     **accounts.labels.VOCABULARIES,
     **areas.labels.VOCABULARIES,
     **towers.labels.VOCABULARIES,
+    **towers.fields.VOCABULARIES,
     **inspections.labels.VOCABULARIES,
 }
 

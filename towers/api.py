@@ -22,9 +22,14 @@ from core.guard import current_actor
 from core.policy import guard
 from core.words import N_
 from towers import queries, services
+from towers.coordinate_systems import NoSuchPlace, UnknownSystem, system, to_wgs84
+from towers.coordinates import Reading
 from towers.doors import effective, the_tower
+from towers.fields import FIELDS, KEPT, ORGANISATIONS, Kind
 from towers.models import Tower
 from towers.schemas import (
+    ORIGINAL,
+    POSITION,
     NewTower,
     TowerBody,
     TowerFields,
@@ -35,18 +40,24 @@ from towers.schemas import (
 
 towers = Blueprint("api_towers", __name__, url_prefix="/api/v1/towers")
 BLUEPRINTS = (towers,)
+# What a field is that a whole body leaves out.
+EMPTY = {field.name: field.empty for field in (*KEPT, *ORGANISATIONS) if not field.required}
 
 
 def body(tower: Tower, today: date) -> dict[str, Any]:
     """A tower as plain JSON values, its condition as it counts today."""
-    commune, owner = tower.commune, tower.owner
+    commune = tower.commune
     return _values(
         tower,
         to_position(tower.geom),
         {"code": commune.code, "name": commune.name} if commune else None,
-        {"id": str(owner.id), "name": owner.name} if owner else None,
+        {field.name: _named(getattr(tower, field.name)) for field in ORGANISATIONS},
         today,
     )
+
+
+def _named(organisation: Organisation | None) -> dict[str, str] | None:
+    return {"id": str(organisation.id), "name": organisation.name} if organisation else None
 
 
 def row_body(row: Any, today: date) -> dict[str, Any]:
@@ -55,7 +66,15 @@ def row_body(row: Any, today: date) -> dict[str, Any]:
         row,
         Position(row.latitude, row.longitude),
         {"code": row.commune_code, "name": row.commune_name} if row.commune_code else None,
-        {"id": str(row.owner_id), "name": row.owner_name} if row.owner_id else None,
+        {
+            field.name: {
+                "id": str(getattr(row, field.column)),
+                "name": getattr(row, f"{field.name}_name"),
+            }
+            if getattr(row, field.column)
+            else None
+            for field in ORGANISATIONS
+        },
         today,
     )
 
@@ -64,63 +83,76 @@ def _values(
     tower: Any,
     position: Position,
     commune: dict[str, str] | None,
-    owner: dict[str, str] | None,
+    organisations: dict[str, dict[str, str] | None],
     today: date,
 ) -> dict[str, Any]:
     condition, reason = effective(tower, today)
+    plain = {field.name: _json(getattr(tower, field.name)) for field in KEPT}
     return {
         "id": str(tower.id),
-        "code": tower.code,
-        "name": tower.name,
-        "structure_type": tower.structure_type,
-        "services": tower.services,
-        "height_m": _number(tower.height_m),
-        "host_building_height_m": _number(tower.host_building_height_m),
+        **plain,
         "latitude": position.latitude,
         "longitude": position.longitude,
+        "source_srid": tower.source_srid,
+        "source_x": tower.source_x,
+        "source_y": tower.source_y,
         "commune": commune,
-        "owner": owner,
-        "address": tower.address,
-        "built_year": tower.built_year,
-        "lifecycle": tower.lifecycle,
-        "note": tower.note,
-        "source": tower.source,
+        "commune_distance_m": _json(tower.commune_distance_m),
+        **organisations,
         "condition": condition,
         "condition_reason": reason,
-        "ok_until": _day(tower.ok_until),
+        "ok_until": _json(tower.ok_until),
         "worst_severity": tower.worst_severity,
-        "next_deadline": _day(tower.next_deadline),
+        "next_deadline": _json(tower.next_deadline),
         "overdue": tower.next_deadline is not None and tower.next_deadline < today,
         "open_violations": tower.open_violations,
-        "last_inspected_on": _day(tower.last_inspected_on),
+        "last_inspected_on": _json(tower.last_inspected_on),
         "version": tower.version,
     }
 
 
-def _number(value: Decimal | None) -> float | None:
-    return None if value is None else float(value)
+def _json(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    return value.isoformat() if isinstance(value, date) else value
 
 
-def _day(value: date | None) -> str | None:
-    return None if value is None else value.isoformat()
+def split(data: dict[str, Any]) -> tuple[Reading | None, dict[str, Any]]:
+    """The position and the other fields of a loaded body, its organisations looked up.
+
+    Raises `Invalid` for an unknown system or organisation.
+    """
+    values = {name: value for name, value in data.items() if name not in POSITION | ORIGINAL}
+    for field in FIELDS:
+        value = values.get(field.name)
+        if field.kind is Kind.ORGANISATION and field.name in values:
+            values[field.name] = organisation_from(value, field.name)
+        elif field.kind is Kind.NUMBER and value is not None:
+            values[field.name] = round(Decimal(str(value)), field.digits)
+        elif field.kind is Kind.CHOICES and value is not None:
+            values[field.name] = sorted(set(value))
+    if "source_srid" in data:
+        return original(data["source_srid"], data["source_x"], data["source_y"]), values
+    if "latitude" in data:
+        return Reading.of(Position(data["latitude"], data["longitude"])), values
+    return None, values
 
 
-def split(data: dict[str, Any]) -> tuple[Position | None, dict[str, Any]]:
-    """The position and the other fields of a loaded body."""
-    values = dict(data)
-    latitude, longitude = values.pop("latitude", None), values.pop("longitude", None)
-    values.pop("owner", None)
-    for name in ("height_m", "host_building_height_m"):
-        if values.get(name) is not None:
-            values[name] = Decimal(str(values[name])).quantize(Decimal("0.1"))
-    if "services" in values:
-        values["services"] = sorted(set(values["services"]))
-    position = Position(latitude, longitude) if latitude is not None else None
-    return position, values
+def original(srid: int, x: float, y: float) -> Reading:
+    """The position of x (east) and y (north) in a system; raises `Invalid` for no such place."""
+    try:
+        of = system(srid)
+        return Reading(to_wgs84(x, y, of), of, x, y)
+    except UnknownSystem as error:
+        message = N_("There is no coordinate system with this EPSG code")
+        raise Invalid(message, fields={"source_srid": [message]}) from error
+    except NoSuchPlace as error:
+        message = N_("These coordinates are no place in their system")
+        raise Invalid(message, fields={"source_x": [message], "source_y": [message]}) from error
 
 
-def owner_from(given: str | None) -> Organisation | None:
-    """The owner that a body names by id or by name; a new name makes an organisation."""
+def organisation_from(given: str | None, field: str) -> Organisation | None:
+    """The organisation that a body names by id or by name; a new name makes one."""
     if not given:
         return None
     try:
@@ -130,7 +162,7 @@ def owner_from(given: str | None) -> Organisation | None:
     found = accounts.organisation(current_session(), current_actor(), wanted)
     if found is None:
         message = N_("There is no organisation with this id")
-        raise Invalid(message, fields={"owner": [message]})
+        raise Invalid(message, fields={field: [message]})
     return found
 
 
@@ -166,14 +198,13 @@ class Towers(MethodView):
     @towers.response(201, TowerBody)
     def post(self, data: dict[str, Any]) -> Response:
         """Register a tower."""
-        position, values = split(data)
-        assert position is not None
         with transaction() as session:
+            reading, values = split(data)
+            assert reading is not None
             made = services.create_tower(
                 session,
-                position=position,
-                owner=owner_from(data.get("owner")),
-                values={"structure_type": "unknown", "services": [], **values},
+                reading=reading,
+                values={**EMPTY, **values},
                 by=current_actor(),
                 now=clock.now(),
             )
@@ -195,19 +226,7 @@ class TowerByCode(MethodView):
     @towers.response(200, TowerBody)
     def put(self, data: dict[str, Any], code: str) -> Response:
         """Replace the fields of a tower; a field left out is emptied. Needs If-Match."""
-        empty: dict[str, Any] = {
-            "structure_type": "unknown",
-            "services": [],
-            "height_m": None,
-            "host_building_height_m": None,
-            "owner": None,
-            "address": "",
-            "built_year": None,
-            "lifecycle": "active",
-            "note": "",
-            "source": "",
-        }
-        return change(code, {**empty, **data})
+        return change(code, {**EMPTY, **data})
 
     @guard("tower.edit")
     @towers.arguments(TowerFields)
@@ -219,13 +238,16 @@ class TowerByCode(MethodView):
 
 def differing(data: dict[str, Any], present: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The fields of a body that say something else than the tower does now."""
-    owner = present["owner"] or {"id": "", "name": ""}
-    same_owner = (data.get("owner") or "") in owner.values()
-    return {
-        key: {"yours": data[key], "present": owner["name"] or None if key == "owner" else there}
-        for key, there in present.items()
-        if key in data and not (same_owner if key == "owner" else data[key] == there)
-    }
+    found: dict[str, dict[str, Any]] = {}
+    for key, there in present.items():
+        if key not in data:
+            continue
+        yours = _json(data[key])
+        named = key in {field.name for field in ORGANISATIONS}
+        same = (yours or "") in (there or {"": ""}).values() if named else yours == there
+        if not same:
+            found[key] = {"yours": yours, "present": there["name"] if named and there else there}
+    return found
 
 
 def change(code: str, data: dict[str, Any]) -> Response:
@@ -240,13 +262,11 @@ def change(code: str, data: dict[str, Any]) -> Response:
                 current=version_tag(tower.version),
                 differing=differing(data, present),
             ) from error
-        position, values = split(data)
+        reading, values = split(data)
         services.update_tower(
             session,
             tower,
-            position=position,
-            owner=owner_from(data.get("owner")) if "owner" in data else None,
-            set_owner="owner" in data,
+            reading=reading,
             values=values,
             by=current_actor(),
             now=clock.now(),

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from core.geo import Envelope, Position, east_first, to_xy
@@ -400,14 +399,3 @@ def _lengths_placed(
         ]
     written = (f"{first:.2f}", f"{second:.2f}")
     return _placed(candidates, envelope, system, written=written)
-
-
-def metres(text: str) -> Decimal | None:
-    """A height such as `42`, `42.5` or `42,5`, rounded to 0.1 m; `None` for anything else."""
-    text = text.strip().removesuffix("m").strip()
-    if not NUMBER.match(text):
-        return None
-    try:
-        return Decimal(text.replace(",", ".")).quantize(Decimal("0.1"))
-    except InvalidOperation:
-        return None

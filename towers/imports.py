@@ -5,7 +5,6 @@ Stands between the services and the doors: it uses both registers (towers, organ
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,26 +21,36 @@ from core.geo import Envelope
 from core.policy import Actor
 from core.words import N_
 from towers import services
-from towers.coordinates import metres, read_position
-from towers.labels import VOCABULARIES
-from towers.readers import MAX_CELL, Listing, Row, plain
-from towers.rules import Lifecycle, Service, StructureType, code_problem, year_built
+from towers.coordinates import read_position
+from towers.fields import BY_NAME, FIELDS, ORGANISATIONS, Field, Kind, Unreadable
+from towers.fields import read as read_field
+from towers.readers import MAX_CELL, Listing, Row
+from towers.rules import code_problem
 
 MAX_REPORTED = 1_000
 
-STAGING = """
+# How each kind of field is staged; the same types as the columns of `tower`, without their limits.
+SQL_TYPES = {
+    Kind.CODE: 'text COLLATE "C"',
+    Kind.LINE: "text",
+    Kind.TEXT: "text",
+    Kind.NUMBER: "numeric",
+    Kind.WHOLE: "integer",
+    Kind.YEAR: "smallint",
+    Kind.DAY: "date",
+    Kind.CHOICE: "text",
+    Kind.CHOICES: "text[]",
+    Kind.FLAG: "boolean",
+    Kind.ORGANISATION: "text",
+}
+STAGED = tuple(field for field in FIELDS if field.kind is not Kind.COORDINATE)
+STAGING = f"""
 CREATE TEMPORARY TABLE staging (
-    line integer NOT NULL, code text COLLATE "C" NOT NULL, name text NOT NULL,
-    named boolean NOT NULL,
-    structure_type text, height_m numeric, host_building_height_m numeric, services text[],
-    address text, built_year smallint, lifecycle text, note text, owner text,
-    lon float8 NOT NULL, lat float8 NOT NULL
+    line integer NOT NULL, named boolean NOT NULL, lon float8 NOT NULL, lat float8 NOT NULL,
+    {", ".join(f"{field.name} {SQL_TYPES[field.kind]}" for field in STAGED)}
 ) ON COMMIT DROP
 """
-COLUMNS = (
-    "line", "code", "name", "named", "structure_type", "height_m", "host_building_height_m",
-    "services", "address", "built_year", "lifecycle", "note", "owner", "lon", "lat",
-)  # fmt: skip
+COLUMNS = ("line", "named", "lon", "lat", *(field.name for field in STAGED))
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,7 @@ def import_towers(
     if by.communes is not None:
         raise Invalid(N_("Only staff who see the whole register can import lists"))
     session.execute(text("ANALYZE pg_temp.staging"))
-    _owners(session)
+    _organisations(session)
     _judge(session, report)
     _write(session, source=source, report=report, by=by, now=now)
     audit.record(
@@ -215,116 +224,73 @@ def _made_code(call_sign: str, latitude: float, longitude: float, made: dict[str
     return base if made[base] == 1 else f"{base}-{made[base]}"
 
 
-def _by_text(vocabulary: str, keys: type) -> dict[str, str]:
-    """Keys of a vocabulary by their own name and their English text."""
-    texts = {plain(str(key)): str(key) for key in keys}  # type: ignore[attr-defined]
-    texts.update({plain(text): key for key, text in VOCABULARIES[vocabulary].items()})
-    return texts
-
-
-TYPES = _by_text("structure_type", StructureType) | {
-    "thap gian tu dung": "lattice_self_support",
-    "tu dung": "lattice_self_support",
-    "cot day co tren mat dat": "guyed_mast",
-    "cot day co": "guyed_mast",
-    "day co": "guyed_mast",
-    "cot don than (monopole)": "monopole",
-    "cot don than": "monopole",
-    "cot day co tren mai nha": "rooftop_guyed",
-    "cot day co tren mai": "rooftop_guyed",
-    "tru, cot ngan tu dung tren mai nha": "rooftop_pole",
-    "tru tren mai": "rooftop_pole",
-    "cot be tong ly tam": "concrete_pole",
-    "chua xac dinh": "unknown",
-}
-LIFECYCLES = _by_text("lifecycle", Lifecycle)
-
-
 def _optional(values: dict[str, str], clean: dict[str, Any], bad: Any) -> None:
     """The fields that may be empty; an empty cell leaves a known value as it is."""
-    given = values.get("structure_type", "")
-    if given:
-        kind = TYPES.get(plain(given))
-        if kind is None:
-            bad("structure_type", N_("This structure type is not known"))
-        clean["structure_type"] = kind
-    for column in ("height_m", "host_building_height_m"):
-        if values.get(column):
-            height = metres(values[column])
-            if height is None or not (0 if column != "height_m" else 0.05) <= height <= 1000:
-                bad(column, N_("A height is a number of metres above 0, at most 1000"))
-            clean[column] = height
-    if values.get("built_year"):
-        clean["built_year"] = year_built(values["built_year"])
-        if clean["built_year"] is None:
-            bad("built_year", N_("A year lies between 1900 and 2200"))
-    if values.get("services"):
-        names = [plain(one) for one in re.split(r"[,;|]", values["services"]) if one.strip()]
-        if not set(names) <= set(Service):
-            bad("services", N_("A service is not known"))
-        clean["services"] = sorted(set(names))
-    if values.get("lifecycle"):
-        state = LIFECYCLES.get(plain(values["lifecycle"]))
-        if state is None:
-            bad("lifecycle", N_("This life cycle is not known"))
-        clean["lifecycle"] = state
-    if values.get("owner"):
-        if len(values["owner"]) > 300:
-            bad("owner", N_("A name has 1 to 300 characters"))
-        clean["owner"] = values["owner"]
-    for column in ("address", "note"):
-        if values.get(column):
-            clean[column] = values[column]
+    for column, written in values.items():
+        field = BY_NAME.get(column)
+        if not written or field is None or field.required:
+            continue
+        try:
+            clean[column] = read_field(field, written)
+        except Unreadable as error:
+            bad(column, error.text, **error.facts)
 
 
-def _owners(session: Session) -> None:
-    """Organisations for the owners that the list names and nobody knows yet."""
+def _organisations(session: Session) -> None:
+    """Organisations that the list names and nobody knows yet."""
     session.execute(
         text(
             """
             INSERT INTO organisation (id, name, kind)
-            SELECT gen_random_uuid(), min(owner), 'owner' FROM staging
-            WHERE owner IS NOT NULL GROUP BY lower(owner)
+            SELECT gen_random_uuid(), min(name), min(kind) FROM (
+                SELECT owner AS name, 'owner' AS kind FROM staging WHERE owner IS NOT NULL
+                UNION ALL
+                SELECT manager, 'manager' FROM staging WHERE manager IS NOT NULL
+            ) AS named GROUP BY lower(name)
             ON CONFLICT (lower(name)) DO NOTHING
             """
         )
     )
 
 
-# What a row would make of its tower: empty cells keep what is known.
-JUDGED = """
+# What a row may change of its tower, as columns of `tower`.
+CHANGEABLE = tuple(field.column for field in STAGED if field.kind is not Kind.CODE)
+
+
+def _wanted(field: Field) -> str:
+    """What a row makes of a field: an empty cell keeps what is known."""
+    if field.name == "name":
+        return "CASE WHEN s.named OR t.id IS NULL THEN s.name ELSE t.name END"
+    if field.kind is Kind.ORGANISATION:
+        return f"coalesce({field.name}.id, t.{field.column})"
+    empty = {"": ", ''", None: "", "[]": ", '{}'"}.get(
+        str(field.empty) if isinstance(field.empty, list) else field.empty, f", '{field.empty}'"
+    )
+    return f"coalesce(s.{field.name}, t.{field.name}{empty})"
+
+
+JUDGED = f"""
 CREATE TEMPORARY TABLE judged ON COMMIT DROP AS
 WITH wanted AS (
     SELECT s.line, s.code, t.id, t.version,
-        CASE WHEN s.named OR t.id IS NULL THEN s.name ELSE t.name END AS name,
-        coalesce(s.structure_type, t.structure_type, 'unknown') AS structure_type,
-        coalesce(s.height_m, t.height_m) AS height_m,
-        coalesce(s.host_building_height_m, t.host_building_height_m) AS host_building_height_m,
-        coalesce(s.services, t.services, '{}') AS services,
-        coalesce(s.address, t.address, '') AS address,
-        coalesce(s.built_year, t.built_year) AS built_year,
-        coalesce(s.lifecycle, t.lifecycle, 'active') AS lifecycle,
-        coalesce(s.note, t.note, '') AS note,
-        coalesce(o.id, t.owner_id) AS owner_id,
-        ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) AS geom,
-        t.geom AS old_geom, t.name AS old_name, t.structure_type AS old_structure_type,
-        t.height_m AS old_height_m, t.host_building_height_m AS old_host_building_height_m,
-        t.services AS old_services, t.address AS old_address, t.built_year AS old_built_year,
-        t.lifecycle AS old_lifecycle, t.note AS old_note, t.owner_id AS old_owner_id
+        {", ".join(f"{_wanted(one)} AS {one.column}" for one in STAGED if one.column != "code")},
+        {", ".join(f"t.{column} AS old_{column}" for column in CHANGEABLE)},
+        ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) AS geom, t.geom AS old_geom
     FROM staging s
     LEFT JOIN tower t ON t.code = s.code
-    LEFT JOIN organisation o ON lower(o.name) = lower(s.owner)
+    {
+    " ".join(
+        f"LEFT JOIN organisation {one.name} ON lower({one.name}.name) = lower(s.{one.name})"
+        for one in ORGANISATIONS
+    )
+}
 )
 SELECT *, CASE WHEN id IS NULL THEN 'new'
-    WHEN (name, structure_type, height_m, host_building_height_m, services, address,
-          built_year, lifecycle, note, owner_id, ST_X(geom), ST_Y(geom))
-         IS DISTINCT FROM
-         (old_name, old_structure_type, old_height_m, old_host_building_height_m,
-          old_services, old_address, old_built_year, old_lifecycle, old_note, old_owner_id,
-          ST_X(old_geom), ST_Y(old_geom))
+    WHEN ({", ".join(CHANGEABLE)}, ST_X(geom), ST_Y(geom)) IS DISTINCT FROM
+         ({", ".join(f"old_{column}" for column in CHANGEABLE)}, ST_X(old_geom), ST_Y(old_geom))
     THEN 'changed' ELSE 'same' END AS verdict
 FROM wanted
-"""
+"""  # noqa: S608 - our own columns
 # The communes look for their towers, not each tower for its commune: a boundary is then read and
 # prepared once, which is 20 times faster.
 PLACED = """
@@ -335,6 +301,13 @@ WITH placed AS MATERIALIZED (
     ORDER BY j.line, a.code
 )
 """
+
+
+def _history(prefix: str) -> str:
+    """A row of `judged` as history keeps it: the new values, or the old ones with their prefix."""
+    pairs = [f"'{column}', j.{prefix}{column}" for column in CHANGEABLE]
+    pairs += [f"'latitude', ST_Y(j.{prefix}geom)", f"'longitude', ST_X(j.{prefix}geom)"]
+    return f"jsonb_build_object({', '.join(pairs)})"
 
 
 def _judge(session: Session, report: Report) -> None:
@@ -368,15 +341,12 @@ def _write(
     if report.changed:
         session.execute(
             text(
-                PLACED  # noqa: S608 - our own fixed statement
-                + """
-                , written AS (
-                    UPDATE tower t SET name = j.name, structure_type = j.structure_type,
-                        height_m = j.height_m,
-                        host_building_height_m = j.host_building_height_m,
-                        services = j.services, address = j.address, built_year = j.built_year,
-                        lifecycle = j.lifecycle, note = j.note, owner_id = j.owner_id,
+                f"""
+                {PLACED}, written AS (
+                    UPDATE tower t
+                    SET {", ".join(f"{column} = j.{column}" for column in CHANGEABLE)},
                         geom = j.geom,
+                        source_srid = 4326, source_x = ST_X(j.geom), source_y = ST_Y(j.geom),
                         commune_id = CASE WHEN ST_Equals(j.geom, j.old_geom) THEN t.commune_id
                             ELSE p.commune_id END,
                         version = t.version + 1, updated_at = :now
@@ -387,23 +357,16 @@ def _write(
                 INSERT INTO audit_entry
                     (at, actor_id, actor, action, kind, object_id, before, after)
                 SELECT :now, :actor_id, :actor, 'tower.edit', 'tower', w.id::text,
-                    jsonb_build_object('name', j.old_name, 'structure_type',
-                        j.old_structure_type, 'height_m', j.old_height_m,
-                        'host_building_height_m', j.old_host_building_height_m,
-                        'latitude', ST_Y(j.old_geom), 'longitude', ST_X(j.old_geom),
-                        'owner_id', j.old_owner_id, 'lifecycle', j.old_lifecycle,
-                        'services', j.old_services, 'address', j.old_address,
-                        'built_year', j.old_built_year, 'note', j.old_note),
-                    jsonb_build_object('name', j.name, 'structure_type', j.structure_type,
-                        'height_m', j.height_m,
-                        'host_building_height_m', j.host_building_height_m,
-                        'latitude', ST_Y(j.geom), 'longitude', ST_X(j.geom),
-                        'owner_id', j.owner_id, 'lifecycle', j.lifecycle,
-                        'services', j.services, 'address', j.address,
-                        'built_year', j.built_year, 'note', j.note, 'import', cast(:batch AS text),
-                        'source', cast(:source AS text))
-                FROM written w JOIN judged j ON j.id = w.id
-                """
+                    changed.before, changed.after || jsonb_build_object(
+                        'import', cast(:batch AS text), 'source', cast(:source AS text))
+                FROM written w JOIN judged j ON j.id = w.id CROSS JOIN LATERAL (
+                    SELECT jsonb_object_agg(key, o.value) AS before,
+                        jsonb_object_agg(key, n.value) AS after
+                    FROM jsonb_each({_history("old_")}) o JOIN jsonb_each({_history("")}) n
+                        USING (key)
+                    WHERE o.value <> n.value
+                ) AS changed
+                """  # noqa: S608 - our own columns
             ),
             facts,
         )
@@ -417,29 +380,28 @@ def _write(
     if report.new:
         session.execute(
             text(
-                PLACED  # noqa: S608 - our own fixed statement
-                + """
-                , written AS (
-                    INSERT INTO tower (code, name, structure_type, height_m,
-                        host_building_height_m, services, address, built_year, lifecycle, note,
-                        owner_id, geom, commune_id, source, condition_reason, created_at,
-                        updated_at)
-                    SELECT j.code, j.name, j.structure_type, j.height_m,
-                        j.host_building_height_m, j.services, j.address, j.built_year,
-                        j.lifecycle, j.note, j.owner_id, j.geom, p.commune_id, :source, 'never',
-                        :now, :now
+                f"""
+                {PLACED}, written AS (
+                    INSERT INTO tower (code, {", ".join(CHANGEABLE)}, geom, source_srid,
+                        source_x, source_y, commune_id, condition_reason, created_at, updated_at)
+                    SELECT j.code, {
+                    ", ".join(
+                        "coalesce(nullif(j.source, ''), :source)"
+                        if column == "source"
+                        else f"j.{column}"
+                        for column in CHANGEABLE
+                    )
+                }, j.geom, 4326, ST_X(j.geom), ST_Y(j.geom), p.commune_id, 'never', :now, :now
                     FROM judged j LEFT JOIN placed p ON p.line = j.line
                     WHERE j.verdict = 'new'
-                    RETURNING id, code, name, structure_type, height_m, geom, owner_id
+                    RETURNING id, code
                 )
                 INSERT INTO audit_entry (at, actor_id, actor, action, kind, object_id, after)
-                SELECT :now, :actor_id, :actor, 'tower.create', 'tower', id::text,
-                    jsonb_build_object('code', code, 'name', name, 'structure_type',
-                        structure_type, 'height_m', height_m, 'latitude', ST_Y(geom),
-                        'longitude', ST_X(geom), 'owner_id', owner_id,
+                SELECT :now, :actor_id, :actor, 'tower.create', 'tower', w.id::text,
+                    jsonb_strip_nulls({_history("")}) || jsonb_build_object('code', w.code,
                         'import', cast(:batch AS text), 'source', cast(:source AS text))
-                FROM written
-                """
+                FROM written w JOIN judged j ON j.code = w.code
+                """  # noqa: S608 - our own columns
             ),
             facts,
         )

@@ -5,17 +5,21 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from geoalchemy2 import Geometry
 from geoalchemy2.elements import WKBElement, WKTElement
 from sqlalchemy import (
     CheckConstraint,
     Computed,
+    Double,
     ForeignKey,
     Index,
+    Integer,
     Numeric,
     SmallInteger,
     Text,
+    UniqueConstraint,
     func,
     text,
 )
@@ -26,7 +30,18 @@ from accounts.models import Organisation
 from areas.models import Area
 from core.geo import SRID
 from core.model import Base
-from towers.rules import overall_height
+from towers.rules import (
+    BtsCategory,
+    Condition,
+    CoordSource,
+    FoundationType,
+    Lifecycle,
+    ManagingDepartment,
+    PermitKind,
+    PlanningClass,
+    Service,
+    overall_height,
+)
 
 
 class StructureKind(Base):
@@ -42,11 +57,19 @@ class StructureKind(Base):
     source: Mapped[str] = mapped_column(server_default="")
 
 
+def _one_of(name: str, words: type[StrEnum]) -> CheckConstraint:
+    values = ", ".join(f"'{one}'" for one in words)
+    return CheckConstraint(f"{name} IN ({values})", name=name)
+
+
 class Tower(Base):
-    """A structure that carries antennas.
+    """A structure that carries antennas; `towers.fields` says what each field means.
 
     Heights are in metres: `height_m` of the mast itself, `host_building_height_m` of the house
-    below a rooftop mast. `condition` and the columns after it are derived and written by
+    below a rooftop mast. `geom` is EPSG:4326; `source_x` (east) and `source_y` (north) are the
+    coordinates as they were given, in the system `source_srid`, metres or degrees.
+    `commune_distance_m` is empty inside the commune; otherwise the commune is the nearest one, so
+    many metres away. `condition` and the columns after it are derived and written by
     `towers.services.set_condition` alone.
     """
 
@@ -63,13 +86,31 @@ class Tower(Base):
         CheckConstraint(
             "ST_X(geom) BETWEEN -180 AND 180 AND ST_Y(geom) BETWEEN -90 AND 90", name="finite"
         ),
+        _one_of("lifecycle", Lifecycle),
+        _one_of("condition", Condition),
+        _one_of("planning_class", PlanningClass),
+        _one_of("bts_category", BtsCategory),
+        _one_of("managing_department", ManagingDepartment),
+        _one_of("coord_source", CoordSource),
+        _one_of("foundation_type", FoundationType),
+        CheckConstraint("source_srid BETWEEN 1 AND 999999", name="source_srid"),
         CheckConstraint(
-            "lifecycle IN ('planned', 'built', 'active', 'inactive', 'abandoned', 'dismantled')",
-            name="lifecycle",
+            "(source_x IS NULL) = (source_y IS NULL)"
+            " AND abs(coalesce(source_x, 0)) < 'Infinity'"
+            " AND abs(coalesce(source_y, 0)) < 'Infinity'",
+            name="source_position",
         ),
+        CheckConstraint("coord_accuracy_m BETWEEN 0 AND 100000", name="coord_accuracy_m"),
+        CheckConstraint("commune_distance_m >= 0", name="commune_distance_m"),
+        CheckConstraint("elevation_m BETWEEN -500 AND 9000", name="elevation_m"),
+        CheckConstraint("ST_IsValid(footprint)", name="footprint"),
+        CheckConstraint("host_building_floors BETWEEN 1 AND 200", name="host_building_floors"),
+        CheckConstraint("base_width_m > 0 AND base_width_m <= 100", name="base_width_m"),
+        CheckConstraint("guy_levels BETWEEN 0 AND 50", name="guy_levels"),
+        CheckConstraint("anchor_count BETWEEN 0 AND 100", name="anchor_count"),
+        CheckConstraint("anchor_radius_m > 0 AND anchor_radius_m <= 1000", name="anchor_radius_m"),
         CheckConstraint(
-            "condition IN ('dangerous', 'assessment_needed', 'needs_follow_up', 'ok', 'unchecked')",
-            name="condition",
+            "design_wind_kn_m2 > 0 AND design_wind_kn_m2 <= 10", name="design_wind_kn_m2"
         ),
         CheckConstraint("(condition = 'ok') = (ok_until IS NOT NULL)", name="ok_until"),
         Index("ix_tower_geom", "geom", postgresql_using="gist"),
@@ -84,6 +125,7 @@ class Tower(Base):
         Index("ix_tower_condition_code", "condition", "code"),
         Index("ix_tower_commune_id_code", "commune_id", "code"),
         Index("ix_tower_owner_id_code", "owner_id", "code"),
+        Index("ix_tower_manager_id_code", "manager_id", "code"),
         Index(
             "ix_tower_next_deadline",
             "next_deadline",
@@ -123,6 +165,40 @@ class Tower(Base):
         Computed("search_form(code || ' ' || name)", persisted=True), deferred=True
     )
 
+    planning_class: Mapped[str | None]
+    bts_category: Mapped[str | None]
+    lifecycle_since: Mapped[date | None]
+    managing_department: Mapped[str | None]
+    hardened: Mapped[bool | None]
+    manager_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("organisation.id"))
+    landowner: Mapped[str] = mapped_column(server_default="", default="")
+    landowner_phone: Mapped[str] = mapped_column(server_default="", default="")
+    land_contract_end: Mapped[date | None]
+    source_srid: Mapped[int | None] = mapped_column(Integer)
+    source_x: Mapped[float | None] = mapped_column(Double)
+    source_y: Mapped[float | None] = mapped_column(Double)
+    coord_source: Mapped[str | None]
+    coord_accuracy_m: Mapped[Decimal | None] = mapped_column(Numeric(8, 1))
+    commune_distance_m: Mapped[Decimal | None] = mapped_column(Numeric(8, 1))
+    former_commune_id: Mapped[int | None] = mapped_column(ForeignKey("area.id"))
+    former_commune: Mapped[str] = mapped_column(server_default="", default="")
+    former_district: Mapped[str] = mapped_column(server_default="", default="")
+    elevation_m: Mapped[Decimal | None] = mapped_column(Numeric(6, 1))
+    footprint: Mapped[WKBElement | WKTElement | None] = mapped_column(
+        Geometry("POLYGON", srid=SRID, spatial_index=False), deferred=True
+    )
+    host_building_use: Mapped[str] = mapped_column(server_default="", default="")
+    host_building_floors: Mapped[int | None] = mapped_column(SmallInteger)
+    base_width_m: Mapped[Decimal | None] = mapped_column(Numeric(5, 2))
+    foundation_type: Mapped[str | None]
+    guy_levels: Mapped[int | None] = mapped_column(SmallInteger)
+    anchor_count: Mapped[int | None] = mapped_column(SmallInteger)
+    anchor_radius_m: Mapped[Decimal | None] = mapped_column(Numeric(6, 1))
+    design_standard: Mapped[str] = mapped_column(server_default="", default="")
+    design_wind_kn_m2: Mapped[Decimal | None] = mapped_column(Numeric(4, 2))
+    last_reinforced_on: Mapped[date | None]
+    obstruction_light: Mapped[bool | None]
+
     condition: Mapped[str] = mapped_column(server_default="unchecked", default="unchecked")
     condition_reason: Mapped[str | None]
     ok_until: Mapped[date | None]
@@ -131,10 +207,107 @@ class Tower(Base):
     open_violations: Mapped[int] = mapped_column(server_default="0", default=0)
     last_inspected_on: Mapped[date | None]
 
-    commune: Mapped[Area | None] = relationship()
-    owner: Mapped[Organisation | None] = relationship()
+    commune: Mapped[Area | None] = relationship(foreign_keys=[commune_id])
+    owner: Mapped[Organisation | None] = relationship(foreign_keys=[owner_id])
+    manager: Mapped[Organisation | None] = relationship(foreign_keys=[manager_id])
 
     @property
     def overall_height_m(self) -> Decimal | None:
         """Height above ground in metres, `None` where it is unknown."""
         return overall_height(self.structure_type, self.height_m, self.host_building_height_m)
+
+
+class GuyAnchor(Base):
+    """Where a guy is held in the ground or on the roof, a point in EPSG:4326."""
+
+    __tablename__ = "guy_anchor"
+    __table_args__ = (
+        CheckConstraint("number BETWEEN 1 AND 100", name="number"),
+        CheckConstraint(
+            "ST_X(geom) BETWEEN -180 AND 180 AND ST_Y(geom) BETWEEN -90 AND 90", name="finite"
+        ),
+        UniqueConstraint("tower_id", "number"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    tower_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tower.id"))
+    number: Mapped[int] = mapped_column(SmallInteger)
+    geom: Mapped[WKBElement | WKTElement] = mapped_column(
+        Geometry("POINT", srid=SRID, spatial_index=False)
+    )
+    note: Mapped[str] = mapped_column(server_default="", default="")
+
+
+class Installation(Base):
+    """One service of one operator on a structure, with its antennas."""
+
+    __tablename__ = "installation"
+    __table_args__ = (
+        _one_of("service", Service),
+        CheckConstraint("until >= since", name="period"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    tower_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tower.id"), index=True)
+    operator_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("organisation.id"), index=True)
+    service: Mapped[str]
+    station_code: Mapped[str] = mapped_column(server_default="", default="")
+    since: Mapped[date | None]
+    until: Mapped[date | None]
+    note: Mapped[str] = mapped_column(server_default="", default="")
+
+    operator: Mapped[Organisation] = relationship()
+    antennas: Mapped[list[Antenna]] = relationship(
+        order_by="Antenna.height_m.desc(), Antenna.id", cascade="all, delete-orphan"
+    )
+
+
+class Antenna(Base):
+    """Antennas of one kind at one height: metres above the ground, azimuth in degrees from north,
+    wind area in m² and weight in kg of one of them."""
+
+    __tablename__ = "antenna"
+    __table_args__ = (
+        CheckConstraint("quantity BETWEEN 1 AND 1000", name="quantity"),
+        CheckConstraint("height_m >= 0 AND height_m <= 1000", name="height_m"),
+        CheckConstraint("azimuth_deg >= 0 AND azimuth_deg < 360", name="azimuth_deg"),
+        CheckConstraint("wind_area_m2 >= 0 AND wind_area_m2 <= 10000", name="wind_area_m2"),
+        CheckConstraint("weight_kg >= 0 AND weight_kg <= 100000", name="weight_kg"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    installation_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("installation.id", ondelete="CASCADE"), index=True
+    )
+    kind: Mapped[str] = mapped_column(server_default="", default="")
+    quantity: Mapped[int] = mapped_column(SmallInteger, server_default="1", default=1)
+    height_m: Mapped[Decimal | None] = mapped_column(Numeric(6, 1))
+    azimuth_deg: Mapped[Decimal | None] = mapped_column(Numeric(4, 1))
+    wind_area_m2: Mapped[Decimal | None] = mapped_column(Numeric(7, 2))
+    weight_kg: Mapped[Decimal | None] = mapped_column(Numeric(7, 1))
+
+
+class Permit(Base):
+    """A permit, certificate or assessment of a structure, or of one operator's station on it."""
+
+    __tablename__ = "permit"
+    __table_args__ = (
+        _one_of("kind", PermitKind),
+        CheckConstraint("expires_on >= issued_on", name="period"),
+        Index("ix_permit_expires_on", "expires_on", "id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    tower_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tower.id"), index=True)
+    kind: Mapped[str]
+    number: Mapped[str] = mapped_column(server_default="", default="")
+    issued_on: Mapped[date | None]
+    expires_on: Mapped[date | None]
+    issuer: Mapped[str] = mapped_column(server_default="", default="")
+    organisation_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("organisation.id"), index=True
+    )
+    result: Mapped[str] = mapped_column(server_default="", default="")
+    note: Mapped[str] = mapped_column(server_default="", default="")
+
+    organisation: Mapped[Organisation | None] = relationship()

@@ -13,13 +13,14 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from accounts import queries as accounts
+from accounts.models import Organisation
 from accounts.services import owner_named
 from areas import queries as areas
 from core import clock, store
 from core.audit import AuditEntry
 from core.db import current_session, transaction
 from core.errors import Conflict, DomainError, Invalid, NotFound
-from core.geo import Position, to_position
+from core.geo import to_position
 from core.guard import current_actor
 from core.i18n import gettext as _
 from core.i18n import translate
@@ -28,12 +29,15 @@ from core.problems import field_texts
 from core.slots import panels
 from core.words import N_
 from towers import queries, services
-from towers.coordinates import metres, read_position
+from towers.coordinate_systems import WGS84, named_systems
+from towers.coordinates import Reading, read_columns
 from towers.doors import effective, the_tower
+from towers.fields import FIELDS, KEPT, ORGANISATIONS, Group, Kind, Unreadable, read
 from towers.imports import Report, import_towers
 from towers.models import Tower
-from towers.readers import MAX_BYTES, read
-from towers.rules import Condition, Lifecycle, Service, StructureType, code_problem, year_built
+from towers.readers import MAX_BYTES
+from towers.readers import read as read_list
+from towers.rules import Condition, StructureType
 from towers.schemas import SEVERITIES, filters_from
 
 blueprint = Blueprint("towers", __name__, template_folder="templates")
@@ -115,62 +119,67 @@ def detail(code: str) -> str:
 
 def given_tower() -> dict[str, Any]:
     """What was typed, as it was typed, so that nothing is lost when something is wrong."""
-    names = (
-        "code name structure_type height_m host_building_height_m latitude longitude owner"
-        " address built_year lifecycle note"
-    )
-    given: dict[str, Any] = {name: request.form.get(name, "").strip() for name in names.split()}
-    given["services"] = request.form.getlist("services")
+    given: dict[str, Any] = {
+        field.name: request.form.getlist(field.name)
+        if field.kind is Kind.CHOICES
+        else request.form.get(field.name, "").strip()
+        for field in FIELDS
+    }
+    given["srid"] = request.form.get("srid", str(WGS84.srid))
     given["confirmed"] = "confirmed" in request.form
     return given
 
 
-def checked(given: dict[str, Any]) -> tuple[Position, dict[str, Any]]:
-    """The typed values of a form; raises `Invalid` with a text for each field that is wrong."""
+def checked(given: dict[str, Any]) -> tuple[Reading, dict[str, Any]]:
+    """The typed values of a form; raises `Invalid` with a text for each field that is wrong.
+
+    Organisations come as the names that were typed.
+    """
     wrong: dict[str, list[Any]] = {}
-    position, problems = read_position(
-        given["latitude"], given["longitude"], store.envelope(current_session())
+    values: dict[str, Any] = {}
+    for field in FIELDS:
+        if field.kind is Kind.COORDINATE:
+            continue
+        text = given[field.name]
+        try:
+            values[field.name] = read(field, ",".join(text) if isinstance(text, list) else text)
+        except Unreadable as error:
+            wrong[field.name] = [(error.text, error.facts)]
+    of = next((one for one in named_systems() if str(one.srid) == given["srid"]), None)
+    if of is None:
+        raise Invalid(fields={**wrong, "srid": [N_("Choose one of the answers")]})
+    reading, problems = read_columns(
+        given["latitude"], given["longitude"], store.envelope(current_session()), of
     )
-    for field, message, facts in problems:
-        wrong.setdefault(field, []).append((message, facts))
-    values: dict[str, Any] = {
-        name: given[name] for name in ("code", "name", "address", "note", "lifecycle")
-    }
-    values["structure_type"] = given["structure_type"] or "unknown"
-    values["services"] = sorted(set(given["services"]))
-    problem = code_problem(given["code"])
-    if problem:
-        wrong["code"] = [problem]
-    if not 1 <= len(given["name"]) <= 300:
-        wrong["name"] = [N_("A name has 1 to 300 characters")]
-    for field, allowed in (
-        ("structure_type", StructureType),
-        ("lifecycle", Lifecycle),
-    ):
-        if values[field] not in set(allowed):
-            wrong[field] = [N_("Choose one of the answers")]
-    if not set(values["services"]) <= set(Service):
-        wrong["services"] = [N_("A service is not known")]
-    for field, least in (("height_m", 0.1), ("host_building_height_m", 0)):
-        values[field] = None
-        if given[field]:
-            height = metres(given[field])
-            if height is None or not least <= height <= 1000:
-                wrong[field] = [N_("A height is a number of metres above 0, at most 1000")]
-            values[field] = height
-    values["built_year"] = None
-    if given["built_year"]:
-        values["built_year"] = year_built(given["built_year"])
-        if values["built_year"] is None:
-            wrong["built_year"] = [N_("A year lies between 1900 and 2200")]
-    for field, longest in (("owner", 300), ("address", 1000), ("note", 4000)):
-        if len(given[field]) > longest:
-            wrong[field] = [N_("This text is too long")]
-    if any("\x00" in str(value) for value in given.values()):
-        wrong["name"] = [N_("A text has a character that cannot be stored")]
-    if wrong or position is None:
+    for name, message, facts in problems:
+        wrong.setdefault(name, []).append((message, facts))
+    if wrong or reading is None:
         raise Invalid(fields=wrong)
-    return position, values
+    return reading, values
+
+
+def with_organisations(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with organisations in the place of their names; a new name makes one."""
+    made = {
+        field.name: owner_named(
+            current_session(), values[field.name] or "", by=current_actor(), now=clock.now()
+        )
+        for field in ORGANISATIONS
+    }
+    return {**values, **made}
+
+
+def shown_position(tower: Tower) -> dict[str, str]:
+    """The tower's coordinates as the form shows them: as they were given, where that is known."""
+    of = next((one for one in named_systems() if one.srid == tower.source_srid), WGS84)
+    if of == WGS84 or tower.source_x is None or tower.source_y is None:
+        position = to_position(tower.geom)
+        x, y = position.longitude, position.latitude
+        of = WGS84
+    else:
+        x, y = tower.source_x, tower.source_y
+    digits = 3 if of.metric else 6
+    return {"srid": str(of.srid), "latitude": f"{y:.{digits}f}", "longitude": f"{x:.{digits}f}"}
 
 
 def form(tower: Tower | None, given: dict[str, Any], *, errors: Any = None, near: Any = ()) -> str:
@@ -180,25 +189,19 @@ def form(tower: Tower | None, given: dict[str, Any], *, errors: Any = None, near
         given=given,
         errors=errors,
         near=near,
-        structure_types=list(StructureType),
-        services=list(Service),
-        lifecycles=list(Lifecycle),
-        owners=accounts.organisations(current_session(), current_actor()),
+        groups=[(group, [one for one in FIELDS if one.group is group]) for group in Group],
+        systems=named_systems(),
+        organisations=accounts.organisations(current_session(), current_actor()),
     )
 
 
 @blueprint.get("/towers/new")
 @guard("tower.create")
 def new() -> str:
-    return form(
-        None,
-        {
-            "lifecycle": "active",
-            "services": [],
-            "latitude": request.args.get("latitude", ""),
-            "longitude": request.args.get("longitude", ""),
-        },
-    )
+    given: dict[str, Any] = {field.name: field.empty for field in FIELDS}
+    for name in ("latitude", "longitude"):
+        given[name] = request.args.get(name, "")
+    return form(None, {**given, "srid": str(WGS84.srid)})
 
 
 @blueprint.post("/towers/new")
@@ -206,18 +209,17 @@ def new() -> str:
 def create() -> Response | str | tuple[str, int]:
     given = given_tower()
     try:
-        position, values = checked(given)
+        reading, values = checked(given)
         near = queries.nearest(
-            current_session(), current_actor(), position, metres=DUPLICATE_METRES
+            current_session(), current_actor(), reading.position, metres=DUPLICATE_METRES
         )
         if near and not given["confirmed"]:
             return form(None, given, near=near), 409
         with transaction() as session:
             made = services.create_tower(
                 session,
-                position=position,
-                owner=owner_named(session, given["owner"], by=current_actor(), now=clock.now()),
-                values=values,
+                reading=reading,
+                values=with_organisations(values),
                 by=current_actor(),
                 now=clock.now(),
             )
@@ -235,13 +237,17 @@ def errors_of(error: DomainError) -> dict[str, list[str]]:
 @guard("tower.edit")
 def edit(code: str) -> str:
     tower = the_tower(code)
-    position = to_position(tower.geom)
-    given = {
-        **services.snapshot(tower),
-        "owner": tower.owner.name if tower.owner else "",
-        "latitude": f"{position.latitude:.6f}",
-        "longitude": f"{position.longitude:.6f}",
+    given: dict[str, Any] = {
+        **{field.name: getattr(tower, field.name) for field in KEPT},
+        **{field.name: getattr(tower, field.name) for field in ORGANISATIONS},
+        **shown_position(tower),
     }
+    for field in FIELDS:
+        value = given[field.name]
+        if isinstance(value, Organisation):
+            given[field.name] = value.name
+        elif field.kind is Kind.FLAG and value is not None:
+            given[field.name] = "yes" if value else "no"
     return form(tower, given)
 
 
@@ -250,14 +256,11 @@ def edit(code: str) -> str:
 def update(code: str) -> Response | str | tuple[str, int]:
     tower, given = the_tower(code), given_tower()
     try:
-        position, values = checked(given)
-        # The form shows six decimals; an untouched position must not move the tower.
-        shown = to_position(tower.geom)
-        if (f"{shown.latitude:.6f}", f"{shown.longitude:.6f}") == (
-            f"{position.latitude:.6f}",
-            f"{position.longitude:.6f}",
-        ):
-            position = shown
+        reading: Reading | None
+        reading, values = checked(given)
+        # The form shows rounded coordinates; an untouched position must not move the tower.
+        if shown_position(tower).items() <= given.items():
+            reading = None
         with transaction() as session:
             session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
             if request.form.get("version", "") != str(tower.version):
@@ -270,10 +273,8 @@ def update(code: str) -> Response | str | tuple[str, int]:
             services.update_tower(
                 session,
                 tower,
-                position=position,
-                owner=owner_named(session, given["owner"], by=current_actor(), now=clock.now()),
-                set_owner=True,
-                values=values,
+                reading=reading,
+                values=with_organisations(values),
                 by=current_actor(),
                 now=clock.now(),
             )
@@ -335,7 +336,7 @@ def run(filename: str, content: bytes, *, good_rows: bool, keep: bool) -> Report
         with transaction() as session:
             return import_towers(
                 session,
-                read(filename, content),
+                read_list(filename, content),
                 good_rows=good_rows,
                 source=filename,
                 by=current_actor(),
@@ -345,7 +346,7 @@ def run(filename: str, content: bytes, *, good_rows: bool, keep: bool) -> Report
     with session.begin_nested() as trial:
         report = import_towers(
             session,
-            read(filename, content),
+            read_list(filename, content),
             good_rows=good_rows,
             source=filename,
             by=current_actor(),

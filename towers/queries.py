@@ -24,7 +24,7 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from accounts.models import Organisation
 from areas.models import Area
@@ -33,6 +33,7 @@ from core.geo import SRID, Position, to_point, to_xy
 from core.paging import Page
 from core.policy import Actor
 from towers.coordinate_systems import WGS84, System, proj_text
+from towers.fields import KEPT
 from towers.models import StructureKind, Tower
 
 OUT_OF_DATE = "out_of_date"
@@ -165,26 +166,23 @@ def towers(
     )
 
 
+MANAGER = aliased(Organisation)
 # What the API says of a tower, as columns: an object a row would take longer than the query.
 LISTED = (
     Tower.id,
-    Tower.code,
-    Tower.name,
-    Tower.structure_type,
-    Tower.services,
-    Tower.height_m,
-    Tower.host_building_height_m,
+    *(getattr(Tower, field.name) for field in KEPT),
     func.ST_Y(Tower.geom).label("latitude"),
     func.ST_X(Tower.geom).label("longitude"),
     Area.code.label("commune_code"),
     Area.name.label("commune_name"),
+    Tower.commune_distance_m,
+    Tower.source_srid,
+    Tower.source_x,
+    Tower.source_y,
     Tower.owner_id,
     Organisation.name.label("owner_name"),
-    Tower.address,
-    Tower.built_year,
-    Tower.lifecycle,
-    Tower.note,
-    Tower.source,
+    Tower.manager_id,
+    MANAGER.name.label("manager_name"),
     Tower.condition,
     Tower.condition_reason,
     Tower.ok_until,
@@ -210,8 +208,10 @@ def listed(
     limit = paging.clamp(limit)
     keys = SORTS[sort]
     statement = filtered(select(*LISTED), actor, filters, today=today)
-    statement = statement.outerjoin(Area, Area.id == Tower.commune_id).outerjoin(
-        Organisation, Organisation.id == Tower.owner_id
+    statement = (
+        statement.outerjoin(Area, Area.id == Tower.commune_id)
+        .outerjoin(Organisation, Organisation.id == Tower.owner_id)
+        .outerjoin(MANAGER, MANAGER.id == Tower.manager_id)
     )
     statement = paging.keyset(statement, keys, [paging.text_value] * len(keys), cursor)
     rows = session.execute(statement.limit(limit + 1)).all()
@@ -231,7 +231,7 @@ def by_code(session: Session, actor: Actor, code: str) -> Tower | None:
     return session.scalar(
         select(Tower)
         .where(Tower.code == code, policy.visible(actor, "tower"))
-        .options(joinedload(Tower.commune), joinedload(Tower.owner))
+        .options(joinedload(Tower.commune), joinedload(Tower.owner), joinedload(Tower.manager))
     )
 
 

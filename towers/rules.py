@@ -52,15 +52,6 @@ def code_problem(code: str) -> str | None:
     return None
 
 
-YEAR = re.compile(r"[0-9]{4}\Z")
-
-
-def year_built(text: str) -> int | None:
-    """The year in a text of four digits, `None` for anything else or an unlikely year."""
-    year = int(text) if YEAR.match(text) else 0
-    return year if 1900 <= year <= 2200 else None
-
-
 class Service(StrEnum):
     """What a structure carries; one structure may carry several."""
 
@@ -78,6 +69,64 @@ class Lifecycle(StrEnum):
     INACTIVE = "inactive"
     ABANDONED = "abandoned"
     DISMANTLED = "dismantled"
+
+
+class PlanningClass(StrEnum):
+    """Classes of Thông tư 14/2013/TT-BTTTT: A1 not bulky, A2 bulky."""
+
+    A1A = "A1a"
+    A1B = "A1b"
+    A2A = "A2a"
+    A2B = "A2b"
+    A2C = "A2c"
+
+
+class BtsCategory(StrEnum):
+    """Thông tư liên tịch 12/2007/TTLT-BXD-BTTTT: 1 built on the ground, 2 on a building."""
+
+    GROUND = "1"
+    BUILDING = "2"
+
+
+class ManagingDepartment(StrEnum):
+    """Who in the province answers for the structure."""
+
+    SCIENCE_TECHNOLOGY = "science_technology"
+    CULTURE_SPORTS_TOURISM = "culture_sports_tourism"
+    COMMUNE = "commune"
+    OTHER = "other"
+
+
+class CoordSource(StrEnum):
+    """Where the coordinates come from."""
+
+    GPS = "gps"
+    SURVEY = "survey"
+    DOSSIER = "dossier"
+    MAP = "map"
+    OTHER = "other"
+
+
+class FoundationType(StrEnum):
+    PAD = "pad"
+    PILE = "pile"
+    PIER = "pier"
+    RAFT = "raft"
+    ROOF_BEAM = "roof_beam"
+    ROOF_SLAB = "roof_slab"
+    OTHER = "other"
+
+
+class PermitKind(StrEnum):
+    """Papers of a structure that have a number, a day or an end."""
+
+    BUILDING_PERMIT = "building_permit"
+    HEIGHT_APPROVAL = "height_approval"
+    BTS_CERTIFICATE = "bts_certificate"
+    EMF_RESULT = "emf_result"
+    MAINTENANCE_PROCEDURE = "maintenance_procedure"
+    STRUCTURAL_ASSESSMENT = "structural_assessment"
+    OTHER = "other"
 
 
 class Condition(StrEnum):

@@ -11,12 +11,17 @@ from werkzeug.datastructures import MultiDict
 from core.api import StrictSchema
 from core.validation import between, length, one_of
 from core.words import N_
+from towers.fields import FIELDS, FIRST_DAY, LAST_DAY, Field, Kind
 from towers.queries import Filters
-from towers.rules import Condition, Lifecycle, Service, StructureType, code_problem
+from towers.rules import Condition, StructureType, code_problem
 
 SEVERITIES = ("critical", "major", "minor")
 TYPES = tuple(one.value for one in StructureType)
 CONDITIONS = tuple(one.value for one in Condition)
+
+
+POSITION = {"latitude", "longitude"}
+ORIGINAL = {"source_srid", "source_x", "source_y"}
 
 
 def _check_code(value: str) -> None:
@@ -25,30 +30,50 @@ def _check_code(value: str) -> None:
         raise ValidationError(problem)
 
 
-class TowerFields(StrictSchema):
-    """The fields of a tower that staff set. Heights in metres, position in EPSG:4326 degrees."""
-
-    code = fields.String(
-        validate=validate.And(
-            length(1, 64),
-            _check_code,
+def taken(field: Field) -> fields.Field:
+    """How the API takes a field: numbers in the unit that its name ends with, days as ISO 8601."""
+    limits = between(float(field.least), float(field.most))
+    if field.kind in {Kind.CHOICE, Kind.CHOICES}:
+        assert field.words is not None
+        words = one_of(tuple(field.words))
+        if field.kind is Kind.CHOICES:
+            return fields.List(fields.String(validate=words))
+        return fields.String(validate=words, allow_none=field.empty is None)
+    if field.kind is Kind.NUMBER:
+        return fields.Float(allow_nan=False, allow_none=True, validate=limits)
+    if field.kind in {Kind.WHOLE, Kind.YEAR}:
+        return fields.Integer(
+            strict=True, allow_none=True, validate=between(int(field.least), int(field.most))
         )
+    if field.kind is Kind.DAY:
+        return fields.Date(allow_none=True, validate=between(FIRST_DAY, LAST_DAY))
+    if field.kind is Kind.FLAG:
+        return fields.Boolean(allow_none=True, truthy={True}, falsy={False})
+    if field.kind is Kind.COORDINATE:
+        most = 90 if field.name == "latitude" else 180
+        return fields.Float(allow_nan=False, validate=between(-most, most))
+    if field.kind is Kind.CODE:
+        return fields.String(validate=validate.And(length(1, field.longest), _check_code))
+    return fields.String(
+        allow_none=field.kind is Kind.ORGANISATION,
+        validate=length(1 if field.required else 0, field.longest),
     )
-    name = fields.String(validate=length(1, 300))
-    structure_type = fields.String(validate=one_of(TYPES))
-    services = fields.List(fields.String(validate=one_of(tuple(Service))))
-    height_m = fields.Float(allow_nan=False, allow_none=True, validate=between(0.1, 1000))
-    host_building_height_m = fields.Float(
-        allow_nan=False, allow_none=True, validate=between(0, 1000)
-    )
-    latitude = fields.Float(allow_nan=False, validate=between(-90, 90))
-    longitude = fields.Float(allow_nan=False, validate=between(-180, 180))
-    owner = fields.String(allow_none=True, validate=length(0, 300))
-    address = fields.String(validate=length(0, 1000))
-    built_year = fields.Integer(strict=True, allow_none=True, validate=between(1900, 2200))
-    lifecycle = fields.String(validate=one_of(tuple(Lifecycle)))
-    note = fields.String(validate=length(0, 4000))
-    source = fields.String(validate=length(0, 300))
+
+
+# Every field of `towers.fields`, made from its line there.
+TakenFields: Any = StrictSchema.from_dict({field.name: taken(field) for field in FIELDS})
+
+
+class TowerFields(TakenFields):
+    """The fields of a tower that staff set. Position in degrees of EPSG:4326.
+
+    Or the original coordinates: `source_x` (east) and `source_y` (north), metres or degrees of
+    the system with the EPSG code `source_srid`.
+    """
+
+    source_srid = fields.Integer(strict=True, validate=between(1, 999_999))
+    source_x = fields.Float(allow_nan=False)
+    source_y = fields.Float(allow_nan=False)
 
     @pre_load
     def strip(self, data: Any, **kwargs: Any) -> Any:
@@ -61,21 +86,35 @@ class TowerFields(StrictSchema):
 
     @validates_schema
     def whole_position(self, data: dict[str, Any], **kwargs: Any) -> None:
-        given = {"latitude", "longitude"} & set(data)
-        if len(given) == 1:
-            missing = ({"latitude", "longitude"} - given).pop()
+        degrees, original = POSITION & set(data), ORIGINAL & set(data)
+        if len(degrees) == 1:
+            missing = (POSITION - degrees).pop()
             raise ValidationError({missing: [N_("Give latitude and longitude together")]})
+        if original and original != ORIGINAL:
+            missing = sorted(ORIGINAL - original)[0]
+            raise ValidationError(
+                {missing: [N_("Give source_srid, source_x and source_y together")]}
+            )
+        if degrees and original:
+            raise ValidationError(
+                {"latitude": [N_("Give either degrees or the original coordinates, not both")]}
+            )
 
 
 class NewTower(TowerFields):
-    class Meta(TowerFields.Meta):
+    class Meta(StrictSchema.Meta):
         pass
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        for name in ("code", "name", "latitude", "longitude"):
+        for name in ("code", "name"):
             self.fields[name].required = True
             self.declared_fields[name].required = True
+
+    @validates_schema
+    def has_position(self, data: dict[str, Any], **kwargs: Any) -> None:
+        if not (POSITION | ORIGINAL) & set(data):
+            raise ValidationError({name: [N_("This is missing.")] for name in sorted(POSITION)})
 
 
 class OwnerBody(StrictSchema):
@@ -88,25 +127,27 @@ class CommuneBody(StrictSchema):
     name = fields.String(required=True)
 
 
-class TowerBody(StrictSchema):
+def given(field: Field) -> fields.Field:
+    """How the API gives a field."""
+    if field.kind is Kind.ORGANISATION:
+        return fields.Nested(OwnerBody, allow_none=True)
+    if field.kind in {Kind.NUMBER, Kind.COORDINATE}:
+        return fields.Float(allow_none=field.kind is Kind.NUMBER)
+    return taken(field)
+
+
+GivenFields: Any = StrictSchema.from_dict({field.name: given(field) for field in FIELDS})
+
+
+class TowerBody(GivenFields):
     """A tower as the API gives it."""
 
     id = fields.UUID(required=True)
-    code = fields.String(required=True)
-    name = fields.String(required=True)
-    structure_type = fields.String(required=True)
-    services = fields.List(fields.String(), required=True)
-    height_m = fields.Float(allow_none=True)
-    host_building_height_m = fields.Float(allow_none=True)
-    latitude = fields.Float(required=True)
-    longitude = fields.Float(required=True)
     commune = fields.Nested(CommuneBody, allow_none=True)
-    owner = fields.Nested(OwnerBody, allow_none=True)
-    address = fields.String()
-    built_year = fields.Integer(allow_none=True)
-    lifecycle = fields.String(required=True)
-    note = fields.String()
-    source = fields.String()
+    commune_distance_m = fields.Float(allow_none=True)
+    source_srid = fields.Integer(allow_none=True)
+    source_x = fields.Float(allow_none=True)
+    source_y = fields.Float(allow_none=True)
     condition = fields.String(required=True)
     condition_reason = fields.String(allow_none=True)
     ok_until = fields.Date(allow_none=True)

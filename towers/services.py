@@ -19,24 +19,10 @@ from core.errors import Conflict, Invalid
 from core.geo import Position, to_point, to_position
 from core.i18n import N_
 from core.policy import Actor
+from towers.coordinates import Reading
+from towers.fields import KEPT, ORGANISATIONS
 from towers.models import Tower
 from towers.rules import StructureType
-
-# What a form, the API or a list may set; everything else is derived or kept by the system.
-FIELDS = (
-    "code",
-    "name",
-    "structure_type",
-    "services",
-    "height_m",
-    "host_building_height_m",
-    "address",
-    "built_year",
-    "lifecycle",
-    "note",
-    "source",
-)
-
 
 # What else follows from the structure type of towers, in the same transaction. The register knows
 # no inspections: `app.py` names here what derives the condition again.
@@ -56,17 +42,23 @@ def was_retyped(session: Session, tower_ids: Sequence[uuid.UUID]) -> None:
         derive(session, tower_ids)
 
 
+# What history keeps beside the fields themselves.
+DERIVED_FROM_OTHERS = (
+    "source_srid", "source_x", "source_y", "owner_id", "manager_id", "commune_id",
+)  # fmt: skip
+
+
 def snapshot(tower: Tower) -> dict[str, Any]:
     """The tower as plain JSON values, for history."""
     position = to_position(tower.geom)
-    plain: dict[str, Any] = {field: getattr(tower, field) for field in FIELDS}
-    for field, value in plain.items():
-        if isinstance(value, Decimal):
-            plain[field] = str(value)
+    plain: dict[str, Any] = {field.name: getattr(tower, field.name) for field in KEPT}
     plain["latitude"], plain["longitude"] = position.latitude, position.longitude
-    plain["owner_id"] = str(tower.owner_id) if tower.owner_id else None
-    plain["commune_id"] = tower.commune_id
-    return plain
+    for name in DERIVED_FROM_OTHERS:
+        plain[name] = getattr(tower, name)
+    return {
+        key: str(value) if isinstance(value, Decimal | date | uuid.UUID) else value
+        for key, value in plain.items()
+    }
 
 
 def require_inside_envelope(session: Session, position: Position) -> None:
@@ -108,37 +100,27 @@ def _require_own_territory(by: Actor, action: str, tower: Tower) -> None:
 
 
 def create_tower(
-    session: Session,
-    *,
-    position: Position,
-    owner: Organisation | None,
-    values: dict[str, Any],
-    by: Actor,
-    now: datetime,
+    session: Session, *, reading: Reading, values: dict[str, Any], by: Actor, now: datetime
 ) -> Tower:
-    """Register a structure. `values` holds `FIELDS`; the position is EPSG:4326 in degrees.
+    """Register a structure.
 
-    Raises `Invalid` for a position outside the envelope and `Conflict` for a known code.
+    `reading` is its position with the coordinates as they were given; `values` has the fields of
+    `fields.KEPT` by name, and organisations (or `None`) by `owner` and `manager`. Raises `Invalid`
+    for a position outside the envelope and `Conflict` for a known code.
     """
     policy.require(by, "tower.create")
     values = _normal(values)
-    require_inside_envelope(session, position)
-    if session.scalar(select(Tower.id).where(Tower.code == values["code"])):
-        message = N_("The code %(code)s is already in the register")
-        raise Conflict(message, fields={"code": [message]}, code=values["code"])
-    commune = areas.commune_of(session, position)
+    require_inside_envelope(session, reading.position)
+    _require_new_code(session, values["code"])
     tower = Tower(
         id=uuid.uuid4(),
-        geom=to_point(position),
-        commune=commune,
-        commune_id=commune.id if commune else None,
-        owner=owner,
         condition="unchecked",
         condition_reason="never",
         created_at=now,
         updated_at=now,
-        **values,
     )
+    _assign(tower, values)
+    _place(session, tower, reading)
     _require_own_territory(by, "tower.create", tower)
     session.add(tower)
     session.flush()
@@ -150,34 +132,24 @@ def update_tower(
     session: Session,
     tower: Tower,
     *,
-    position: Position | None = None,
-    owner: Organisation | None = None,
-    set_owner: bool = False,
+    reading: Reading | None = None,
     values: dict[str, Any],
     by: Actor,
     now: datetime,
 ) -> Tower:
-    """Change some fields; the same values change nothing, not even the version.
+    """Change the given fields; the same values change nothing, not even the version.
 
-    Raises as `create_tower`.
+    Takes and raises the same as `create_tower`; without a reading the tower stays where it is.
     """
     policy.require(by, "tower.edit", tower)
     before = snapshot(tower)
     values = _normal(values)
-    renamed = "code" in values and values["code"] != tower.code
-    if renamed and session.scalar(select(Tower.id).where(Tower.code == values["code"])):
-        message = N_("The code %(code)s is already in the register")
-        raise Conflict(message, fields={"code": [message]}, code=values["code"])
-    for field, value in values.items():
-        setattr(tower, field, value)
-    if set_owner:
-        tower.owner_id = owner.id if owner else None
-        tower.owner = owner
-    if position is not None and position != to_position(tower.geom):
-        require_inside_envelope(session, position)
-        tower.geom = to_point(position)
-        tower.commune = areas.commune_of(session, position)
-        tower.commune_id = tower.commune.id if tower.commune else None
+    if "code" in values and values["code"] != tower.code:
+        _require_new_code(session, values["code"])
+    _assign(tower, values)
+    if reading is not None and reading.position != to_position(tower.geom):
+        require_inside_envelope(session, reading.position)
+        _place(session, tower, reading)
         _require_own_territory(by, "tower.edit", tower)
     after = snapshot(tower)
     if after == before:
@@ -199,6 +171,30 @@ def update_tower(
         after={key: after[key] for key in sorted(changed)},
     )
     return tower
+
+
+def _require_new_code(session: Session, code: str) -> None:
+    if session.scalar(select(Tower.id).where(Tower.code == code)):
+        message = N_("The code %(code)s is already in the register")
+        raise Conflict(message, fields={"code": [message]}, code=code)
+
+
+def _assign(tower: Tower, values: dict[str, Any]) -> None:
+    """Set fields; an organisation with its key, which the history reads before it is flushed."""
+    for name, value in values.items():
+        setattr(tower, name, value)
+    for field in ORGANISATIONS:
+        if field.name in values:
+            organisation: Organisation | None = values[field.name]
+            setattr(tower, field.column, organisation.id if organisation else None)
+
+
+def _place(session: Session, tower: Tower, reading: Reading) -> None:
+    """Put the tower at a position, in its commune, with the coordinates as they were given."""
+    tower.geom = to_point(reading.position)
+    tower.source_srid, tower.source_x, tower.source_y = reading.system.srid, reading.x, reading.y
+    tower.commune = areas.commune_of(session, reading.position)
+    tower.commune_id = tower.commune.id if tower.commune else None
 
 
 def determine_structure_type(
@@ -280,7 +276,7 @@ def set_condition(
 
 def _normal(values: dict[str, Any]) -> dict[str, Any]:
     """Known fields only, texts in NFC without outer blanks."""
-    unknown = set(values) - set(FIELDS)
+    unknown = set(values) - {field.name for field in (*KEPT, *ORGANISATIONS)}
     if unknown:
         raise LookupError(f"not fields of a tower: {sorted(unknown)}")
     return {

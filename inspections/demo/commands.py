@@ -218,6 +218,7 @@ def picture(random: Random) -> bytes:
     return out.getvalue()
 
 
+# With every table that refers to one of these.
 TABLES = (
     "violation_event", "violation", "answer", "photo", "submission", "load_assessment",
     "inspection", "tower",
@@ -236,7 +237,7 @@ def remove(everything: bool) -> None:
             raise click.ClickException(
                 f"{real} towers do not belong to the demo. Take --everything to remove them too."
             )
-        connection.execute(text(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY"))
+        connection.execute(text(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY CASCADE"))
         connection.execute(
             text('DELETE FROM access_token WHERE user_id IN (SELECT id FROM "user" WHERE demo)')
         )

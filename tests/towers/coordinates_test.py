@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.geo import Envelope, Position
-from towers.coordinates import decimal_degrees, metres, read_position
+from towers.coordinates import decimal_degrees, read_position
 
 VIETNAM = Envelope(102, 7, 118, 24)
 WORLD = Envelope(-180, -90, 180, 90)
@@ -107,23 +107,3 @@ def test_the_envelope_includes_its_edges() -> None:
 def test_any_text_is_a_position_or_a_reason(latitude, longitude) -> None:
     position, problems = read_position(latitude, longitude, WORLD)
     assert (position is None) == bool(problems)
-
-
-@pytest.mark.parametrize(
-    ("text", "height"),
-    [
-        ("42", "42.0"),
-        ("42,5", "42.5"),
-        ("42.55 m", "42.6"),
-        ("125.6", "125.6"),
-        ("0", "0.0"),
-        ("42.549", "42.5"),
-    ],
-)
-def test_heights_in_metres_to_a_decimetre(text, height) -> None:
-    assert metres(text) == Decimal(height)
-
-
-@pytest.mark.parametrize("text", ["", "m", "forty", "NaN", "1e3", "42 ft", "4 2"])
-def test_what_is_no_height(text) -> None:
-    assert metres(text) is None

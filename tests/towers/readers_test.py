@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import BadRequest, DomainError, Invalid, TooLarge, UnsupportedMedia
+from core.words import plain
 from towers import readers
-from towers.readers import plain, read
+from towers.readers import read
 
 HEADER = "code,name,structure_type,height_m,latitude,longitude,owner"
 LINE = "DT-001,Trạm Cao Lãnh,monopole,42,10.46,105.63,Viễn thông Đồng Tháp"
