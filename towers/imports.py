@@ -17,14 +17,14 @@ from sqlalchemy.orm import Session
 from core import audit, policy, store
 from core.db import allow_long_statements
 from core.errors import Invalid
-from core.geo import Envelope
+from core.geo import Envelope, Position
 from core.policy import Actor
 from core.words import N_
 from towers import services
-from towers.coordinates import read_position
 from towers.fields import BY_NAME, FIELDS, ORGANISATIONS, Field, Kind, Unreadable
 from towers.fields import read as read_field
-from towers.readers import MAX_CELL, Listing, Row
+from towers.mapping import ColumnMapping, MappedList, MappedRow, read_place
+from towers.readers import MAX_CELL
 from towers.rules import code_problem
 
 MAX_REPORTED = 1_000
@@ -47,10 +47,14 @@ STAGED = tuple(field for field in FIELDS if field.kind is not Kind.COORDINATE)
 STAGING = f"""
 CREATE TEMPORARY TABLE staging (
     line integer NOT NULL, named boolean NOT NULL, lon float8 NOT NULL, lat float8 NOT NULL,
+    source_srid integer NOT NULL, source_x float8 NOT NULL, source_y float8 NOT NULL,
     {", ".join(f"{field.name} {SQL_TYPES[field.kind]}" for field in STAGED)}
 ) ON COMMIT DROP
 """
-COLUMNS = ("line", "named", "lon", "lat", *(field.name for field in STAGED))
+COLUMNS = (
+    "line", "named", "lon", "lat", "source_srid", "source_x", "source_y",
+    *(field.name for field in STAGED),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class Report:
 
 def import_towers(
     session: Session,
-    listing: Listing,
+    listing: MappedList,
     *,
     good_rows: bool = False,
     source: str,
@@ -133,7 +137,7 @@ def import_towers(
     return report
 
 
-def _stage(session: Session, listing: Listing, envelope: Envelope, report: Report) -> None:
+def _stage(session: Session, listing: MappedList, envelope: Envelope, report: Report) -> None:
     driver = session.connection().connection.driver_connection
     assert driver is not None
     copying = f"COPY staging ({', '.join(COLUMNS)}) FROM STDIN"
@@ -142,12 +146,14 @@ def _stage(session: Session, listing: Listing, envelope: Envelope, report: Repor
             copy.write_row(row)
 
 
-def _clean_rows(listing: Listing, envelope: Envelope, report: Report) -> Iterator[tuple[Any, ...]]:
+def _clean_rows(
+    listing: MappedList, envelope: Envelope, report: Report
+) -> Iterator[tuple[Any, ...]]:
     codes: dict[str, int] = {}
     made: dict[str, int] = {}
     for row in listing.rows:
         report.rows += 1
-        clean, problems = check_row(row, envelope, made)
+        clean, problems = check_row(row, listing.mapping, envelope, made)
         code = clean.get("code", "")
         if not problems and code in codes:
             problems = [
@@ -169,7 +175,7 @@ def _clean_rows(listing: Listing, envelope: Envelope, report: Report) -> Iterato
 
 
 def check_row(
-    row: Row, envelope: Envelope, made: dict[str, int]
+    row: MappedRow, mapping: ColumnMapping, envelope: Envelope, made: dict[str, int]
 ) -> tuple[dict[str, Any], list[BadCell]]:
     """The typed values of a row, or what is wrong with it.
 
@@ -182,25 +188,24 @@ def check_row(
     def bad(column: str, message: str, **facts: Any) -> None:
         problems.append(BadCell(row.number, column, values.get(column, "")[:200], message, facts))
 
-    if "_surplus" in values:
-        bad("_surplus", N_("The row has more cells than the header"))
-    if "_geometry" in values:
-        bad("_geometry", N_("The geometry is not a point"))
+    for column, message, facts, value in row.problems:
+        problems.append(BadCell(row.number, column, value, message, facts))
+    if any(column == "_geometry" for column, *_ in row.problems):
         return {}, problems
     for column, value in values.items():
         if len(value) > MAX_CELL:
             bad(column, N_("This text is too long"))
-    position, wrong = read_position(
-        values.get("latitude", ""), values.get("longitude", ""), envelope
-    )
+    reading, wrong = read_place(values, mapping, envelope)
     for column, message, facts in wrong:
         bad(column, message, **facts)
     clean: dict[str, Any] = {}
-    if position is not None:
-        clean["lat"], clean["lon"] = position.latitude, position.longitude
+    if reading is not None:
+        clean["lat"], clean["lon"] = reading.position.latitude, reading.position.longitude
+        clean["source_srid"] = reading.system.srid
+        clean["source_x"], clean["source_y"] = reading.x, reading.y
     code = values.get("code", "")
-    if not code and position is not None and values.get("call_sign"):
-        code = _made_code(values["call_sign"], position.latitude, position.longitude, made)
+    if not code and reading is not None and values.get("call_sign"):
+        code = _made_code(values["call_sign"], reading.position, made)
     if not code:
         bad("code", N_("The code is missing"))
     elif problem := code_problem(code):
@@ -215,8 +220,9 @@ def check_row(
     return clean, problems
 
 
-def _made_code(call_sign: str, latitude: float, longitude: float, made: dict[str, int]) -> str:
+def _made_code(call_sign: str, position: Position, made: dict[str, int]) -> str:
     """A code from call sign and place, about 1 m: `KNKN848-38.63708N81.28478W`."""
+    latitude, longitude = position.latitude, position.longitude
     north = f"{abs(latitude):.5f}{'N' if latitude >= 0 else 'S'}"
     east = f"{abs(longitude):.5f}{'E' if longitude >= 0 else 'W'}"
     base = f"{''.join(call_sign.split())}-{north}{east}"
@@ -275,7 +281,8 @@ WITH wanted AS (
     SELECT s.line, s.code, t.id, t.version,
         {", ".join(f"{_wanted(one)} AS {one.column}" for one in STAGED if one.column != "code")},
         {", ".join(f"t.{column} AS old_{column}" for column in CHANGEABLE)},
-        ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) AS geom, t.geom AS old_geom
+        ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) AS geom, t.geom AS old_geom,
+        s.source_srid, s.source_x, s.source_y
     FROM staging s
     LEFT JOIN tower t ON t.code = s.code
     {
@@ -346,7 +353,7 @@ def _write(
                     UPDATE tower t
                     SET {", ".join(f"{column} = j.{column}" for column in CHANGEABLE)},
                         geom = j.geom,
-                        source_srid = 4326, source_x = ST_X(j.geom), source_y = ST_Y(j.geom),
+                        source_srid = j.source_srid, source_x = j.source_x, source_y = j.source_y,
                         commune_id = CASE WHEN ST_Equals(j.geom, j.old_geom) THEN t.commune_id
                             ELSE p.commune_id END,
                         version = t.version + 1, updated_at = :now
@@ -391,7 +398,7 @@ def _write(
                         else f"j.{column}"
                         for column in CHANGEABLE
                     )
-                }, j.geom, 4326, ST_X(j.geom), ST_Y(j.geom), p.commune_id, 'never', :now, :now
+                }, j.geom, j.source_srid, j.source_x, j.source_y, p.commune_id, 'never', :now, :now
                     FROM judged j LEFT JOIN placed p ON p.line = j.line
                     WHERE j.verdict = 'new'
                     RETURNING id, code
