@@ -166,11 +166,33 @@ def test_a_killed_database_is_started_again(running):
     assert "started again" in running.said()
 
 
+def workers(parent: int) -> list[int]:
+    """The processes of jobs that a start has begun."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(one) for one in children if b"core.worker" in said_by(int(one))]
+
+
+def said_by(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_a_killed_worker_is_started_again(running):
+    (worker,) = workers(running.process.pid)
+    os.kill(worker, signal.SIGKILL)
+    running.wait_for(lambda: workers(running.process.pid) not in ([], [worker]))
+    assert "The worker of jobs has ended; it is started again" in running.said()
+
+
 def test_ctrl_c_ends_server_and_database(running):
+    (worker,) = workers(running.process.pid)
     before = len(running.said())
     os.killpg(running.process.pid, signal.SIGINT)
     assert running.process.wait(60) == 0, running.said()
     assert not running.answers("/healthz")
+    assert not said_by(worker)
     assert not running.cluster.running()
     assert "Traceback" not in running.said()[before:]
 
@@ -193,10 +215,12 @@ def test_the_demo_is_loaded_once(running):
 
 def test_nothing_outlives_a_killed_start_for_long(running):
     database = running.cluster._server()
+    (worker,) = workers(running.process.pid)
     running.process.kill()
     running.process.wait()
     running.process = None
     running.wait_for(lambda: not running.answers("/healthz"))
+    running.wait_for(lambda: not said_by(worker))
     running.start()
     assert running.answers()
     assert running.cluster._server() == database
