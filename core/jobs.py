@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import bindparam, text
+from sqlalchemy import BigInteger, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column, sessionmaker
 
@@ -54,7 +54,7 @@ class JobProgress(Base):
 
     __tablename__ = "job_progress"
 
-    job_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    job_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     done: Mapped[int] = mapped_column(server_default="0")
     total: Mapped[int | None]
     note: Mapped[str] = mapped_column(server_default="")

@@ -166,10 +166,16 @@ def test_a_killed_database_is_started_again(running):
     assert "started again" in running.said()
 
 
-def workers(parent: int) -> list[int]:
-    """The processes of jobs that a start has begun."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(one) for one in children if b"core.worker" in said_by(int(one))]
+def worker_of(service: Service, other_than: int = 0) -> int:
+    """The process of jobs, once it runs; it ends with its database and is started again."""
+    parent = service.process.pid
+
+    def workers() -> list[int]:
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return [one for one in map(int, children) if b"core.worker" in said_by(one)]
+
+    service.wait_for(lambda: workers() not in ([], [other_than]))
+    return workers()[0]
 
 
 def said_by(pid: int) -> bytes:
@@ -180,14 +186,14 @@ def said_by(pid: int) -> bytes:
 
 
 def test_a_killed_worker_is_started_again(running):
-    (worker,) = workers(running.process.pid)
+    worker = worker_of(running)
     os.kill(worker, signal.SIGKILL)
-    running.wait_for(lambda: workers(running.process.pid) not in ([], [worker]))
+    assert worker_of(running, other_than=worker)
     assert "The worker of jobs has ended; it is started again" in running.said()
 
 
 def test_ctrl_c_ends_server_and_database(running):
-    (worker,) = workers(running.process.pid)
+    worker = worker_of(running)
     before = len(running.said())
     os.killpg(running.process.pid, signal.SIGINT)
     assert running.process.wait(60) == 0, running.said()
@@ -215,7 +221,7 @@ def test_the_demo_is_loaded_once(running):
 
 def test_nothing_outlives_a_killed_start_for_long(running):
     database = running.cluster._server()
-    (worker,) = workers(running.process.pid)
+    worker = worker_of(running)
     running.process.kill()
     running.process.wait()
     running.process = None
