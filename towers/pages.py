@@ -36,7 +36,6 @@ from towers.fields import FIELDS, KEPT, ORGANISATIONS, Group, Kind, Unreadable, 
 from towers.imports import Report, import_towers
 from towers.mapping import opened_list
 from towers.models import Tower
-from towers.readers import ENDINGS
 from towers.rules import Condition, StructureType
 from towers.schemas import SEVERITIES, filters_from
 
@@ -312,7 +311,7 @@ def import_page() -> str:
 
 def import_form(error: DomainError | None = None) -> str:
     return render_template(
-        "towers/import.html", report=None, endings=ENDINGS, error=error.text() if error else None
+        "towers/import.html", report=None, error=error.text() if error else None
     )
 
 
