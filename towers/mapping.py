@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.errors import Invalid
 from core.geo import Envelope
@@ -121,8 +121,7 @@ class ColumnMapping:
         )
 
 
-@dataclass(frozen=True)
-class MappedRow:
+class MappedRow(NamedTuple):
     """The texts of a row by field, and what is wrong with the row as it was read.
 
     Columns of degrees, minutes and seconds are joined to one text a coordinate.
@@ -257,12 +256,13 @@ def _mapped_rows(rows: Iterable[Row], mapping: ColumnMapping) -> Iterator[Mapped
     single = [(name, places[0]) for name, places in mapping.columns.items() if len(places) == 1]
     angles = [(name, places) for name, places in mapping.columns.items() if len(places) == 4]
     empty = frozenset(mapping.empty)
+    longest = max(map(len, empty), default=0)
     for row in rows:
         cells = row.cells
         values = {}
         for name, place in single:
             text = cells[place]  # type: ignore[index]
-            values[name] = "" if text in empty or text.lower() in empty else text
+            values[name] = "" if len(text) <= longest and text.lower() in empty else text
         for name, places in angles:
             parts = ["" if place is None else cells[place] for place in places]
             values[name] = joined(*parts)

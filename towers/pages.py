@@ -310,9 +310,7 @@ def import_page() -> str:
 
 
 def import_form(error: DomainError | None = None) -> str:
-    return render_template(
-        "towers/import.html", report=None, error=error.text() if error else None
-    )
+    return render_template("towers/import.html", report=None, error=error.text() if error else None)
 
 
 @blueprint.post("/towers/import")

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.errors import TooLarge
 from core.words import N_
@@ -22,8 +22,7 @@ Note = tuple[str, Mapping[str, Any]]
 Problem = tuple[str, str, Mapping[str, Any], str]
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One row: its number as an editor shows it, its cells as texts, what is wrong with it."""
 
     number: int
@@ -78,7 +77,7 @@ def clean(cells: list[str]) -> list[str]:
     made = [cell.strip() for cell in cells]
     whole = "".join(made)
     if not whole.isascii():
-        made = [unicodedata.normalize("NFC", cell) for cell in made]
+        made = [c if c.isascii() else unicodedata.normalize("NFC", c) for c in made]
     if "'" in whole:
         made = [cell[1:] if PROTECTED.match(cell) else cell for cell in made]
     return made
