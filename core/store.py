@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -40,11 +42,11 @@ def envelope(session: Session) -> Envelope:
 
 def set_value(session: Session, key: str, value: Any, *, by: Actor, now: datetime) -> None:
     """Change one setting; raises `Invalid` for a value that its kind does not allow."""
-    if key == "envelope":
-        value = _envelope_value(value)
-    elif value_of(session, key) is None:
-        raise Invalid(N_("There is no setting named “%(key)s”"), key=key)
     before = value_of(session, key)
+    if key in KINDS:
+        value = KINDS[key](value)
+    elif before is None:
+        raise Invalid(N_("There is no setting named “%(key)s”"), key=key)
     session.execute(
         insert(Setting)
         .values(key=key, value=value, updated_at=now, updated_by=by.email)
@@ -75,3 +77,43 @@ def _envelope_value(value: Any) -> list[float]:
             N_("An envelope is west, south, east, north in degrees, for example 102,7,118,24")
         )
     return [west, south, east, north]
+
+
+def _metres_value(value: Any, *, at_most: float) -> float:
+    try:
+        metres = -1.0 if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        metres = -1.0
+    if not 0 <= metres <= at_most:
+        raise Invalid(N_("This is a number of metres from 0 to %(most)s"), most=int(at_most))
+    return metres
+
+
+def _days_value(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= MOST_DAYS:
+        raise Invalid(N_("A number of days is a whole number from 1 to %(most)s"), most=MOST_DAYS)
+    return value
+
+
+def _yes_or_no(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Invalid(N_("This setting is true or false"))
+    return value
+
+
+def _hours_value(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= 720:
+        raise Invalid(N_("A number of hours is a whole number from 1 to 720"))
+    return value
+
+
+MOST_DAYS = 3650
+# What the value of a setting must be: each function gives it as it is kept, or raises `Invalid`.
+KINDS: dict[str, Callable[[Any], Any]] = {
+    "assessment_days": _days_value,
+    "due_soon_days": _days_value,
+    "emergency_hours": _hours_value,
+    "envelope": _envelope_value,
+    "nearest_commune_m": partial(_metres_value, at_most=100_000),
+    "two_people": _yes_or_no,
+}

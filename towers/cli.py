@@ -13,6 +13,7 @@ from core.cli import explained
 from core.db import current_session, transaction
 from core.i18n import translate
 from core.policy import SYSTEM
+from towers import moves
 from towers.imports import Report, import_towers
 from towers.mapping import opened_list
 
@@ -50,6 +51,24 @@ def import_file(file: Path, good_rows: bool, dry_run: bool, part: str | None) ->
             f"{report.bad} of {report.rows} rows are wrong; nothing was written."
             " Mend them, or take --good-rows."
         )
+
+
+@commands.command("reassign")
+@click.option("--dry-run", is_flag=True, help="Say what would move and write nothing.")
+def reassign(dry_run: bool) -> None:
+    """Assign every tower to its commune, after boundaries or the distance for gaps changed."""
+    with explained():
+        if dry_run:
+            session = current_session()
+            made = moves.look(session)
+            session.rollback()
+        else:
+            with transaction() as session:
+                made = moves.reassign(session, why="command", by=SYSTEM, now=clock.now())
+    for line in made.lines:
+        click.echo(line)
+    if made.batch:
+        click.echo(f"The list: /towers/reassignments/{made.batch}")
 
 
 def print_report(report: Report) -> None:

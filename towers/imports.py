@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from areas.places import limit_metres, placing
 from core import audit, policy, store
 from core.db import allow_long_statements
 from core.errors import Invalid
@@ -23,6 +24,7 @@ from core.words import N_
 from towers import services
 from towers.fields import BY_NAME, FIELDS, ORGANISATIONS, Field, Kind, Unreadable
 from towers.fields import read as read_field
+from towers.former import link_former_communes
 from towers.mapping import ColumnMapping, MappedList, MappedRow, read_place
 from towers.readers import MAX_CELL
 from towers.rules import code_problem
@@ -117,6 +119,7 @@ def import_towers(
     _organisations(session)
     _judge(session, report)
     _write(session, source=source, report=report, by=by, now=now)
+    _link_former_communes(session)
     audit.record(
         session,
         "tower.import",
@@ -135,6 +138,18 @@ def import_towers(
     ) if report.new or report.changed else None
     session.expire_all()
     return report
+
+
+def _link_former_communes(session: Session) -> None:
+    """Look up what the written rows say of the commune of before the reform."""
+    ids = session.scalars(
+        text(
+            "SELECT t.id FROM judged j JOIN tower t ON t.code = j.code"
+            " WHERE j.verdict <> 'same' AND (j.former_commune <> '' OR t.former_commune <> '')"
+        )
+    ).all()
+    if ids:
+        link_former_communes(session, ids)
 
 
 def _stage(session: Session, listing: MappedList, envelope: Envelope, report: Report) -> None:
@@ -298,16 +313,7 @@ SELECT *, CASE WHEN id IS NULL THEN 'new'
     THEN 'changed' ELSE 'same' END AS verdict
 FROM wanted
 """  # noqa: S608 - our own columns
-# The communes look for their towers, not each tower for its commune: a boundary is then read and
-# prepared once, which is 20 times faster.
-PLACED = """
-WITH placed AS MATERIALIZED (
-    SELECT DISTINCT ON (j.line) j.line, a.id AS commune_id
-    FROM area a JOIN judged j ON ST_Covers(a.geom, j.geom)
-    WHERE a.level = 'commune' AND a.valid_to IS NULL AND j.verdict <> 'same'
-    ORDER BY j.line, a.code
-)
-"""
+PLACED = placing("(SELECT line, geom FROM judged WHERE verdict <> 'same')", "line")
 
 
 def _history(prefix: str) -> str:
@@ -344,6 +350,7 @@ def _write(
         "actor": by.email,
         "actor_id": str(by.id) if by.id else None,
         "batch": str(report.batch),
+        "nearest_m": limit_metres(session),
     }
     if report.changed:
         session.execute(
@@ -354,8 +361,7 @@ def _write(
                     SET {", ".join(f"{column} = j.{column}" for column in CHANGEABLE)},
                         geom = j.geom,
                         source_srid = j.source_srid, source_x = j.source_x, source_y = j.source_y,
-                        commune_id = CASE WHEN ST_Equals(j.geom, j.old_geom) THEN t.commune_id
-                            ELSE p.commune_id END,
+                        commune_id = p.commune_id, commune_distance_m = p.metres,
                         version = t.version + 1, updated_at = :now
                     FROM judged j LEFT JOIN placed p ON p.line = j.line
                     WHERE j.id = t.id AND j.verdict = 'changed'
@@ -390,7 +396,8 @@ def _write(
                 f"""
                 {PLACED}, written AS (
                     INSERT INTO tower (code, {", ".join(CHANGEABLE)}, geom, source_srid,
-                        source_x, source_y, commune_id, condition_reason, created_at, updated_at)
+                        source_x, source_y, commune_id, commune_distance_m, condition_reason,
+                        created_at, updated_at)
                     SELECT j.code, {
                     ", ".join(
                         "coalesce(nullif(j.source, ''), :source)"
@@ -398,7 +405,8 @@ def _write(
                         else f"j.{column}"
                         for column in CHANGEABLE
                     )
-                }, j.geom, j.source_srid, j.source_x, j.source_y, p.commune_id, 'never', :now, :now
+                }, j.geom, j.source_srid, j.source_x, j.source_y, p.commune_id, p.metres,
+                        'never', :now, :now
                     FROM judged j LEFT JOIN placed p ON p.line = j.line
                     WHERE j.verdict = 'new'
                     RETURNING id, code

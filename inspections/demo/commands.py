@@ -22,7 +22,7 @@ from accounts.queries import user_by_email
 from accounts.security import actor_of, hashed, new_password
 from areas.cli import load_demo as load_areas
 from areas.models import Area
-from core import clock, store
+from core import audit, clock, store
 from core.cli import urls
 from core.db import current_session, transaction
 from core.policy import SYSTEM
@@ -54,11 +54,11 @@ def load(towers: int, seed: int, if_new: bool) -> None:
                 mark(session, "none")
         return
     started = time.monotonic()
-    now, today = clock.now(), clock.today()
+    now = clock.now()
     with transaction() as session:
         checklists.publish(session, checklists.shipped_document(), by=SYSTEM, now=now)
     if current_session().scalar(select(Area.id).limit(1)) is None:
-        click.echo(f"{load_areas()} communes were loaded (synthetic boundaries).")
+        click.echo(f"{load_areas().areas} communes were loaded (synthetic boundaries).")
     load_people()
     with transaction() as session:
         inspector = user_by_email(session, "inspector@example.org")
@@ -69,10 +69,19 @@ def load(towers: int, seed: int, if_new: bool) -> None:
             inspector=inspector.id,
             seed=seed,
             towers=towers,
-            today=today,
+            now=now,
             zone=clock.zone(),
         ).load(lambda done: click.echo(f"{done} of {towers} towers …"))
         mark(session, "loaded")
+        audit.record(
+            session,
+            "demo.load",
+            "setting",
+            "demo",
+            by=SYSTEM,
+            now=now,
+            after={"towers": towers, "seed": seed},
+        )
     analyze()
     load_pictures(seed)
     click.echo(f"The demo province was loaded in {time.monotonic() - started:.0f} s.")
@@ -176,7 +185,7 @@ def load_pictures(seed: int) -> None:
                 original_name="minh-hoa.jpg",
                 sha256=None,
                 by=actor,
-                now=inspection.submitted_at + timedelta(minutes=5),
+                now=min(clock.now(), inspection.submitted_at + timedelta(minutes=5)),
             )
 
 
@@ -225,50 +234,72 @@ TABLES = (
 )  # fmt: skip
 
 
+# The synthetic areas with what was there before them, as far as nobody's territory names them.
+FORGET_AREAS = (
+    """
+    CREATE TEMPORARY TABLE gone ON COMMIT DROP AS
+    SELECT id FROM area WHERE synthetic AND id NOT IN (SELECT area_id FROM user_territory)
+        AND (level = 'commune' OR NOT EXISTS (
+            SELECT 1 FROM area c WHERE c.parent_id = area.id
+                AND (NOT c.synthetic OR c.id IN (SELECT area_id FROM user_territory))))
+    """,
+    "DELETE FROM area_succession WHERE old_id IN (SELECT id FROM gone)"
+    " OR new_id IN (SELECT id FROM gone)",
+    "DELETE FROM area WHERE id IN (SELECT id FROM gone)",
+    *(
+        f"""
+        DELETE FROM area WHERE level = '{level}' AND valid_to IS NOT NULL AND geom IS NULL
+            AND id NOT IN (SELECT area_id FROM user_territory)
+            AND NOT EXISTS (SELECT FROM area_succession s WHERE s.old_id = area.id)
+            AND NOT EXISTS (SELECT FROM area c WHERE c.parent_id = area.id)
+        """  # noqa: S608 - our own words
+        for level in ("commune", "district", "province")
+    ),
+)
+
+
 @commands.command("remove")
 @click.option("--everything", is_flag=True, help="Also towers that were added by hand or import.")
 @click.confirmation_option(prompt="Remove the demo province with all its records?")
 def remove(everything: bool) -> None:
     """Remove the demo: an empty, ready system stays, with the checklist and real accounts."""
     engine = create_engine(urls()[0])
-    with engine.begin() as connection:
-        real = connection.scalar(text("SELECT count(*) FROM tower WHERE NOT demo"))
+    with Session(engine) as session, session.begin():
+        real = session.scalar(text("SELECT count(*) FROM tower WHERE NOT demo"))
         if real and not everything:
             raise click.ClickException(
                 f"{real} towers do not belong to the demo. Take --everything to remove them too."
             )
-        connection.execute(text(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY CASCADE"))
-        connection.execute(
+        removed = {"towers": session.scalar(text("SELECT count(*) FROM tower"))}
+        pictures = session.scalars(text("SELECT DISTINCT sha256 FROM photo")).all()
+        session.execute(text(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY CASCADE"))
+        session.execute(
             text('DELETE FROM access_token WHERE user_id IN (SELECT id FROM "user" WHERE demo)')
         )
         for table in ("user_role", "user_territory"):
-            connection.execute(
+            session.execute(
                 text(
                     f"DELETE FROM {table} WHERE user_id IN"  # noqa: S608
                     ' (SELECT id FROM "user" WHERE demo)'
                 )
             )
-        connection.execute(text('DELETE FROM "user" WHERE demo'))
-        connection.execute(
+        session.execute(text('DELETE FROM "user" WHERE demo'))
+        session.execute(
             text(
                 "DELETE FROM organisation o WHERE demo AND NOT EXISTS"
                 ' (SELECT 1 FROM "user" u WHERE u.organisation_id = o.id)'
             )
         )
-        connection.execute(
-            text(
-                "DELETE FROM area WHERE synthetic AND id NOT IN"
-                " (SELECT area_id FROM user_territory)"
-                " AND (level = 'commune' OR NOT EXISTS (SELECT 1 FROM area c"
-                " WHERE c.parent_id = area.id AND NOT c.synthetic))"
-            )
-        )
-        connection.execute(
-            text(
-                "INSERT INTO setting (key, value) VALUES ('demo', '\"removed\"')"
-                " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-            )
+        for statement in FORGET_AREAS:
+            session.execute(text(statement))
+        mark(session, "removed")
+        audit.record(
+            session, "demo.remove", "setting", "demo", by=SYSTEM, now=clock.now(), before=removed
         )
     engine.dispose()
+    # After the rows, so that no row is without its files.
+    files = photo_store()
+    for sha256 in pictures:
+        files.remove(sha256)
     (current_app.config["SETTINGS"].instance / "demo-accounts.txt").unlink(missing_ok=True)
     click.echo("The demo was removed. Make the first administrator: flask accounts add EMAIL")

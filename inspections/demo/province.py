@@ -89,7 +89,7 @@ class Province:
         inspector: uuid.UUID,
         seed: int,
         towers: int,
-        today: date,
+        now: datetime,
         zone: ZoneInfo,
     ) -> None:
         self.session = session
@@ -99,7 +99,8 @@ class Province:
         self.random = Random(seed)  # noqa: S311 - a made-up province, not a secret
         self.seed = seed
         self.number = towers
-        self.today = today
+        self.now = now
+        self.today = now.astimezone(zone).date()
         self.zone = zone
         self.all_answers = towers <= ALL_ANSWERS_UP_TO
         self.pools: dict[tuple[str, bool], list[MadeVisit]] = {}
@@ -402,8 +403,9 @@ class Province:
         return inspection_id
 
     def _moment(self, day: date) -> datetime:
+        """In the working hours of that day, and never after now."""
         hour = 8 + (day.toordinal() * 7) % 8
-        return datetime.combine(day, time(hour, 20), self.zone).astimezone(UTC)
+        return min(self.now, datetime.combine(day, time(hour, 20), self.zone).astimezone(UTC))
 
     def _copy(self, tables: Tables) -> None:
         driver = self.session.connection().connection.driver_connection

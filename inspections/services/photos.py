@@ -62,6 +62,11 @@ class PhotoStore:
         finally:
             os.close(directory)
 
+    def remove(self, sha256: bytes) -> None:
+        """Remove a photo with its copies, for whoever has removed its rows; none is no error."""
+        for variant in ("original", *COPIES):
+            self.path(sha256, variant).unlink(missing_ok=True)
+
 
 @dataclass(frozen=True)
 class Picture:

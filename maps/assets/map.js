@@ -74,13 +74,47 @@ function nameControls(map) {
   sayAll();
 }
 
+// The source lets a coast go on across 180° and ends Antarctica at its coast. Here each ring is one
+// piece around its middle, in degrees that may go beyond 180, and a polar one goes over its pole.
+function wholeRing(ring) {
+  let turn = 0;
+  const whole = ring.map(([x, y], index) => {
+    const step = index ? x - ring[index - 1][0] : 0;
+    if (Math.abs(step) > 180) turn -= 360 * Math.sign(step);
+    return [x + turn, y];
+  });
+  if (turn) {
+    const pole = 90 * Math.sign(whole[0][1]);
+    whole.push([whole.at(-1)[0], pole], [whole[0][0], pole], whole[0]);
+  }
+  const [west, east] = reach(whole);
+  return moved(whole, -360 * Math.round((west + east) / 720));
+}
+
+const reach = (ring) => ring.reduce(([west, east], [x]) => [Math.min(west, x), Math.max(east, x)], [Infinity, -Infinity]);
+const moved = (ring, degrees) => ring.map(([x, y]) => [x + degrees, y]);
+
+// What goes beyond 180° is drawn once more where the map shows that side.
+function wholeLand(topology) {
+  const polygons = feature(topology, topology.objects.land).features.flatMap((one) => one.geometry.coordinates);
+  const coordinates = polygons.flatMap((polygon) => {
+    const whole = polygon.map(wholeRing);
+    const [west, east] = reach(whole[0]);
+    const again = [];
+    if (west < -180) again.push(whole.map((ring) => moved(ring, 360)));
+    if (east > 180) again.push(whole.map((ring) => moved(ring, -360)));
+    return [whole, ...again];
+  });
+  return { type: "MultiPolygon", coordinates };
+}
+
 export function addLand(map) {
   map.createPane("land").style.zIndex = 150;
   const layer = L.geoJSON(null, {
     pane: "land", interactive: false,
     style: { color: "#b9c3b4", weight: 1, fillColor: "#f4f3ec", fillOpacity: 1 },
   }).addTo(map);
-  load("/static/dist/land.json").then((topology) => layer.addData(feature(topology, topology.objects.land)));
+  load("/static/dist/land.json").then((topology) => layer.addData(wholeLand(topology)));
   return layer;
 }
 
@@ -127,6 +161,20 @@ export function addCommunes(map) {
 
 // Towers
 
+// Parts of a ring differ by their weave too, for those who cannot tell the colours apart: lengths of
+// a dash and of the gap after it, in pixels; what is satisfactory is one plain stroke.
+const WEAVES = { dangerous: [9, 1], assessment_needed: [6, 2], needs_follow_up: [3, 1.5], unchecked: [1, 1.5] };
+
+// The dashes of a stroke that covers this length of a ring and leaves out the rest.
+function woven(name, length, round) {
+  const weave = WEAVES[name];
+  if (!weave || length < weave[0]) return `${length} ${round}`;
+  const dashes = Math.max(1, Math.round(length / (weave[0] + weave[1])));
+  const stretch = length / (dashes * (weave[0] + weave[1]));
+  const pairs = Array(dashes).fill(weave.map((one) => one * stretch));
+  return [...pairs.flat(), 0, round].join(" ");
+}
+
 export function donut(conditions, total) {
   const radius = Math.min(32, 15 + 3.2 * Math.log10(total) * 1.6);
   const size = 2 * radius + 4;
@@ -140,7 +188,7 @@ export function donut(conditions, total) {
     if (!share) continue;
     box.append(drawing("circle", {
       cx: middle, cy: middle, r: radius - 3, fill: "none", stroke: COLOURS[name], "stroke-width": 6,
-      "stroke-dasharray": `${share * round} ${round}`, "stroke-dashoffset": -done * round,
+      "stroke-dasharray": woven(name, share * round, round), "stroke-dashoffset": -done * round,
       transform: `rotate(-90 ${middle} ${middle})`,
     }));
     done += share;
@@ -341,6 +389,16 @@ export function addOneTower(map) {
       icon: L.divIcon({ html: sign(tower.condition, tower.overdue), className: "", iconSize: [24, 24] }),
       alt: conditionTexts()[tower.condition], keyboard: false,
     }).addTo(map);
+  });
+}
+
+export function addOneArea(map) {
+  const number = window.location.pathname.split("/").pop();
+  Promise.all([ready, load(`/map/areas/${number}.geojson`)]).then(([, collection]) => {
+    const layer = L.geoJSON(collection, {
+      interactive: false, style: { color: "#0b5cad", weight: 3, fillColor: "#0b5cad", fillOpacity: 0.12 },
+    }).addTo(map);
+    if (layer.getLayers().length) map.fitBounds(layer.getBounds(), { padding: [20, 20], animate: false });
   });
 }
 

@@ -241,6 +241,7 @@ class Walk:
         page.evaluate(ALL_IMAGES)
         for frame in page.frames:
             frame.evaluate(AT_REST)
+            frame.evaluate("() => document.fonts.ready.then(() => null)")
         faults = page.evaluate(FAULTS)
         title = page.title()
         if not re.fullmatch(r"\S.* · Tháp Canh", title):

@@ -6,7 +6,9 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -17,9 +19,11 @@ from areas.models import Area
 from core import clock, migrate
 from core.db import current_session
 from core.settings import Settings
+from inspections.doors import photo_store
 from inspections.models import ChecklistVersion, Inspection, Photo, Violation, ViolationEvent
 from inspections.rules.evaluation import GivenAnswer, Structure, evaluate
 from inspections.services.checklists import catalogue_of
+from inspections.services.photos import COPIES
 from tests import makers
 from towers.models import Tower
 
@@ -109,9 +113,9 @@ def towers_of(app: Flask) -> list[tuple]:
 
 def test_it_has_as_many_towers_as_were_asked_for(session: Session):
     assert session.scalar(select(func.count()).select_from(Tower)) == TOWERS
-    assert (
-        session.scalar(select(func.count()).select_from(Area).where(Area.level == "commune")) == 102
-    )
+    today = select(func.count()).select_from(Area).where(Area.level == "commune")
+    assert session.scalar(today.where(Area.valid_to.is_(None))) == 102
+    assert session.scalar(today.where(Area.valid_to.is_not(None))) == 305
 
 
 def test_everything_says_that_it_is_made_up(session: Session):
@@ -120,7 +124,7 @@ def test_everything_says_that_it_is_made_up(session: Session):
         assert "không có thật" in tower.source
         assert tower.owner.name.endswith("(hư cấu)")
         assert tower.owner.demo
-    assert session.scalar(select(func.bool_and(Area.synthetic)).where(Area.level == "commune"))
+    assert session.scalar(select(func.bool_and(Area.synthetic)).where(Area.geom.is_not(None)))
     assert session.scalar(select(func.bool_and(Inspection.demo)))
 
 
@@ -184,6 +188,21 @@ def test_work_is_spread_over_two_years_and_none_lies_in_the_future(session: Sess
         for when in (Violation.deadline < today, Violation.deadline >= today)
     )
     assert overdue > 0 and coming > 0
+
+
+def test_a_province_made_before_work_begins_has_no_work_of_that_day_done(
+    house: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+):
+    midnight = clock.now().astimezone(ZoneInfo("Asia/Ho_Chi_Minh")).replace(hour=0, minute=5)
+    now = midnight.astimezone(UTC)
+    monkeypatch.setattr(clock, "now", lambda: now)
+    app = house()
+    run(app, "demo", "load", "--towers", "400")
+    with app.app_context():
+        session = current_session()
+        assert session.scalar(select(func.max(Inspection.inspected_on))) == midnight.date()
+        for moment in (Inspection.submitted_at, ViolationEvent.at, Photo.received_at):
+            assert session.scalar(select(func.max(moment))) <= now
 
 
 def test_recomputing_the_conditions_finds_no_difference(province: Flask):
@@ -307,12 +326,31 @@ def test_removing_leaves_an_empty_ready_system(house: Callable[..., Flask], smal
         ):
             assert connection.scalar(text(f"SELECT count(*) FROM {table}")) == 0, table
         assert connection.scalar(text("SELECT count(*) FROM checklist_version")) == 1
+        last = connection.execute(
+            text("SELECT action, before FROM audit_entry ORDER BY id DESC LIMIT 1")
+        ).one()
+        assert tuple(last) == ("demo.remove", {"towers": 30})
     owner.dispose()
     assert not accounts.exists()
     run(app, "demo", "load", "--if-new")
     assert towers_of(app) == []
     run(app, "demo", "load", "--towers", "10")
     assert len(towers_of(app)) == 10
+
+
+def test_removing_takes_the_files_of_the_pictures_along(
+    house: Callable[..., Flask], province: Flask
+):
+    app = house(province)
+    with app.app_context():
+        pictures = current_session().scalars(select(Photo.sha256)).all()
+        files = photo_store()
+        for sha256 in pictures:
+            for variant in ("original", *COPIES):
+                files.write(files.path(sha256, variant), b"drawn")
+    assert pictures
+    run(app, "demo", "remove", "--yes")
+    assert not [path for path in files.folder.rglob("*") if path.is_file()]
 
 
 def test_removing_keeps_real_towers_unless_told_otherwise(
