@@ -10,6 +10,7 @@ import accounts.labels
 import accounts.pages
 import accounts.policy
 import accounts.security
+import accounts.services.organisations
 import accounts.territories
 import areas.api
 import areas.cli
@@ -24,8 +25,10 @@ import inspections.pages
 import inspections.panels
 import inspections.policy
 import inspections.services.condition
+import inspections.services.merge
 import maps.pages
 import towers.api
+import towers.browsing
 import towers.cli
 import towers.fields
 import towers.former
@@ -36,6 +39,8 @@ import towers.panels
 import towers.policy
 import towers.reassigning
 import towers.services
+import towers.services.merge
+import towers.services.organisations
 from core import (
     api,
     cli,
@@ -48,6 +53,7 @@ from core import (
     jobs,
     labels,
     logs,
+    merging,
     problems,
     slots,
 )
@@ -66,6 +72,13 @@ MENU = (
     MenuItem("inspections.index", N_("Inspections"), "inspection", "inspection.view"),
     MenuItem("inspections.violations", N_("Violations"), "violation", "violation.view"),
     MenuItem("inspections.follow_up", N_("Follow-up"), "follow-up", "violation.view"),
+    MenuItem(
+        "towers.proposal_list",
+        N_("Proposals"),
+        "proposal",
+        "proposal.view",
+        waiting=towers.panels.open_proposals,
+    ),
     MenuItem("accounts.users", N_("Users"), "users", "user.view", section="admin"),
     MenuItem(
         "accounts.organisations", N_("Organisations"), "organisation", "organisation.view", "admin"
@@ -83,11 +96,15 @@ LABELS = {
 }
 
 PANELS = {
-    "tower": (*inspections.panels.TOWER_PANELS,),
+    "topbar": (*towers.browsing.TOPBAR_PANELS,),
+    "tower": (*inspections.panels.TOWER_PANELS, *towers.panels.TOWER_PANELS),
+    "organisation": (*towers.panels.ORGANISATION_PANELS,),
     "tower_map": (*maps.pages.TOWER_MAP_PANELS,),
     "area": (*towers.panels.AREA_PANELS,),
     "area_map": (*maps.pages.AREA_MAP_PANELS,),
 }
+
+COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 
 
 # What the worker runs, by the names that `core.jobs.enqueue` takes.
@@ -103,7 +120,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         SETTINGS=settings,
         TIMEZONE=settings.timezone,
         TESTING=settings.testing,
-        MAX_CONTENT_LENGTH=settings.max_upload_bytes,
+        # A document comes in a form: its other fields need a little room beside it.
+        MAX_CONTENT_LENGTH=max(settings.max_upload_bytes, settings.max_document_bytes + 2**20),
         MAX_FORM_MEMORY_SIZE=2 * 1024 * 1024,
         MAX_FORM_PARTS=1000,
         TRAP_HTTP_EXCEPTIONS=False,
@@ -140,12 +158,18 @@ def create_app(settings: Settings | None = None) -> Flask:
     for feature in FEATURES:
         feature.policy.register()
 
+    for followers in (accounts.services.organisations, towers.services.organisations):
+        merging.follow("organisation", *followers.FOLLOWERS)
+    for towers_followers in (towers.services.merge, inspections.services.merge):
+        merging.follow("tower", *towers_followers.FOLLOWERS)
+    merging.follow("tower", afterwards=inspections.services.merge.derive_condition)
     towers.services.after_retyping(inspections.services.condition.derive_again)
     for follower in (towers.moves, towers.former, accounts.territories):
         areas.services.following.after_change(follower.follow_areas)
     menu = slots.init_app(app)
     menu.menu.extend(MENU)
     menu.panels.update({slot: list(panels) for slot, panels in PANELS.items()})
+    menu.columns.update({slot: list(columns) for slot, columns in COLUMNS.items()})
 
     service = api.init_app(app)
     for feature in FEATURES:

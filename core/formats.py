@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, request
-from flask_babel import format_date, format_datetime, format_decimal
+from babel.numbers import format_decimal
+from flask import Flask, current_app, request
+from flask_babel import format_date, format_datetime
 
 from core.i18n import current_language, translate
 
 
 def init_app(app: Flask, labels: Mapping[str, Mapping[str, str]]) -> None:
     """Add the filters; `labels` holds for each vocabulary the English text of each value."""
+    app.extensions["labels"] = labels
 
     def label(value: Any, vocabulary: str) -> str:
         if value is None or value == "":
@@ -32,8 +35,7 @@ def init_app(app: Flask, labels: Mapping[str, Mapping[str, str]]) -> None:
     def number(value: Decimal | float | int | None, digits: int = 1) -> str:
         if value is None:
             return "–"
-        pattern = "#,##0" if digits == 0 else "#,##0." + "#" * digits
-        return format_decimal(value, pattern)
+        return written(value, digits, current_language())
 
     def zip_labels(values: Iterable[Any], vocabulary: str) -> list[tuple[str, str]]:
         """The values with their texts, as a select takes them."""
@@ -59,6 +61,19 @@ def init_app(app: Flask, labels: Mapping[str, Mapping[str, str]]) -> None:
     )
     app.jinja_env.globals["with_query"] = with_query
     app.jinja_env.globals.update(language=current_language, format_date=format_date)
+
+
+def texts_of(vocabulary: str) -> dict[str, str]:
+    """The text of each value of a vocabulary in the reader's language."""
+    labels: Mapping[str, Mapping[str, str]] = current_app.extensions["labels"]
+    return {value: translate(text) for value, text in labels[vocabulary].items()}
+
+
+@lru_cache(maxsize=10_000)
+def written(value: Decimal | float | int, digits: int, language: str) -> str:
+    """A number with at most so many decimals; heights and counts of lists come again and again."""
+    pattern = "#,##0" if digits == 0 else "#,##0." + "#" * digits
+    return format_decimal(value, pattern, locale=language)
 
 
 def degrees(value: float) -> str:

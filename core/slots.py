@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,8 @@ class MenuItem:
     icon: str
     action: str
     section: str = "main"
+    # How many things wait there; nothing is shown for none.
+    waiting: Callable[[], int] | None = None
 
     @property
     def url(self) -> str:
@@ -50,10 +53,20 @@ class Panel:
     action: str
 
 
+@dataclass(frozen=True)
+class Column:
+    """A column of somebody else's list: its heading, and the text of each row by the row's id."""
+
+    label: str
+    cells: Callable[[Sequence[Any]], Mapping[uuid.UUID, str]]
+    action: str
+
+
 @dataclass
 class Slots:
     menu: list[MenuItem] = field(default_factory=list)
     panels: dict[str, list[Panel]] = field(default_factory=dict)
+    columns: dict[str, list[Column]] = field(default_factory=dict)
 
 
 def init_app(app: Flask) -> Slots:
@@ -67,6 +80,7 @@ def init_app(app: Flask) -> Slots:
             "actor": actor,
             "may": lambda action, thing=None: policy.may(actor, action, thing),
             "menu_items": [item for item in slots.menu if policy.allows(actor, item.action)],
+            "topbar": panels("topbar", None),
         }
 
     return slots
@@ -80,4 +94,15 @@ def panels(slot: str, thing: Any) -> list[tuple[str, dict[str, Any]]]:
         (panel.template, panel.context(thing))
         for panel in slots.panels.get(slot, [])
         if policy.allows(actor, panel.action)
+    ]
+
+
+def columns(slot: str, rows: Sequence[Any]) -> list[tuple[str, Mapping[uuid.UUID, str]]]:
+    """The columns that others add to a list of these rows: headings with their texts."""
+    slots: Slots = current_app.extensions["slots"]
+    actor = current_actor()
+    return [
+        (translate(column.label), column.cells(rows))
+        for column in slots.columns.get(slot, [])
+        if policy.allows(actor, column.action)
     ]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import uuid
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,10 @@ from maps.queries import Box
 from maps.render import documents
 from towers import queries as towers
 from towers.api import body, the_tower
+from towers.doors import asked_filters, filter_choices
 from towers.models import Tower
-from towers.rules import Condition, StructureType
-from towers.schemas import SEVERITIES, filters_from
+from towers.queries import Filters
+from towers.schemas import BBOX, envelope_of
 
 blueprint = Blueprint("maps", __name__, template_folder="templates")
 ISLANDS = Path(__file__).resolve().parent / "data" / "islands.json"
@@ -43,6 +44,11 @@ def area_map(area: Area) -> dict[str, Any]:
     return {"area": area}
 
 
+def map_filters() -> Filters:
+    """The filters in the address; its box is what is looked at, not what is looked for."""
+    return replace(asked_filters(), bbox=None)
+
+
 TOWER_MAP_PANELS = (Panel("maps/_tower_map.html", tower_map, "tower.view"),)
 AREA_MAP_PANELS = (Panel("maps/_area_map.html", area_map, "area.view"),)
 
@@ -54,11 +60,8 @@ def page() -> str:
     session = current_session()
     return render_template(
         "maps/page.html",
-        filters=filters_from(request.args),
-        conditions=list(Condition),
-        severities=SEVERITIES,
-        structure_types=list(StructureType),
-        communes=areas.communes(session),
+        filters=map_filters(),
+        **filter_choices(owners=False),
         synthetic=areas.any_synthetic(session),
         query=request.query_string.decode("ascii", "ignore"),
     )
@@ -83,6 +86,13 @@ def picker() -> Response:
     return document(documents.picker_map(current_language()))
 
 
+@blueprint.get("/map/places")
+@guard("tower.view")
+def places_document() -> Response:
+    """One or more places, numbered, among the towers around them; they stand in the address."""
+    return document(documents.places_map(current_language()))
+
+
 @blueprint.get("/map/tower/<code>")
 @guard("tower.view")
 def tower_document(code: str) -> Response:
@@ -98,17 +108,10 @@ def area_document(area_id: int) -> Response:
 def asked_box() -> Box:
     """The box that is asked for; raises `BadRequest` for one that is no box on earth."""
     try:
-        west, south, east, north = (
-            float(one) for one in request.args.get("bbox", "").split(",", 4)
-        )
+        box = envelope_of(request.args.get("bbox", ""))
     except ValueError as error:
-        raise BadRequest(N_("bbox is west,south,east,north in degrees")) from error
-    numbers = (west, south, east, north)
-    if not all(math.isfinite(one) and abs(one) <= 1000 for one in numbers):
-        raise BadRequest(N_("bbox is west,south,east,north in degrees"))
-    if west > east or south > north or south > 90 or north < -90:
-        raise BadRequest(N_("bbox is west,south,east,north in degrees"))
-    return Box(west, south, east, north)
+        raise BadRequest(BBOX) from error
+    return Box(box.west, box.south, box.east, box.north)
 
 
 @blueprint.get("/map/towers.json")
@@ -118,7 +121,7 @@ def tower_features() -> Response:
     if not (zoom.isascii() and zoom.isdigit() and len(zoom) < 3 and int(zoom) <= 24):
         raise BadRequest(N_("zoom is a whole number from 0 to 24"))
     session, actor, today = current_session(), current_actor(), clock.today()
-    filters = filters_from(request.args)
+    filters = map_filters()
     found = queries.features(session, actor, filters, box=asked_box(), zoom=int(zoom), today=today)
     return jsonify({**found, **queries.counts(session, actor, filters, today=today)})
 
@@ -129,7 +132,7 @@ def extent() -> Response:
     """Where to look first: the matching towers, else the areas, else nowhere."""
     session = current_session()
     box = queries.extent(
-        session, current_actor(), filters_from(request.args), today=clock.today()
+        session, current_actor(), map_filters(), today=clock.today()
     ) or areas.extent(session)
     return jsonify(box=box)
 

@@ -58,7 +58,11 @@ def test_the_folder_of_maps_gives_folium_no_value() -> None:
 REGISTER = {
     "/", "/towers", "/towers/<code>", "/follow-up", "/follow-up.csv", "/follow-up.xlsx",
     "/follow-up.geojson", "/violations", "/violations/<uuid:violation_id>", "/inspections",
-    "/inspections/<uuid:inspection_id>", "/account", "/api/v1/towers", "/api/v1/towers/<code>",
+    "/inspections/<uuid:inspection_id>", "/account", "/proposals",
+    "/proposals/<uuid:proposal_id>", "/api/v1/proposals", "/api/v1/proposals/<uuid:proposal_id>",
+    "/api/v1/documents", "/api/v1/documents/<uuid:document_id>", "/api/v1/organisations",
+    "/api/v1/organisations/<uuid:organisation_id>", "/organisations",
+    "/organisations/<uuid:organisation_id>", "/api/v1/towers", "/api/v1/towers/<code>",
     "/api/v1/follow-up", "/api/v1/violations", "/api/v1/inspections",
     "/api/v1/inspections/<uuid:inspection_id>", "/api/v1/areas", "/areas", "/map",
     "/map/communes.geojson", "/map/owners.json", "/map/places/<code>.json",
@@ -68,10 +72,13 @@ REGISTER = {
 BATCH = {"/towers/reassignments/<uuid:batch>", "/towers/reassignments/<uuid:batch>.csv"}
 ORGANISATIONS = {"/organisations", "/organisations/<uuid:organisation_id>"}
 SHOWN = {
-    "staff": REGISTER | BATCH | ORGANISATIONS | {"/towers/<code>/edit", "/towers/new"},
-    "admin": REGISTER | BATCH | ORGANISATIONS | {"/users", "/users/<uuid:user_id>"},
+    "staff": REGISTER | BATCH | ORGANISATIONS | {"/organisations/<uuid:organisation_id>/edit",
+                         "/organisations/<uuid:organisation_id>/merge", "/towers/new",
+                         "/towers/<code>/edit", "/towers/<code>/merge"},
+    "admin": REGISTER | BATCH | ORGANISATIONS | {"/organisations/<uuid:organisation_id>/edit",
+                         "/users", "/users/<uuid:user_id>"},
     "inspector": REGISTER | {"/inspections/<uuid:inspection_id>/edit",
-                             "/towers/<code>/inspect"},
+                             "/towers/<code>/inspect", "/towers/<code>/propose"},
 }  # fmt: skip
 TEXTS["all together"] = " ".join(TEXTS[kind] for kind in sorted(TEXTS) if kind != "combining")
 

@@ -46,6 +46,8 @@ class Place:
     inspection: uuid.UUID
     photo: uuid.UUID
     violation: uuid.UUID
+    document: uuid.UUID
+    proposal: uuid.UUID
     words: str
 
 
@@ -167,6 +169,16 @@ def _place(
         ),
         200,
     )
+    document, proposal = uuid.uuid4(), uuid.uuid4()
+    answered(send_document(client, document, tower=tower.code, title=names), 201)
+    suggested = {
+        "id": str(proposal),
+        "kind": "correction",
+        "tower": tower.code,
+        "values": {"name": f"{names[:290]} {word}", "address": f"{names} 2"},
+        "note": note,
+    }
+    answered(client.post("/api/v1/proposals", json=suggested), 201)
     return Place(
         commune=commune,
         inspector=inspector,
@@ -174,6 +186,8 @@ def _place(
         inspection=inspection,
         photo=photo,
         violation=uuid.UUID(found["violations"][0]["id"]),
+        document=document,
+        proposal=proposal,
         words=tower.code,
     )
 
@@ -215,6 +229,28 @@ def send_photo(
         data={
             "id": str(photo_id or uuid.uuid4()),
             "inspection": str(inspection),
+            "file": (io.BytesIO(content), name),
+            **fields,
+        },
+    )
+
+
+PDF = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+
+
+def send_document(
+    client: FlaskClient,
+    document_id: uuid.UUID | None = None,
+    *,
+    content: bytes = PDF,
+    name: str = "giay phep.pdf",
+    **fields: str,
+) -> TestResponse:
+    return client.post(
+        "/api/v1/documents",
+        data={
+            "id": str(document_id or uuid.uuid4()),
+            "kind": "permit",
             "file": (io.BytesIO(content), name),
             **fields,
         },

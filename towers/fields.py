@@ -228,6 +228,11 @@ VOCABULARIES = {
         "position": N_("Position"),
         "system": N_("Coordinate system"),
         "call_sign": N_("Call sign"),
+        "document": N_("Document"),
+        "reason": N_("Reason"),
+        "proposal": N_("Proposal"),
+        "merged": N_("Merged entry"),
+        "into": N_("Entry that stays"),
     }
 }
 

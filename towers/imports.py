@@ -26,6 +26,7 @@ from towers.fields import BY_NAME, FIELDS, ORGANISATIONS, Field, Kind, Unreadabl
 from towers.fields import read as read_field
 from towers.former import link_former_communes
 from towers.mapping import ColumnMapping, MappedList, MappedRow, read_place
+from towers.queries.merges import successors
 from towers.readers import MAX_CELL
 from towers.rules import code_problem
 
@@ -110,7 +111,7 @@ def import_towers(
     report = Report(ignored=listing.ignored)
     session.execute(text("DROP TABLE IF EXISTS pg_temp.staging"))
     session.execute(text(STAGING))
-    _stage(session, listing, store.envelope(session), report)
+    _stage(session, listing, report)
     if report.bad and not good_rows:
         return report
     if by.communes is not None:
@@ -152,17 +153,18 @@ def _link_former_communes(session: Session) -> None:
         link_former_communes(session, ids)
 
 
-def _stage(session: Session, listing: MappedList, envelope: Envelope, report: Report) -> None:
+def _stage(session: Session, listing: MappedList, report: Report) -> None:
+    envelope, merged = store.envelope(session), successors(session)
     driver = session.connection().connection.driver_connection
     assert driver is not None
     copying = f"COPY staging ({', '.join(COLUMNS)}) FROM STDIN"
     with driver.cursor() as cursor, cursor.copy(copying) as copy:
-        for row in _clean_rows(listing, envelope, report):
+        for row in _clean_rows(listing, envelope, merged, report):
             copy.write_row(row)
 
 
 def _clean_rows(
-    listing: MappedList, envelope: Envelope, report: Report
+    listing: MappedList, envelope: Envelope, merged: Mapping[str, str], report: Report
 ) -> Iterator[tuple[Any, ...]]:
     codes: dict[str, int] = {}
     made: dict[str, int] = {}
@@ -180,6 +182,11 @@ def _clean_rows(
                     {"other": codes[code]},
                 )
             ]
+        if not problems and code in merged:
+            # A list that still has the duplicate would bring it back.
+            message = N_("%(code)s was merged into %(kept)s: change that tower instead")
+            facts = {"code": code, "kept": merged[code]}
+            problems = [BadCell(row.number, "code", code, message, facts)]
         if problems:
             report.add(problems)
             continue
@@ -290,14 +297,22 @@ def _wanted(field: Field) -> str:
     return f"coalesce(s.{field.name}, t.{field.name}{empty})"
 
 
+# Within so many degrees, a centimetre, a position is the same: other systems and spreadsheets do
+# not bring the last digits back.
+SAME = 1e-7
+IN_PLACE = f"abs(ST_X(t.geom) - s.lon) < {SAME} AND abs(ST_Y(t.geom) - s.lat) < {SAME}"
+ORIGIN = ("source_srid", "source_x", "source_y")
+
 JUDGED = f"""
 CREATE TEMPORARY TABLE judged ON COMMIT DROP AS
 WITH wanted AS (
     SELECT s.line, s.code, t.id, t.version,
         {", ".join(f"{_wanted(one)} AS {one.column}" for one in STAGED if one.column != "code")},
         {", ".join(f"t.{column} AS old_{column}" for column in CHANGEABLE)},
-        ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) AS geom, t.geom AS old_geom,
-        s.source_srid, s.source_x, s.source_y
+        CASE WHEN {IN_PLACE} THEN t.geom
+            ELSE ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) END AS geom,
+        t.geom AS old_geom,
+        {", ".join(f"CASE WHEN {IN_PLACE} THEN t.{c} ELSE s.{c} END AS {c}" for c in ORIGIN)}
     FROM staging s
     LEFT JOIN tower t ON t.code = s.code
     {

@@ -41,6 +41,25 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "incomplete": N_("the last inspection is incomplete"),
         "out_of_date": N_("the last inspection is out of date"),
     },
+    "document_kind": {
+        "dossier": N_("Dossier"),
+        "permit": N_("Permit"),
+        "drawing": N_("Drawing"),
+        "assessment": N_("Structural assessment"),
+        "photo": N_("Photo"),
+        "contract": N_("Contract"),
+        "other": N_("Other"),
+    },
+    "proposal_kind": {
+        "new": N_("New tower"),
+        "correction": N_("Correction"),
+    },
+    "proposal_state": {
+        "open": N_("Waiting for a decision"),
+        "accepted": N_("Accepted"),
+        "refused": N_("Refused"),
+        "withdrawn": N_("Withdrawn"),
+    },
     "planning_class": {
         "A1a": N_("A1a: not bulky, on a building"),
         "A1b": N_("A1b: not bulky, disguised, on the ground"),

@@ -37,7 +37,7 @@ def overall_height(
 CODE = re.compile(r"[^\s/?#%\\\x00-\x1f\x7f]{1,64}\Z")
 # Pages beside those of the towers, and what a browser takes for a folder.
 RESERVED_CODES = frozenset(
-    {"new", "import", "reassign", "reassign.csv", "reassignments", ".", ".."}
+    {"new", "import", "propose", "reassign", "reassign.csv", "reassignments", ".", ".."}
 )
 
 
@@ -139,6 +139,30 @@ class Condition(StrEnum):
     NEEDS_FOLLOW_UP = "needs_follow_up"
     OK = "ok"
     UNCHECKED = "unchecked"
+
+
+class DocumentKind(StrEnum):
+    DOSSIER = "dossier"
+    PERMIT = "permit"
+    DRAWING = "drawing"
+    ASSESSMENT = "assessment"
+    PHOTO = "photo"
+    CONTRACT = "contract"
+    OTHER = "other"
+
+
+class ProposalKind(StrEnum):
+    """A tower that is not in the register, or a mistake in what the register says of one."""
+
+    NEW = "new"
+    CORRECTION = "correction"
+
+
+class ProposalState(StrEnum):
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
 
 
 class ConditionReason(StrEnum):

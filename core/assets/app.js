@@ -33,6 +33,24 @@ for (const form of document.querySelectorAll("form[data-guard]")) {
   window.addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
 }
 
+// Rows of fields: one more like the last one, empty.
+for (const rows of document.querySelectorAll("[data-rows]")) {
+  const button = rows.querySelector("[data-add-row]");
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const all = rows.querySelectorAll("[data-row]");
+    const row = all[all.length - 1].cloneNode(true);
+    for (const field of row.querySelectorAll("input")) {
+      field.value = "";
+      field.removeAttribute("id");
+      field.classList.remove("is-invalid");
+    }
+    for (const text of row.querySelectorAll(".wrong")) text.remove();
+    button.before(row);
+    row.querySelector("input").focus();
+  });
+}
+
 for (const select of document.querySelectorAll("[data-submit-on-change]")) {
   select.addEventListener("change", () => select.form.requestSubmit());
 }

@@ -16,20 +16,22 @@ from PIL import Image, ImageDraw
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
-from accounts import services as accounts
 from accounts.models import User
 from accounts.queries import user_by_email
 from accounts.security import actor_of, hashed, new_password
+from accounts.services import users as accounts
 from areas.cli import load_demo as load_areas
 from areas.models import Area
 from core import audit, clock, store
 from core.cli import urls
 from core.db import current_session, transaction
+from core.pictures import read_picture
 from core.policy import SYSTEM
 from inspections.demo.province import Province
 from inspections.doors import photo_store
 from inspections.models import Answer, Inspection
 from inspections.services import checklists, photos
+from towers.doors import document_store
 from towers.models import Tower
 
 commands = AppGroup("demo", help="The demo province.")
@@ -179,7 +181,7 @@ def load_pictures(seed: int) -> None:
                 uuid.UUID(int=random.getrandbits(128), version=4),
                 inspection,
                 # One of its own each: the same picture at two towers is flagged.
-                photos.read_picture(io.BytesIO(picture(random)), photo_files),
+                read_picture(io.BytesIO(picture(random)), photo_files),
                 store=photo_files,
                 item_key=item_key,
                 original_name="minh-hoa.jpg",
@@ -230,7 +232,7 @@ def picture(random: Random) -> bytes:
 # With every table that refers to one of these.
 TABLES = (
     "violation_event", "violation", "answer", "photo", "submission", "load_assessment",
-    "inspection", "tower",
+    "inspection", "tower", "tower_merge", "organisation_merge",
 )  # fmt: skip
 
 
@@ -271,7 +273,10 @@ def remove(everything: bool) -> None:
                 f"{real} towers do not belong to the demo. Take --everything to remove them too."
             )
         removed = {"towers": session.scalar(text("SELECT count(*) FROM tower"))}
-        pictures = session.scalars(text("SELECT DISTINCT sha256 FROM photo")).all()
+        files = {
+            kept: session.scalars(text(f"SELECT DISTINCT sha256 FROM {table}")).all()  # noqa: S608
+            for table, kept in (("photo", photo_store()), ("document", document_store()))
+        }
         session.execute(text(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY CASCADE"))
         session.execute(
             text('DELETE FROM access_token WHERE user_id IN (SELECT id FROM "user" WHERE demo)')
@@ -286,6 +291,12 @@ def remove(everything: bool) -> None:
         session.execute(text('DELETE FROM "user" WHERE demo'))
         session.execute(
             text(
+                "DELETE FROM organisation_contact WHERE organisation_id IN"
+                " (SELECT id FROM organisation WHERE demo)"
+            )
+        )
+        session.execute(
+            text(
                 "DELETE FROM organisation o WHERE demo AND NOT EXISTS"
                 ' (SELECT 1 FROM "user" u WHERE u.organisation_id = o.id)'
             )
@@ -298,8 +309,8 @@ def remove(everything: bool) -> None:
         )
     engine.dispose()
     # After the rows, so that no row is without its files.
-    files = photo_store()
-    for sha256 in pictures:
-        files.remove(sha256)
+    for kept, hashes in files.items():
+        for sha256 in hashes:
+            kept.remove(sha256)
     (current_app.config["SETTINGS"].instance / "demo-accounts.txt").unlink(missing_ok=True)
     click.echo("The demo was removed. Make the first administrator: flask accounts add EMAIL")

@@ -402,6 +402,39 @@ export function addOneArea(map) {
   });
 }
 
+export function addPlaces(map) {
+  const places = new URLSearchParams(window.location.search).getAll("place")
+    .map((one) => one.split(",").map(Number))
+    .filter(([lat, lon]) => Math.abs(lat) <= 90 && Math.abs(lon) <= 180);
+  const towers = L.layerGroup().addTo(map);
+  places.forEach((place, index) => {
+    const pin = element("div", { class: "place" }, [element("b", { text: places.length > 1 ? String(index + 1) : "" })]);
+    L.marker(place, {
+      icon: L.divIcon({ html: pin, className: "", iconSize: [26, 26] }), keyboard: false, interactive: false,
+      zIndexOffset: 10000,
+    }).addTo(map);
+  });
+  const around = async () => {
+    towers.clearLayers();
+    // From afar every tower of the province would stand in front of the places.
+    if (map.getZoom() < 14) return;
+    const bounds = map.getBounds();
+    const box = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()].map((one) => one.toFixed(6));
+    const data = await load(`/map/towers.json?bbox=${box}&zoom=${map.getZoom()}`);
+    for (const [id, x, y, condition, late] of data.towers || []) {
+      const marker = L.marker([y, x], {
+        icon: L.divIcon({ html: sign(condition, late), className: "", iconSize: [24, 24] }),
+        alt: conditionTexts()[condition], title: conditionTexts()[condition],
+      });
+      whenChosen(marker, (byKeyboard) => showTower(map, [y, x], id, byKeyboard));
+      towers.addLayer(marker);
+    }
+  };
+  if (!places.length) return;
+  map.fitBounds(L.latLngBounds(places), { animate: false, maxZoom: 17, padding: [60, 60] });
+  ready.then(() => { map.on("moveend", around); around(); });
+}
+
 export function addPicker(map) {
   let mark = null;
   const show = (place) => {

@@ -59,6 +59,12 @@ class OneArea(_Call):
     function = "addOneArea"
 
 
+class Places(_Call):
+    """The places that stand in the address of the document, among the towers around them."""
+
+    function = "addPlaces"
+
+
 class _DataLayer(Layer):
     """A layer that our script fills from an address of ours."""
 

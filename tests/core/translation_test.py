@@ -302,7 +302,7 @@ def test_no_script_holds_a_vietnamese_sentence() -> None:
 EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 SHOWN_ATTRIBUTE = re.compile(r"""\b(?:aria-label|alt|title|placeholder|data-confirm)="([^"]*)\"""")
 # Names of formats and units, and the name of the other language in itself.
-SAME_EVERYWHERE = {"API", "CSV", "Excel", "GeoJSON", "English", "EN", "VI", "m"}
+SAME_EVERYWHERE = {"API", "CSV", "Excel", "GeoJSON", "English", "EN", "VI", "m", "km"}
 
 
 def test_no_template_holds_a_text_of_its_own() -> None:

@@ -18,12 +18,12 @@ from sqlalchemy.orm import Session
 from areas.models import Area
 from core import clock, migrate
 from core.db import current_session
+from core.pictures import COPIES
 from core.settings import Settings
 from inspections.doors import photo_store
 from inspections.models import ChecklistVersion, Inspection, Photo, Violation, ViolationEvent
 from inspections.rules.evaluation import GivenAnswer, Structure, evaluate
 from inspections.services.checklists import catalogue_of
-from inspections.services.photos import COPIES
 from tests import makers
 from towers.models import Tower
 

@@ -22,6 +22,7 @@ from tests.inspections.visits import inspected, published
 from tests.towers.lists import listed
 from towers.imports import Report, import_towers
 from towers.models import Tower
+from towers.services.merge import merge_towers
 
 NOW = makers.NOW
 HEADER = "code,name,structure_type,height_m,latitude,longitude,owner"
@@ -396,3 +397,11 @@ def test_a_row_in_other_letters_and_a_shape_that_is_no_point_are_bad_rows(sessio
     collection = json.dumps({"type": "FeatureCollection", "features": [feature]}).encode()
     report = load(session, "list.geojson", collection)
     assert reasons(report)[1] == ("_geometry", translate("The geometry is not a point"))
+
+
+def test_a_list_with_a_merged_duplicate_does_not_bring_it_back(session) -> None:
+    keep, drop = makers.tower(session, code="A-1"), makers.tower(session, code="A-2")
+    merge_towers(session, keep, drop, by=SYSTEM, now=NOW, today=NOW.date())
+    report = run(session, "A-2,Hai,monopole,30,10.5,105.5,", "A-3,Ba,monopole,30,10.6,105.6,")
+    assert [(bad.column, bad.facts["kept"]) for bad in report.problems] == [("code", "A-1")]
+    assert report.bad == 1

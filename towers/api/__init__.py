@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ from flask.views import MethodView
 
 from accounts import queries as accounts
 from accounts.models import Organisation
-from accounts.services import owner_named
+from accounts.services.organisations import owner_named
 from core import clock
 from core.api import Blueprint, require_match, version_tag, with_tag
 from core.db import current_session, transaction
@@ -21,15 +22,15 @@ from core.geo import Position, to_position
 from core.guard import current_actor
 from core.policy import guard
 from core.words import N_
-from towers import queries, services
-from towers.coordinate_systems import NoSuchPlace, UnknownSystem, system, to_wgs84
-from towers.coordinates import Reading
-from towers.doors import effective, the_tower
-from towers.fields import FIELDS, KEPT, ORGANISATIONS, Kind
+from towers import lists, services
+from towers.api.documents import documents
+from towers.api.merge import merges
+from towers.api.proposals import proposals
+from towers.bodies import split
+from towers.doors import effective, place_in, the_tower
+from towers.fields import KEPT, ORGANISATIONS
 from towers.models import Tower
 from towers.schemas import (
-    ORIGINAL,
-    POSITION,
     NewTower,
     TowerBody,
     TowerFields,
@@ -39,7 +40,7 @@ from towers.schemas import (
 )
 
 towers = Blueprint("api_towers", __name__, url_prefix="/api/v1/towers")
-BLUEPRINTS = (towers,)
+BLUEPRINTS = (towers, documents, proposals, merges)
 # What a field is that a whole body leaves out.
 EMPTY = {field.name: field.empty for field in (*KEPT, *ORGANISATIONS) if not field.required}
 
@@ -117,40 +118,6 @@ def _json(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def split(data: dict[str, Any]) -> tuple[Reading | None, dict[str, Any]]:
-    """The position and the other fields of a loaded body, its organisations looked up.
-
-    Raises `Invalid` for an unknown system or organisation.
-    """
-    values = {name: value for name, value in data.items() if name not in POSITION | ORIGINAL}
-    for field in FIELDS:
-        value = values.get(field.name)
-        if field.kind is Kind.ORGANISATION and field.name in values:
-            values[field.name] = organisation_from(value, field.name)
-        elif field.kind is Kind.NUMBER and value is not None:
-            values[field.name] = round(Decimal(str(value)), field.digits)
-        elif field.kind is Kind.CHOICES and value is not None:
-            values[field.name] = sorted(set(value))
-    if "source_srid" in data:
-        return original(data["source_srid"], data["source_x"], data["source_y"]), values
-    if "latitude" in data:
-        return Reading.of(Position(data["latitude"], data["longitude"])), values
-    return None, values
-
-
-def original(srid: int, x: float, y: float) -> Reading:
-    """The position of x (east) and y (north) in a system; raises `Invalid` for no such place."""
-    try:
-        of = system(srid)
-        return Reading(to_wgs84(x, y, of), of, x, y)
-    except UnknownSystem as error:
-        message = N_("There is no coordinate system with this EPSG code")
-        raise Invalid(message, fields={"source_srid": [message]}) from error
-    except NoSuchPlace as error:
-        message = N_("These coordinates are no place in their system")
-        raise Invalid(message, fields={"source_x": [message], "source_y": [message]}) from error
-
-
 def organisation_from(given: str | None, field: str) -> Organisation | None:
     """The organisation that a body names by id or by name; a new name makes one."""
     if not given:
@@ -178,20 +145,40 @@ class Towers(MethodView):
     @towers.arguments(TowerQuery, location="query")
     @towers.response(200, TowerPage)
     def get(self, query: dict[str, Any]) -> Response:
-        """List towers with all filters."""
-        today = clock.today()
-        page = queries.listed(
-            current_session(),
-            current_actor(),
-            filters_of(query),
+        """List towers with all filters, or those round a position in `q`."""
+        session, actor, today = current_session(), current_actor(), clock.today()
+        filters = filters_of(query)
+        reading = place_in(filters.q).reading
+        if reading is not None:
+            found = lists.around(
+                session,
+                actor,
+                replace(filters, q=""),
+                reading.position,
+                today=today,
+                limit=query["limit"],
+            )
+            near = [{**body(one, today), "distance_m": away} for one, away in found]
+            return jsonify(items=near, next_cursor=None, nearly=False)
+        filters, page = lists.searched(
+            lists.listed,
+            session,
+            actor,
+            filters,
             today=today,
             limit=query["limit"],
             cursor=query["cursor"],
             sort=query["sort"],
         )
-        return jsonify(
-            items=[row_body(row, today) for row in page.rows], next_cursor=page.next_cursor
-        )
+        answer: dict[str, Any] = {
+            "items": [row_body(row, today) for row in page.rows],
+            "next_cursor": page.next_cursor,
+            "nearly": filters.nearly,
+        }
+        if query["count"]:
+            count = lists.counted(session, actor, filters, today=today, at_least=len(page.rows))
+            answer["count"] = {"number": count.number, "more": count.more}
+        return jsonify(answer)
 
     @guard("tower.create")
     @towers.arguments(NewTower)
@@ -199,7 +186,7 @@ class Towers(MethodView):
     def post(self, data: dict[str, Any]) -> Response:
         """Register a tower."""
         with transaction() as session:
-            reading, values = split(data)
+            reading, values = split(data, organisation_from)
             assert reading is not None
             made = services.create_tower(
                 session,
@@ -262,7 +249,7 @@ def change(code: str, data: dict[str, Any]) -> Response:
                 current=version_tag(tower.version),
                 differing=differing(data, present),
             ) from error
-        reading, values = split(data)
+        reading, values = split(data, organisation_from)
         services.update_tower(
             session,
             tower,
