@@ -35,7 +35,10 @@ import towers.former
 import towers.labels
 import towers.moves
 import towers.pages
+import towers.pages.parts
+import towers.pages.tower
 import towers.panels
+import towers.parts
 import towers.policy
 import towers.reassigning
 import towers.services
@@ -92,6 +95,7 @@ LABELS = {
     **areas.labels.VOCABULARIES,
     **towers.labels.VOCABULARIES,
     **towers.fields.VOCABULARIES,
+    **towers.parts.VOCABULARIES,
     **inspections.labels.VOCABULARIES,
 }
 
@@ -102,7 +106,9 @@ PANELS = {
     "tower_map": (*maps.pages.TOWER_MAP_PANELS,),
     "area": (*towers.panels.AREA_PANELS,),
     "area_map": (*maps.pages.AREA_MAP_PANELS,),
+    "dashboard": (*towers.pages.parts.DASHBOARD_PANELS,),
 }
+EVENTS = {"tower": (towers.pages.tower.TOWER_EVENTS, inspections.panels.TOWER_EVENTS)}
 
 COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 
@@ -170,6 +176,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     menu.menu.extend(MENU)
     menu.panels.update({slot: list(panels) for slot, panels in PANELS.items()})
     menu.columns.update({slot: list(columns) for slot, columns in COLUMNS.items()})
+    menu.events.update({slot: list(sources) for slot, sources in EVENTS.items()})
 
     service = api.init_app(app)
     for feature in FEATURES:

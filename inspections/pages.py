@@ -20,6 +20,7 @@ from core.i18n import current_language, translate
 from core.i18n import gettext as _
 from core.policy import SIGNED_IN, allows, guard, may
 from core.problems import field_texts
+from core.slots import panels
 from core.words import N_
 from inspections import exports
 from inspections.bodies import item_form
@@ -62,6 +63,7 @@ def dashboard() -> str:
         else [],
         latest=lists.latest_inspections(session, actor) if seen else [],
         items=item_texts(session, current_language()),
+        panels=panels("dashboard", None),
         today=today,
     )
 

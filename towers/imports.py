@@ -281,8 +281,9 @@ def _organisations(session: Session) -> None:
     )
 
 
-# What a row may change of its tower, as columns of `tower`.
+# What a row may change of its tower, as columns of `tower`, and what follows from its position.
 CHANGEABLE = tuple(field.column for field in STAGED if field.kind is not Kind.CODE)
+FOLLOWING = ("commune_id", "source_srid", "source_x", "source_y")
 
 
 def _wanted(field: Field) -> str:
@@ -308,7 +309,7 @@ CREATE TEMPORARY TABLE judged ON COMMIT DROP AS
 WITH wanted AS (
     SELECT s.line, s.code, t.id, t.version,
         {", ".join(f"{_wanted(one)} AS {one.column}" for one in STAGED if one.column != "code")},
-        {", ".join(f"t.{column} AS old_{column}" for column in CHANGEABLE)},
+        {", ".join(f"t.{column} AS old_{column}" for column in (*CHANGEABLE, *FOLLOWING))},
         CASE WHEN {IN_PLACE} THEN t.geom
             ELSE ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) END AS geom,
         t.geom AS old_geom,
@@ -332,8 +333,12 @@ PLACED = placing("(SELECT line, geom FROM judged WHERE verdict <> 'same')", "lin
 
 
 def _history(prefix: str) -> str:
-    """A row of `judged` as history keeps it: the new values, or the old ones with their prefix."""
+    """A row of `judged` as history keeps it: the new values, or the old ones with their prefix.
+
+    What follows from a new position is read from the written row.
+    """
     pairs = [f"'{column}', j.{prefix}{column}" for column in CHANGEABLE]
+    pairs += [f"'{column}', {'j.old_' if prefix else 'w.'}{column}" for column in FOLLOWING]
     pairs += [f"'latitude', ST_Y(j.{prefix}geom)", f"'longitude', ST_X(j.{prefix}geom)"]
     return f"jsonb_build_object({', '.join(pairs)})"
 
@@ -380,7 +385,7 @@ def _write(
                         version = t.version + 1, updated_at = :now
                     FROM judged j LEFT JOIN placed p ON p.line = j.line
                     WHERE j.id = t.id AND j.verdict = 'changed'
-                    RETURNING t.id, j.line
+                    RETURNING t.id, j.line, {", ".join(f"t.{column}" for column in FOLLOWING)}
                 )
                 INSERT INTO audit_entry
                     (at, actor_id, actor, action, kind, object_id, before, after)
@@ -424,7 +429,7 @@ def _write(
                         'never', :now, :now
                     FROM judged j LEFT JOIN placed p ON p.line = j.line
                     WHERE j.verdict = 'new'
-                    RETURNING id, code
+                    RETURNING id, code, {", ".join(FOLLOWING)}
                 )
                 INSERT INTO audit_entry (at, actor_id, actor, action, kind, object_id, after)
                 SELECT :now, :actor_id, :actor, 'tower.create', 'tower', w.id::text,

@@ -311,10 +311,11 @@ class Permit(Base):
         one_of("kind", PermitKind),
         CheckConstraint("expires_on >= issued_on", name="period"),
         Index("ix_permit_expires_on", "expires_on", "id"),
+        Index("ix_permit_tower_id_kind", "tower_id", "kind"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
-    tower_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tower.id"), index=True)
+    tower_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tower.id"))
     kind: Mapped[str]
     number: Mapped[str] = mapped_column(server_default="", default="")
     issued_on: Mapped[date | None]
@@ -326,6 +327,7 @@ class Permit(Base):
     result: Mapped[str] = mapped_column(server_default="", default="")
     note: Mapped[str] = mapped_column(server_default="", default="")
 
+    tower: Mapped[Tower] = relationship()
     organisation: Mapped[Organisation | None] = relationship()
 
 

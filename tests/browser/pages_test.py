@@ -26,6 +26,8 @@ PAGES = {
     "staff": {
         "dashboard": "/",
         "towers": "/towers",
+        "towers-searched": "/towers?q=cao+lanj&sort=-height",
+        "towers-near": "/towers?q=10.4603,+105.6325",
         "tower-form": "/towers/new",
         "import": "/towers/import",
         "inspections": "/inspections",
@@ -55,6 +57,7 @@ THINGS = {
 SHOWN_ELSEWHERE = {
     "/",  # the first page of every walk
     "/sign-in",
+    "/search",  # leads on
     "/towers/<code>/edit",
     "/towers/<code>/inspect",
     "/inspections/<uuid:inspection_id>/edit",

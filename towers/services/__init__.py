@@ -206,7 +206,7 @@ def with_organisations(
 ) -> dict[str, Any]:
     """The values with organisations in the place of their names; a new name makes one."""
     made = {
-        field.name: owner_named(session, values[field.name] or "", by=by, now=now)
+        field.name: owner_named(session, values[field.name] or "", by=by, now=now, kind=field.name)
         for field in ORGANISATIONS
         if field.name in values
     }
