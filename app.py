@@ -36,11 +36,11 @@ import towers.labels
 import towers.moves
 import towers.pages
 import towers.pages.parts
+import towers.pages.reassigning
 import towers.pages.tower
 import towers.panels
 import towers.parts
 import towers.policy
-import towers.reassigning
 import towers.services
 import towers.services.merge
 import towers.services.organisations
@@ -53,6 +53,7 @@ from core import (
     headers,
     health,
     i18n,
+    jobs,
     labels,
     logs,
     merging,
@@ -112,6 +113,10 @@ EVENTS = {"tower": (towers.pages.tower.TOWER_EVENTS, inspections.panels.TOWER_EV
 COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 
 
+# What the worker runs, by the names that `core.jobs.enqueue` takes.
+JOBS: dict[str, jobs.Body] = {}
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The service with these settings; they must name a database."""
     settings = (settings or Settings.from_environment()).with_secret()
@@ -142,7 +147,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         accounts.pages,
         areas.pages,
         towers.pages,
-        towers.reassigning,
+        towers.pages.reassigning,
         inspections.pages,
         maps.pages,
     ):
@@ -154,6 +159,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         endpoint_actions=accounts.security.ENDPOINT_ACTIONS,
     )
     health.init_app(app)
+    jobs.init_app(app, JOBS)
     formats.init_app(app, LABELS)
     for feature in FEATURES:
         feature.policy.register()

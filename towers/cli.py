@@ -15,7 +15,7 @@ from core.i18n import translate
 from core.policy import SYSTEM
 from towers import moves
 from towers.imports import Report, import_towers
-from towers.readers import read
+from towers.mapping import opened_list
 
 commands = AppGroup("towers", help="The register of towers.")
 
@@ -24,11 +24,11 @@ commands = AppGroup("towers", help="The register of towers.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--good-rows", is_flag=True, help="Import the good rows, leave the bad ones out.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen and write nothing.")
-def import_file(file: Path, good_rows: bool, dry_run: bool) -> None:
-    """Import a list of towers (CSV or GeoJSON) from FILE."""
+@click.option("--part", help="The sheet or layer to read, where the file has several.")
+def import_file(file: Path, good_rows: bool, dry_run: bool, part: str | None) -> None:
+    """Import a list of towers from FILE: CSV, XLSX, GeoJSON, GeoPackage, Shapefile, KML."""
     click.echo(f"Reading {file.name} …", err=True)
-    with explained():
-        listing = read(file.name, file.read_bytes())
+    with explained(), opened_list(file, file.name, part=part) as listing:
         if dry_run:
             session = current_session()
             report = import_towers(

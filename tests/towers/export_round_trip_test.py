@@ -21,9 +21,9 @@ from core.policy import SYSTEM
 from core.words import FORMULA, unprotected
 from tests import doors, makers
 from tests.towers.exporting import HOSTILE, exported, full_register, layer, sheet_rows
+from tests.towers.lists import listed
 from towers.imports import Report, import_towers
 from towers.models import Tower
-from towers.readers import read
 
 
 @pytest.fixture
@@ -37,7 +37,8 @@ def register(session: Session) -> list[Tower]:
 
 
 def imported(session: Session, name: str, content: bytes) -> Report:
-    report = import_towers(session, read(name, content), source="again", by=SYSTEM, now=makers.NOW)
+    with listed(name, content) as listing:
+        report = import_towers(session, listing, source="again", by=SYSTEM, now=makers.NOW)
     session.commit()
     return report
 

@@ -31,6 +31,7 @@ from towers.downloads import export_routes
 from towers.fields import FIELDS, Group
 from towers.forms import checked, given_tower, is_untouched, shown_tower
 from towers.imports import Report, import_towers
+from towers.mapping import opened_list
 from towers.models import Tower
 from towers.pages.documents import document_routes
 from towers.pages.history import history_routes
@@ -47,8 +48,6 @@ from towers.pages.position import (
 from towers.pages.proposals import proposal_routes
 from towers.pages.tower import tower_routes
 from towers.pages.vocabularies import vocabulary_routes
-from towers.readers import MAX_BYTES
-from towers.readers import read as read_list
 
 blueprint = Blueprint("towers", "towers", template_folder="templates")
 for add_routes in (
@@ -222,51 +221,52 @@ def kept_upload(token: str) -> tuple[Path, str]:
 @blueprint.get("/towers/import")
 @guard("tower.import")
 def import_page() -> str:
-    return render_template("towers/import.html", report=None)
+    return import_form()
+
+
+def import_form(error: DomainError | None = None) -> str:
+    return render_template("towers/import.html", report=None, error=error.text() if error else None)
 
 
 @blueprint.post("/towers/import")
 @guard("tower.import")
 def preview() -> str | tuple[str, int]:
     upload = request.files.get("file")
+    token = uuid.uuid4().hex
+    folder = uploads() / f"{current_actor().id}-{token}"
     try:
         if upload is None or not upload.filename:
             message = N_("Choose a file")
             raise Invalid(message)
-        content = upload.stream.read(MAX_BYTES + 1)
-        token = uuid.uuid4().hex
-        folder = uploads() / f"{current_actor().id}-{token}"
-        report = run(upload.filename, content, good_rows=True, keep=False)
         folder.mkdir(mode=0o700)
-        (folder / "name").write_text(upload.filename[:200], encoding="utf-8")
-        (folder / "file").write_bytes(content)
+        (folder / "name").write_text(upload.filename[-200:], encoding="utf-8")
+        upload.save(folder / "file")
+        report = run(upload.filename, folder / "file", good_rows=True, keep=False)
     except DomainError as error:
-        return render_template("towers/import.html", report=None, error=error.text()), error.status
+        shutil.rmtree(folder, ignore_errors=True)
+        return import_form(error), error.status
     return report_page(report, upload.filename, token)
 
 
-def run(filename: str, content: bytes, *, good_rows: bool, keep: bool) -> Report:
+def run(filename: str, path: Path, *, good_rows: bool, keep: bool) -> Report:
     """Import for real, or roll everything back after counting."""
-    if keep:
-        with transaction() as session:
+
+    def work() -> Report:
+        with opened_list(path, filename) as listing:
             return import_towers(
-                session,
-                read_list(filename, content),
+                current_session(),
+                listing,
                 good_rows=good_rows,
                 source=filename,
                 by=current_actor(),
                 now=clock.now(),
             )
-    session = current_session()
-    with session.begin_nested() as trial:
-        report = import_towers(
-            session,
-            read_list(filename, content),
-            good_rows=good_rows,
-            source=filename,
-            by=current_actor(),
-            now=clock.now(),
-        )
+
+    if keep:
+        with transaction():
+            return work()
+    with current_session().begin_nested() as trial:
+        report = work()
         trial.rollback()
     return report
 
@@ -291,14 +291,9 @@ def confirm(token: str) -> str | tuple[str, int] | Response:
         flash(_("The import was cancelled; nothing was written."), "info")
         return redirect(url_for("towers.import_page"))
     try:
-        report = run(
-            filename,
-            (folder / "file").read_bytes(),
-            good_rows="good_rows" in request.form,
-            keep=True,
-        )
+        report = run(filename, folder / "file", good_rows="good_rows" in request.form, keep=True)
     except DomainError as error:
-        return render_template("towers/import.html", report=None, error=error.text()), error.status
+        return import_form(error), error.status
     if report.bad and "good_rows" not in request.form:
         return report_page(report, filename, token), 422
     shutil.rmtree(folder)

@@ -29,6 +29,8 @@ FOLLOWING = (
     "commune_id", "commune_distance_m", "former_commune_id", "source_srid", "source_x", "source_y",
 )  # fmt: skip
 VALUES = frozenset({*BY_NAME, *(field.column for field in FIELDS), *FOLLOWING, FOOTPRINT})
+# Numbers with their decimals that follow from the position.
+DERIVED_NUMBERS = {"commune_distance_m": 1}
 
 
 def _entries(ids: Iterable[uuid.UUID]) -> Any:
@@ -124,10 +126,11 @@ def differences(
 def canonical(name: str, value: Any) -> Any:
     """A value of history in one writing: lists write numbers as numbers, forms as texts."""
     field = BY_NAME.get(name)
-    if field is None or field.kind is not Kind.NUMBER or value is None:
+    digits = field.digits if field and field.kind is Kind.NUMBER else DERIVED_NUMBERS.get(name)
+    if digits is None or value is None:
         return value
     try:
-        return str(round(Decimal(str(value)), field.digits))
+        return str(round(Decimal(str(value)), digits))
     except InvalidOperation:
         return value
 
