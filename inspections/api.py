@@ -37,6 +37,7 @@ from inspections.schemas import (
 )
 from inspections.services import condition, photos, record, review, steps
 from inspections.services.assessments import request_assessment
+from towers import services as register
 from towers.models import Tower
 from towers.queries import merges, understood
 
@@ -209,8 +210,7 @@ class AssessmentRequests(MethodView):
     def post(self, data: dict[str, Any]) -> Response:
         """Ask for a load-safety assessment of a tower."""
         with transaction() as session:
-            tower = session.merge(the_tower(data["tower"]))
-            session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
+            tower = register.hold(session, the_tower(data["tower"]).id)
             made = request_assessment(
                 session,
                 tower,

@@ -283,7 +283,7 @@ def _organisations(session: Session) -> None:
 
 # What a row may change of its tower, as columns of `tower`, and what follows from its position.
 CHANGEABLE = tuple(field.column for field in STAGED if field.kind is not Kind.CODE)
-FOLLOWING = ("commune_id", "source_srid", "source_x", "source_y")
+FOLLOWING = ("commune_id", "commune_distance_m", "source_srid", "source_x", "source_y")
 
 
 def _wanted(field: Field) -> str:

@@ -226,6 +226,22 @@ def merge_organisations(
     return keep
 
 
+def hold(session: Session, *ids: uuid.UUID) -> None:
+    """Hold organisations until the transaction ends, always in the same order.
+
+    Raises `Conflict` where one was deleted or merged while this transaction waited for it.
+    """
+    held = session.scalars(
+        select(Organisation)
+        .where(Organisation.id.in_(ids))
+        .order_by(Organisation.id)
+        .with_for_update(of=Organisation)
+        .execution_options(populate_existing=True)
+    ).all()
+    if len(held) < len(set(ids)):
+        raise Conflict(N_("This organisation was deleted or merged in the meantime"))
+
+
 def delete_organisation(
     session: Session, organisation: Organisation, *, by: Actor, now: datetime
 ) -> None:

@@ -19,6 +19,8 @@ from tests.towers.lists import listed
 from towers import lists, queries
 from towers.imports import import_towers
 from towers.models import Tower
+from towers.queries.organisations import numbers
+from towers.queries.proposals import open_near
 
 # The statement that finds which towers are on a page; what they are is read by their ids.
 LIST = ("SELECT tower.id, tower.code", "ORDER BY", "LIMIT")
@@ -81,8 +83,27 @@ def test_one_tower_and_its_history_use_indexes(crowd: Crowd):
     history = the_one(asked, "FROM audit_entry")
     assert "ix_audit_entry_kind_object_id" in history.indexes, history.plan
     for one in asked:
-        for table in ("tower", "inspection", "violation", "photo", "audit_entry"):
+        for table in ("tower", "inspection", "violation", "photo", "audit_entry", "document"):
             assert not one.reads_whole(table), one.plan
+
+
+def test_proposals_are_listed_counted_and_found_nearby_by_their_indexes(crowd: Crowd):
+    listed = the_one(crowd.get("/api/v1/proposals"), "tower_proposal.values", "LIMIT")
+    assert "ix_tower_proposal_created_at_id" in listed.indexes, listed.plan
+    waiting = the_one(crowd.get("/proposals"), "count(*)", "tower_proposal")
+    assert waiting.indexes & {"ix_tower_proposal_open", "ix_tower_proposal_position"}, waiting.plan
+    asked = crowd.asked(
+        lambda: open_near(current_session(), SYSTEM, Position(10.5, 105.5), metres=500)
+    )
+    assert "ix_tower_proposal_position" in asked[0].indexes, asked[0].plan
+
+
+def test_the_towers_of_organisations_are_counted_by_their_indexes(crowd: Crowd):
+    with crowd.engine.connect() as connection:
+        ids = connection.scalars(text("SELECT id FROM organisation ORDER BY id LIMIT 5")).all()
+    (counted,) = crowd.asked(lambda: numbers(current_session(), SYSTEM, ids))
+    assert "ix_tower_owner_id_code" in counted.indexes, counted.plan
+    assert not counted.reads_whole("tower"), counted.plan
 
 
 def test_the_nearest_towers_use_the_spatial_index(crowd: Crowd):

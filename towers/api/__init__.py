@@ -212,7 +212,7 @@ def differing(data: dict[str, Any], present: dict[str, Any]) -> dict[str, dict[s
 def change(code: str, data: dict[str, Any]) -> Response:
     with transaction() as session:
         tower = the_tower(code)
-        session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
+        services.hold(session, tower.id)
         try:
             require_match(request.headers.get("If-Match"), tower.version)
         except PreconditionFailed as error:

@@ -27,7 +27,10 @@ from towers.services import documents as services
 documents = Blueprint("api_documents", __name__, url_prefix="/api/v1/documents")
 
 # Nothing in a file that somebody sent may run or ask anybody for anything.
-SEALED = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+SEALED = (
+    "default-src 'none'; script-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self';"
+    " base-uri 'none'; form-action 'none'; sandbox"
+)
 
 
 class DocumentQuery(StrictSchema):

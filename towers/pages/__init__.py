@@ -174,7 +174,7 @@ def update(code: str) -> Response | str | tuple[str, int]:
         if doubts:
             return form(tower, given, doubts=doubts), 409
         with transaction() as session:
-            session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
+            services.hold(session, tower.id)
             if request.form.get("version", "") != str(tower.version):
                 raise Conflict(
                     N_(

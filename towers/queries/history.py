@@ -23,8 +23,10 @@ from towers.fields import BY_NAME, Kind
 from towers.models import Tower
 from towers.parts import kind_of_key
 
+# Numbers with their decimals that follow from the position.
+DERIVED_NUMBERS = {"commune_distance_m": 1}
 # What an entry says beside the values of the tower: where they came from.
-ORIGINS = ("import", "proposal", "source")
+ORIGINS = ("import", "proposal", "reassignment", "source")
 
 
 def _entries(tower: Tower) -> Any:
@@ -114,10 +116,11 @@ def differences(
 def canonical(name: str, value: Any) -> Any:
     """A value of history in one writing: lists write numbers as numbers, forms as texts."""
     field = BY_NAME.get(name)
-    if field is None or field.kind is not Kind.NUMBER or value is None:
+    digits = field.digits if field and field.kind is Kind.NUMBER else DERIVED_NUMBERS.get(name)
+    if digits is None or value is None:
         return value
     try:
-        return str(round(Decimal(str(value)), field.digits))
+        return str(round(Decimal(str(value)), digits))
     except InvalidOperation:
         return value
 

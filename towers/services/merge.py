@@ -165,11 +165,13 @@ FOLLOWERS = (
 
 def hold_both(session: Session, one: uuid.UUID, other: uuid.UUID) -> None:
     """Hold two towers until the transaction ends, always in the same order: no two merges, and
-    no inspection, wait for each other in a ring."""
-    session.scalars(
+    no inspection, wait for each other in a ring. Raises `Conflict` where one of them is gone."""
+    held = session.scalars(
         select(Tower)
         .where(Tower.id.in_((one, other)))
         .order_by(Tower.id)
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
+    if len(held) < len({one, other}):
+        raise Conflict(services.MERGED_MEANWHILE)
