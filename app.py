@@ -11,11 +11,13 @@ import accounts.pages
 import accounts.policy
 import accounts.security
 import accounts.services.organisations
+import accounts.territories
 import areas.api
 import areas.cli
 import areas.labels
 import areas.pages
 import areas.policy
+import areas.services.following
 import inspections.api
 import inspections.cli
 import inspections.labels
@@ -26,11 +28,18 @@ import inspections.services.condition
 import inspections.services.merge
 import maps.pages
 import towers.api
+import towers.browsing
 import towers.cli
 import towers.fields
+import towers.former
 import towers.labels
+import towers.moves
 import towers.pages
+import towers.pages.parts
+import towers.pages.reassigning
+import towers.pages.tower
 import towers.panels
+import towers.parts
 import towers.policy
 import towers.services
 import towers.services.merge
@@ -44,6 +53,7 @@ from core import (
     headers,
     health,
     i18n,
+    jobs,
     labels,
     logs,
     merging,
@@ -85,16 +95,26 @@ LABELS = {
     **areas.labels.VOCABULARIES,
     **towers.labels.VOCABULARIES,
     **towers.fields.VOCABULARIES,
+    **towers.parts.VOCABULARIES,
     **inspections.labels.VOCABULARIES,
 }
 
 PANELS = {
+    "topbar": (*towers.browsing.TOPBAR_PANELS,),
     "tower": (*inspections.panels.TOWER_PANELS, *towers.panels.TOWER_PANELS),
     "organisation": (*towers.panels.ORGANISATION_PANELS,),
     "tower_map": (*maps.pages.TOWER_MAP_PANELS,),
+    "area": (*towers.panels.AREA_PANELS,),
+    "area_map": (*maps.pages.AREA_MAP_PANELS,),
+    "dashboard": (*towers.pages.parts.DASHBOARD_PANELS,),
 }
+EVENTS = {"tower": (towers.pages.tower.TOWER_EVENTS, inspections.panels.TOWER_EVENTS)}
 
 COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
+
+
+# What the worker runs, by the names that `core.jobs.enqueue` takes.
+JOBS: dict[str, jobs.Body] = {}
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -123,7 +143,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     headers.init_app(app, https=settings.https)
     # Pages come before sign-in: the first blueprint that has a template wins, and ours must.
     app.register_blueprint(core_pages.blueprint)
-    for pages in (accounts.pages, areas.pages, towers.pages, inspections.pages, maps.pages):
+    for pages in (
+        accounts.pages,
+        areas.pages,
+        towers.pages,
+        towers.pages.reassigning,
+        inspections.pages,
+        maps.pages,
+    ):
         app.register_blueprint(pages.blueprint)
     accounts.security.init_app(app, settings)
     guard.init_app(
@@ -132,6 +159,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         endpoint_actions=accounts.security.ENDPOINT_ACTIONS,
     )
     health.init_app(app)
+    jobs.init_app(app, JOBS)
     formats.init_app(app, LABELS)
     for feature in FEATURES:
         feature.policy.register()
@@ -142,10 +170,13 @@ def create_app(settings: Settings | None = None) -> Flask:
         merging.follow("tower", *towers_followers.FOLLOWERS)
     merging.follow("tower", afterwards=inspections.services.merge.derive_condition)
     towers.services.after_retyping(inspections.services.condition.derive_again)
+    for follower in (towers.moves, towers.former, accounts.territories):
+        areas.services.following.after_change(follower.follow_areas)
     menu = slots.init_app(app)
     menu.menu.extend(MENU)
     menu.panels.update({slot: list(panels) for slot, panels in PANELS.items()})
     menu.columns.update({slot: list(columns) for slot, columns in COLUMNS.items()})
+    menu.events.update({slot: list(sources) for slot, sources in EVENTS.items()})
 
     service = api.init_app(app)
     for feature in FEATURES:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    literal_column,
     text,
 )
 from sqlalchemy.ext.mutable import MutableList
@@ -56,6 +57,12 @@ class Organisation(Base):
             "tax_code",
             unique=True,
             postgresql_where=text("tax_code <> ''"),
+        ),
+        Index(
+            "ix_organisation_search",
+            func.search_words(literal_column("name")).label("words"),
+            postgresql_using="gin",
+            postgresql_ops={"words": "gin_trgm_ops"},
         ),
     )
 

@@ -1,11 +1,27 @@
-"""Reading provinces and communes; the commune of a point."""
+"""Reading areas of any day; which followed which; the commune that covers a point."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 from geoalchemy2 import Geometry
-from sqlalchemy import ARRAY, JSON, Double, Text, cast, func, literal, or_, select
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    ColumnElement,
+    Double,
+    Select,
+    Text,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.orm import Session, joinedload
 
 from areas.models import Area
@@ -15,27 +31,87 @@ from core.geo import SRID, Position, to_point, to_xy
 from core.paging import Page
 
 
-def current(level: str | None = None):
-    """A select of the areas that are valid now, in Vietnamese order of their names."""
-    statement = select(Area).where(Area.valid_to.is_(None))
-    if level:
-        statement = statement.where(Area.level == level)
-    return statement.order_by(Area.name.collate("vi-x-icu"), Area.id)
+def valid_on(day: date | None, area: type[Area] = Area) -> ColumnElement[bool]:
+    """The areas of a day; without one those of today, which have no end."""
+    if day is None:
+        return area.valid_to.is_(None)
+    return func.daterange(area.valid_from, area.valid_to, "[]").op("@>")(day)
+
+
+def current(session: Session, level: str) -> Sequence[Area]:
+    """The areas of a level that are valid now, in Vietnamese order of their names."""
+    return session.scalars(
+        select(Area)
+        .where(Area.level == level, valid_on(None))
+        .order_by(Area.name.collate("vi-x-icu"), Area.id)
+    ).all()
 
 
 def communes(session: Session) -> Sequence[Area]:
-    return session.scalars(current(Level.COMMUNE)).all()
+    return current(session, Level.COMMUNE)
 
 
 def provinces(session: Session) -> Sequence[Area]:
-    return session.scalars(current(Level.PROVINCE)).all()
+    return current(session, Level.PROVINCE)
 
 
-def area_by_code(session: Session, level: str, code: str) -> Area | None:
-    """The area that carries a code today, or `None`."""
-    return session.scalar(
-        select(Area).where(Area.level == level, Area.code == code, Area.valid_to.is_(None))
-    )
+def area_by_code(session: Session, level: str, code: str, *, on: date | None = None) -> Area | None:
+    """The area that carries a code on a day (today without one), or `None`."""
+    return session.scalar(select(Area).where(Area.level == level, Area.code == code, valid_on(on)))
+
+
+def area(session: Session, area_id: int) -> Area | None:
+    return session.get(Area, area_id) if area_id < 2**31 else None
+
+
+@dataclass(frozen=True)
+class Heir:
+    """An area that has the land of another one: all of it (`whole`), or the `main` part."""
+
+    area: Area
+    whole: bool
+    main: bool
+
+
+def successors(session: Session, old: Area) -> list[Heir]:
+    """Who has the land of an area today, the main heir first; nobody for one of today.
+
+    What ended a second time is followed to the end. A district, which nobody followed, has the
+    heirs of its communes.
+    """
+    return _heirs(session, _SUCCESSORS, old)
+
+
+def predecessors(session: Session, new: Area) -> list[Heir]:
+    """Whose land an area has, of the generation before it."""
+    return _heirs(session, _PREDECESSORS, new)
+
+
+# Along a chain an heir has the whole where every step gave the whole.
+_SUCCESSORS = """
+WITH RECURSIVE given AS (
+    SELECT id FROM area WHERE id = :id
+    UNION ALL
+    SELECT a.id FROM area a JOIN given g ON a.parent_id = g.id
+    WHERE NOT EXISTS (SELECT FROM area_succession s WHERE s.old_id = g.id)
+), chain AS (
+    SELECT s.new_id AS id, s.whole, s.main, g.id = :id AS own
+    FROM given g JOIN area_succession s ON s.old_id = g.id
+    UNION
+    SELECT s.new_id, c.whole AND s.whole, c.main AND s.main, c.own
+    FROM chain c JOIN area_succession s ON s.old_id = c.id
+)
+SELECT c.id, bool_and(c.whole AND c.own), bool_or(c.main)
+FROM chain c JOIN area a ON a.id = c.id WHERE a.valid_to IS NULL GROUP BY c.id
+"""
+_PREDECESSORS = "SELECT old_id, whole, main FROM area_succession WHERE new_id = :id"
+
+
+def _heirs(session: Session, statement: str, one: Area) -> list[Heir]:
+    shares = {row[0]: (row[1], row[2]) for row in session.execute(text(statement), {"id": one.id})}
+    areas = session.scalars(select(Area).where(Area.id.in_(shares))).all()
+    found = [Heir(area, *shares[area.id]) for area in areas]
+    return sorted(found, key=lambda heir: (not heir.main, heir.area.level, heir.area.code))
 
 
 def commune_of(session: Session, position: Position) -> Area | None:
@@ -44,7 +120,7 @@ def commune_of(session: Session, position: Position) -> Area | None:
         select(Area)
         .where(
             Area.level == Level.COMMUNE,
-            Area.valid_to.is_(None),
+            valid_on(None),
             func.ST_Covers(Area.geom, to_point(position)),
         )
         .order_by(Area.code)
@@ -68,7 +144,7 @@ def communes_of(session: Session, positions: Sequence[Position]) -> list[Area | 
     rows = session.execute(
         select(point.c.place, Area)
         .join(Area, covers)
-        .where(Area.level == Level.COMMUNE, Area.valid_to.is_(None))
+        .where(Area.level == Level.COMMUNE, valid_on(None))
         .order_by(point.c.place, Area.code)
     )
     found: list[Area | None] = [None] * len(positions)
@@ -106,14 +182,16 @@ def province_covers(session: Session, province: Area, positions: Sequence[Positi
 
 
 def commune_ids(session: Session, territory: Iterable[Area]) -> frozenset[int]:
-    """The communes of a territory: its own ones and those of its provinces."""
+    """The communes of a territory today: its own ones and those of its provinces."""
     ids = [area.id for area in territory]
     if not ids:
         return frozenset()
     return frozenset(
         session.scalars(
             select(Area.id).where(
-                Area.level == Level.COMMUNE, or_(Area.id.in_(ids), Area.parent_id.in_(ids))
+                Area.level == Level.COMMUNE,
+                valid_on(None),
+                or_(Area.id.in_(ids), Area.parent_id.in_(ids)),
             )
         )
     )
@@ -124,8 +202,27 @@ def any_synthetic(session: Session) -> bool:
     return bool(session.scalar(select(select(Area.id).where(Area.synthetic).exists())))
 
 
-def with_boundaries(session: Session, level: str) -> str:
-    """The current areas of a level as GeoJSON text, coordinates with 5 decimals (about 1 m)."""
+def parts(session: Session, area: Area) -> Sequence[Area]:
+    """What an area consisted of, or consists of, by code."""
+    return session.scalars(
+        select(Area)
+        .where(Area.parent_id == area.id, valid_on(area.valid_to))
+        .order_by(Area.level, Area.code)
+        .limit(500)
+    ).all()
+
+
+def with_boundaries(session: Session, level: str, *, on: date | None = None) -> str:
+    """The areas of a level on a day as GeoJSON text, coordinates with 5 decimals (about 1 m)."""
+    return _collection(session, Area.level == level, valid_on(on))
+
+
+def boundary(session: Session, area_id: int) -> str:
+    """The same of one area."""
+    return _collection(session, Area.id == area_id)
+
+
+def _collection(session: Session, *wanted: ColumnElement[bool]) -> str:
     feature = func.json_build_object(
         "type",
         "Feature",
@@ -143,11 +240,7 @@ def with_boundaries(session: Session, level: str) -> str:
         func.coalesce(func.json_agg(feature), cast(literal("[]"), JSON)),
     )
     return (
-        session.scalar(
-            select(cast(collection, Text)).where(
-                Area.level == level, Area.valid_to.is_(None), Area.geom.is_not(None)
-            )
-        )
+        session.scalar(select(cast(collection, Text)).where(*wanted, Area.geom.is_not(None)))
         or '{"type":"FeatureCollection","features":[]}'
     )
 
@@ -160,7 +253,7 @@ def extent(session: Session) -> tuple[float, float, float, float] | None:
             func.ST_YMin(func.ST_Extent(Area.geom)),
             func.ST_XMax(func.ST_Extent(Area.geom)),
             func.ST_YMax(func.ST_Extent(Area.geom)),
-        ).where(Area.valid_to.is_(None))
+        ).where(valid_on(None))
     ).one()
     return None if box[0] is None else (box[0], box[1], box[2], box[3])
 
@@ -182,21 +275,39 @@ def listed(
     session: Session,
     *,
     level: str | None = None,
+    on: date | None = None,
     q: str = "",
     limit: int | None = None,
     cursor: str | None = None,
 ) -> Page[Area]:
-    """One page of the current areas, by level and code."""
+    """One page of the areas of a day (today without one), by level and code.
+
+    The search ignores case and marks, and finds a code by its beginning.
+    """
     limit = paging.clamp(limit)
-    statement = select(Area).where(Area.valid_to.is_(None)).options(joinedload(Area.parent))
+    around = joinedload(Area.parent).joinedload(Area.parent)
+    statement = matching(select(Area), level=level, on=on, q=q)
+    statement = paging.keyset(
+        statement.options(around),
+        (Area.level, Area.code, Area.id),
+        (paging.text_value, paging.text_value, paging.whole_number),
+        cursor,
+    )
+    rows = session.scalars(statement.limit(limit + 1)).all()
+    return paging.page_of(rows, limit, lambda row: [row.level, row.code, row.id])
+
+
+def matching(statement: Select[Any], *, level: str | None, on: date | None, q: str) -> Select[Any]:
+    """A statement over `Area` narrowed as a list of areas is."""
+    statement = statement.where(valid_on(on))
     if level:
         statement = statement.where(Area.level == level)
     if q.strip():
-        statement = statement.where(
-            func.strpos(func.search_form(Area.name), func.search_form(q.strip())) > 0
-        )
-    statement = paging.keyset(
-        statement, (Area.level, Area.code), (paging.text_value, paging.text_value), cursor
-    )
-    rows = session.scalars(statement.limit(limit + 1)).all()
-    return paging.page_of(rows, limit, lambda row: [row.level, row.code])
+        named = func.strpos(func.search_form(Area.name), func.search_form(q.strip())) > 0
+        statement = statement.where(or_(named, func.starts_with(Area.code, q.strip())))
+    return statement
+
+
+def count(session: Session, *, level: str | None, on: date | None, q: str) -> int:
+    statement = select(func.count()).select_from(Area)
+    return session.scalar(matching(statement, level=level, on=on, q=q)) or 0

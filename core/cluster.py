@@ -32,7 +32,7 @@ DATABASE = "thapcanh"
 OWNER = "thapcanh_owner"
 APPLICATION = "thapcanh_app"
 SUPERUSER = "thapcanh_super"
-EXTENSIONS = ("postgis", "pg_trgm", "unaccent")
+EXTENSIONS = ("postgis", "pg_trgm", "unaccent", "btree_gist")
 # A unix socket's path may have 107 bytes, its file name included.
 LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432.lock")
 # PostgreSQL reads folders as a list with commas, and its start program passes them to a shell.

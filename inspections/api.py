@@ -46,7 +46,7 @@ from inspections.services import condition, photos, record, review, steps
 from inspections.services.assessments import request_assessment
 from towers import services as register
 from towers.models import Tower
-from towers.queries import merges
+from towers.queries import merges, understood
 
 inspections = Blueprint("api_inspections", __name__, url_prefix="/api/v1/inspections")
 violations = Blueprint("api_violations", __name__, url_prefix="/api/v1/violations")
@@ -309,10 +309,11 @@ class FollowUp(MethodView):
     @follow_ups.response(200, ItemsSchema)
     def get(self, query: dict[str, Any]) -> Response:
         """Open violations and unanswered assessments, the most urgent first."""
+        session, actor = current_session(), current_actor()
         page = follow_up.follow_up(
-            current_session(),
-            current_actor(),
-            query["filters"],
+            session,
+            actor,
+            understood(session, actor, query["filters"]),
             today=clock.today(),
             limit=query["limit"],
             cursor=query["cursor"],

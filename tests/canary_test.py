@@ -12,6 +12,7 @@ import uuid
 from urllib.parse import quote
 
 import openpyxl
+import pyogrio
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
@@ -57,7 +58,8 @@ def test_the_folder_of_maps_gives_folium_no_value() -> None:
 # Where the names must be seen, so that the walk below cannot pass on empty pages.
 REGISTER = {
     "/", "/towers", "/towers/<code>", "/follow-up", "/follow-up.csv", "/follow-up.xlsx",
-    "/follow-up.geojson", "/violations", "/violations/<uuid:violation_id>", "/inspections",
+    "/follow-up.geojson", "/follow-up.gpkg", "/follow-up.kml", "/towers/export",
+    "/violations", "/violations/<uuid:violation_id>", "/inspections",
     "/inspections/<uuid:inspection_id>", "/account", "/proposals",
     "/proposals/<uuid:proposal_id>", "/api/v1/proposals", "/api/v1/proposals/<uuid:proposal_id>",
     "/api/v1/documents", "/api/v1/documents/<uuid:document_id>", "/api/v1/organisations",
@@ -66,14 +68,27 @@ REGISTER = {
     "/api/v1/follow-up", "/api/v1/violations", "/api/v1/inspections",
     "/api/v1/inspections/<uuid:inspection_id>", "/api/v1/areas", "/areas", "/map",
     "/map/communes.geojson", "/map/owners.json", "/map/places/<code>.json",
-    "/map/towers/<uuid:tower_id>.json",
+    "/map/towers/<uuid:tower_id>.json", "/areas/<int:area_id>",
+    "/map/areas/<int:area_id>.geojson", "/api/v1/areas/match",
+    "/towers/<code>/sign", "/towers/<code>/history",
+    "/towers/permits", "/api/v1/permits", "/api/v1/towers/<code>/installations",
+    "/api/v1/towers/<code>/installations/<uuid:part_id>", "/api/v1/towers/<code>/permits",
+    "/api/v1/towers/<code>/permits/<uuid:part_id>", "/api/v1/towers/<code>/anchors",
+    "/api/v1/towers/<code>/anchors/<uuid:part_id>", "/api/v1/towers/<code>/history",
 }  # fmt: skip
+BATCH = {"/towers/reassignments/<uuid:batch>", "/towers/reassignments/<uuid:batch>.csv"}
+ORGANISATIONS = {"/organisations", "/organisations/<uuid:organisation_id>"}
 SHOWN = {
-    "staff": REGISTER | {"/organisations/<uuid:organisation_id>/edit", "/towers/<code>/edit",
+    "staff": REGISTER | BATCH | ORGANISATIONS | {"/organisations/<uuid:organisation_id>/edit",
                          "/organisations/<uuid:organisation_id>/merge", "/towers/new",
-                         "/towers/<code>/merge"},
-    "admin": REGISTER | {"/organisations/<uuid:organisation_id>/edit", "/users",
-                         "/users/<uuid:user_id>"},
+                         "/towers/<code>/edit", "/towers/<code>/merge",
+                         "/towers/<code>/installations/new", "/towers/<code>/permits/new",
+                         "/towers/<code>/anchors/new", "/towers/<code>/footprint/edit",
+                         "/towers/<code>/installations/<uuid:part_id>/edit",
+                         "/towers/<code>/permits/<uuid:part_id>/edit",
+                         "/towers/<code>/anchors/<uuid:part_id>/edit"},
+    "admin": REGISTER | BATCH | ORGANISATIONS | {"/organisations/<uuid:organisation_id>/edit",
+                         "/users", "/users/<uuid:user_id>"},
     "inspector": REGISTER | {"/inspections/<uuid:inspection_id>/edit",
                              "/towers/<code>/inspect", "/towers/<code>/propose"},
 }  # fmt: skip
@@ -96,8 +111,14 @@ def test_hostile_text_is_only_text(app: Flask, session: Session, kind: str, role
     for person in w.people.values():
         person.name = bad
     w.here.tower.code = CODE
-    w.owner.address = w.owner.phone = bad
+    w.owner.address = w.owner.phone = w.owner.responsible_person = bad
     session.commit()
+    # A change of every text, so that history has something to tell.
+    told = {"name": f"{bad[:299]}.", "note": f"{bad}.", "landowner": f"{bad[:299]}."}
+    change = w["staff"].patch(
+        f"/api/v1/towers/{quote(CODE, safe='')}", json=told, headers={"If-Match": "*"}
+    )
+    doors.answered(change, 200)
     draft = doors.visit(
         CODE,
         submit=False,
@@ -156,6 +177,9 @@ def _check(response, stored: str, bad: str, rule: str) -> bool:
         cells = [cell for row in sheet.iter_rows() for cell in row]
         assert all(cell.data_type != "f" for cell in cells)
         return any(cell.value in {stored, bad} for cell in cells)
+    if kind in {"application/geopackage+sqlite3", "application/vnd.google-earth.kml+xml"}:
+        _, _, _, columns = pyogrio.raw.read(response.data)
+        return any({stored, bad} & {cell for cell in column if cell} for column in columns)
     return False
 
 
@@ -188,7 +212,7 @@ def test_hostile_input_comes_back_in_the_form_as_text(
         (staff, "/towers/new", "code name latitude longitude height_m built_year owner note"),
         (staff, "/organisations/new", "email phone address"),
         (admin, "/users/new", "email name"),
-        (admin, "/areas", "province_code province_name source valid_from"),
+        (admin, "/areas/load", "province_code province_name source valid_from"),
     ):
         response = client.post(path, data=dict.fromkeys(fields.split(), bad))
         assert response.status_code in {409, 422}, (path, response.status_code)

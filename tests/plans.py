@@ -188,6 +188,8 @@ class Crowd:
                     ),
                 )
                 for statement, parameters in sent
+                # Nothing is planned for SAVEPOINT and SET.
+                if statement.lstrip().startswith(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE"))
             ]
 
 

@@ -70,21 +70,6 @@ def decimal_degrees(text: str) -> float | None:
     return float(text.replace(",", "."))
 
 
-def read_position(
-    latitude: str, longitude: str, envelope: Envelope
-) -> tuple[Position | None, list[Problem]]:
-    """The position in degrees of EPSG:4326, or what is wrong as (field, text, facts).
-
-    Takes what `read_columns` takes for WGS 84.
-    """
-    lat, lon = decimal_degrees(latitude), decimal_degrees(longitude)
-    if lat is not None and lon is not None and _mistake(lat, lon, envelope) is None:
-        # The usual list, a million rows long, goes no further.
-        return Position(lat, lon), []
-    reading, problems = read_columns(latitude, longitude, envelope)
-    return (reading.position if reading else None), problems
-
-
 def read_columns(
     first: str, second: str, envelope: Envelope, system: System = WGS84
 ) -> tuple[Reading | None, list[Problem]]:
@@ -96,6 +81,13 @@ def read_columns(
     (degrees of EPSG:4326) it is taken, with a note. The fields are named latitude and longitude
     whatever the system.
     """
+    if system is WGS84:
+        latitude, longitude = decimal_degrees(first), decimal_degrees(second)
+        if latitude is None or longitude is None:
+            pass
+        elif _mistake(latitude, longitude, envelope) is None:
+            # The usual list, a million rows long, goes no further.
+            return Reading.of(Position(latitude, longitude)), []
     problems: list[Problem] = []
     angles: list[Angle] = []
     lengths: list[float] = []
@@ -326,6 +318,17 @@ NAMED_SYSTEMS = tuple(
         DATUM,
     )
 )
+# The same behind the numbers, as papers and messages put it: `X=… Y=… KTT 105°45'`.
+SYSTEM_LAST = tuple(
+    re.compile(rf"(.+?)[\s:;,(]+({head})\s*\)?", re.DOTALL | re.IGNORECASE | re.ASCII)
+    for head in (
+        r"epsg[\s:]*\d{4,6}",
+        rf"{DATUM}[\s/,]*utm(?:\s?zone)?\s?\d\d\s?[npq]?",
+        rf"{DATUM}[\s/,]*(?:kinh tuyen truc\s*)?{MERIDIAN}",
+        r"(?:ktt|kinh tuyen truc)\s*10[2-8](?:\s?[°o.,-]\s?(?:00|0|15|25|30|45|5|50|75)?'?)?",
+        DATUM,
+    )
+)
 
 
 def _read_pair(
@@ -358,18 +361,19 @@ def _read_pair(
 
 
 def _after_its_system(text: str, envelope: Envelope) -> tuple[Reading | None, list[Problem]] | None:
-    """A text that begins with the name of its system, `None` for any other."""
+    """A text that begins or ends with the name of its system, `None` for any other."""
     try:
         text = normal(text)
     except Unreadable:
         return None
-    for beginning in NAMED_SYSTEMS:
-        named = beginning.fullmatch(text)
-        of = find_system(named[1]) if named else None
+    ways = [(one, 1, 2) for one in NAMED_SYSTEMS] + [(one, 2, 1) for one in SYSTEM_LAST]
+    for way, naming, numbers in ways:
+        named = way.fullmatch(text)
+        of = find_system(named[naming]) if named else None
         if named is None or of is None:
             continue
-        found = _read_pair(named[2], envelope, of)
-        if found[0] is not None or beginning is NAMED_SYSTEMS[-1]:
+        found = _read_pair(named[numbers], envelope, of)
+        if found[0] is not None or way in {NAMED_SYSTEMS[-1], SYSTEM_LAST[-1]}:
             return found
     return None
 

@@ -14,18 +14,20 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from areas.places import limit_metres, placing
 from core import audit, policy, store
 from core.db import allow_long_statements
 from core.errors import Invalid
-from core.geo import Envelope
+from core.geo import Envelope, Position
 from core.policy import Actor
 from core.words import N_
 from towers import services
-from towers.coordinates import read_position
 from towers.fields import BY_NAME, FIELDS, ORGANISATIONS, Field, Kind, Unreadable
 from towers.fields import read as read_field
+from towers.former import link_former_communes
+from towers.mapping import ColumnMapping, MappedList, MappedRow, read_place
 from towers.queries.merges import successors
-from towers.readers import MAX_CELL, Listing, Row
+from towers.readers import MAX_CELL
 from towers.rules import code_problem
 
 MAX_REPORTED = 1_000
@@ -48,10 +50,14 @@ STAGED = tuple(field for field in FIELDS if field.kind is not Kind.COORDINATE)
 STAGING = f"""
 CREATE TEMPORARY TABLE staging (
     line integer NOT NULL, named boolean NOT NULL, lon float8 NOT NULL, lat float8 NOT NULL,
+    source_srid integer NOT NULL, source_x float8 NOT NULL, source_y float8 NOT NULL,
     {", ".join(f"{field.name} {SQL_TYPES[field.kind]}" for field in STAGED)}
 ) ON COMMIT DROP
 """
-COLUMNS = ("line", "named", "lon", "lat", *(field.name for field in STAGED))
+COLUMNS = (
+    "line", "named", "lon", "lat", "source_srid", "source_x", "source_y",
+    *(field.name for field in STAGED),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ class Report:
 
 def import_towers(
     session: Session,
-    listing: Listing,
+    listing: MappedList,
     *,
     good_rows: bool = False,
     source: str,
@@ -114,6 +120,7 @@ def import_towers(
     _organisations(session)
     _judge(session, report)
     _write(session, source=source, report=report, by=by, now=now)
+    _link_former_communes(session)
     audit.record(
         session,
         "tower.import",
@@ -134,7 +141,19 @@ def import_towers(
     return report
 
 
-def _stage(session: Session, listing: Listing, report: Report) -> None:
+def _link_former_communes(session: Session) -> None:
+    """Look up what the written rows say of the commune of before the reform."""
+    ids = session.scalars(
+        text(
+            "SELECT t.id FROM judged j JOIN tower t ON t.code = j.code"
+            " WHERE j.verdict <> 'same' AND (j.former_commune <> '' OR t.former_commune <> '')"
+        )
+    ).all()
+    if ids:
+        link_former_communes(session, ids)
+
+
+def _stage(session: Session, listing: MappedList, report: Report) -> None:
     envelope, merged = store.envelope(session), successors(session)
     driver = session.connection().connection.driver_connection
     assert driver is not None
@@ -145,13 +164,13 @@ def _stage(session: Session, listing: Listing, report: Report) -> None:
 
 
 def _clean_rows(
-    listing: Listing, envelope: Envelope, merged: Mapping[str, str], report: Report
+    listing: MappedList, envelope: Envelope, merged: Mapping[str, str], report: Report
 ) -> Iterator[tuple[Any, ...]]:
     codes: dict[str, int] = {}
     made: dict[str, int] = {}
     for row in listing.rows:
         report.rows += 1
-        clean, problems = check_row(row, envelope, made)
+        clean, problems = check_row(row, listing.mapping, envelope, made)
         code = clean.get("code", "")
         if not problems and code in codes:
             problems = [
@@ -178,7 +197,7 @@ def _clean_rows(
 
 
 def check_row(
-    row: Row, envelope: Envelope, made: dict[str, int]
+    row: MappedRow, mapping: ColumnMapping, envelope: Envelope, made: dict[str, int]
 ) -> tuple[dict[str, Any], list[BadCell]]:
     """The typed values of a row, or what is wrong with it.
 
@@ -191,25 +210,24 @@ def check_row(
     def bad(column: str, message: str, **facts: Any) -> None:
         problems.append(BadCell(row.number, column, values.get(column, "")[:200], message, facts))
 
-    if "_surplus" in values:
-        bad("_surplus", N_("The row has more cells than the header"))
-    if "_geometry" in values:
-        bad("_geometry", N_("The geometry is not a point"))
+    for column, message, facts, value in row.problems:
+        problems.append(BadCell(row.number, column, value, message, facts))
+    if any(column == "_geometry" for column, *_ in row.problems):
         return {}, problems
     for column, value in values.items():
         if len(value) > MAX_CELL:
             bad(column, N_("This text is too long"))
-    position, wrong = read_position(
-        values.get("latitude", ""), values.get("longitude", ""), envelope
-    )
+    reading, wrong = read_place(values, mapping, envelope)
     for column, message, facts in wrong:
         bad(column, message, **facts)
     clean: dict[str, Any] = {}
-    if position is not None:
-        clean["lat"], clean["lon"] = position.latitude, position.longitude
+    if reading is not None:
+        clean["lat"], clean["lon"] = reading.position.latitude, reading.position.longitude
+        clean["source_srid"] = reading.system.srid
+        clean["source_x"], clean["source_y"] = reading.x, reading.y
     code = values.get("code", "")
-    if not code and position is not None and values.get("call_sign"):
-        code = _made_code(values["call_sign"], position.latitude, position.longitude, made)
+    if not code and reading is not None and values.get("call_sign"):
+        code = _made_code(values["call_sign"], reading.position, made)
     if not code:
         bad("code", N_("The code is missing"))
     elif problem := code_problem(code):
@@ -224,8 +242,9 @@ def check_row(
     return clean, problems
 
 
-def _made_code(call_sign: str, latitude: float, longitude: float, made: dict[str, int]) -> str:
+def _made_code(call_sign: str, position: Position, made: dict[str, int]) -> str:
     """A code from call sign and place, about 1 m: `KNKN848-38.63708N81.28478W`."""
+    latitude, longitude = position.latitude, position.longitude
     north = f"{abs(latitude):.5f}{'N' if latitude >= 0 else 'S'}"
     east = f"{abs(longitude):.5f}{'E' if longitude >= 0 else 'W'}"
     base = f"{''.join(call_sign.split())}-{north}{east}"
@@ -262,8 +281,9 @@ def _organisations(session: Session) -> None:
     )
 
 
-# What a row may change of its tower, as columns of `tower`.
+# What a row may change of its tower, as columns of `tower`, and what follows from its position.
 CHANGEABLE = tuple(field.column for field in STAGED if field.kind is not Kind.CODE)
+FOLLOWING = ("commune_id", "commune_distance_m", "source_srid", "source_x", "source_y")
 
 
 def _wanted(field: Field) -> str:
@@ -278,13 +298,22 @@ def _wanted(field: Field) -> str:
     return f"coalesce(s.{field.name}, t.{field.name}{empty})"
 
 
+# Within so many degrees, a centimetre, a position is the same: other systems and spreadsheets do
+# not bring the last digits back.
+SAME = 1e-7
+IN_PLACE = f"abs(ST_X(t.geom) - s.lon) < {SAME} AND abs(ST_Y(t.geom) - s.lat) < {SAME}"
+ORIGIN = ("source_srid", "source_x", "source_y")
+
 JUDGED = f"""
 CREATE TEMPORARY TABLE judged ON COMMIT DROP AS
 WITH wanted AS (
     SELECT s.line, s.code, t.id, t.version,
         {", ".join(f"{_wanted(one)} AS {one.column}" for one in STAGED if one.column != "code")},
-        {", ".join(f"t.{column} AS old_{column}" for column in CHANGEABLE)},
-        ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) AS geom, t.geom AS old_geom
+        {", ".join(f"t.{column} AS old_{column}" for column in (*CHANGEABLE, *FOLLOWING))},
+        CASE WHEN {IN_PLACE} THEN t.geom
+            ELSE ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) END AS geom,
+        t.geom AS old_geom,
+        {", ".join(f"CASE WHEN {IN_PLACE} THEN t.{c} ELSE s.{c} END AS {c}" for c in ORIGIN)}
     FROM staging s
     LEFT JOIN tower t ON t.code = s.code
     {
@@ -300,21 +329,16 @@ SELECT *, CASE WHEN id IS NULL THEN 'new'
     THEN 'changed' ELSE 'same' END AS verdict
 FROM wanted
 """  # noqa: S608 - our own columns
-# The communes look for their towers, not each tower for its commune: a boundary is then read and
-# prepared once, which is 20 times faster.
-PLACED = """
-WITH placed AS MATERIALIZED (
-    SELECT DISTINCT ON (j.line) j.line, a.id AS commune_id
-    FROM area a JOIN judged j ON ST_Covers(a.geom, j.geom)
-    WHERE a.level = 'commune' AND a.valid_to IS NULL AND j.verdict <> 'same'
-    ORDER BY j.line, a.code
-)
-"""
+PLACED = placing("(SELECT line, geom FROM judged WHERE verdict <> 'same')", "line")
 
 
 def _history(prefix: str) -> str:
-    """A row of `judged` as history keeps it: the new values, or the old ones with their prefix."""
+    """A row of `judged` as history keeps it: the new values, or the old ones with their prefix.
+
+    What follows from a new position is read from the written row.
+    """
     pairs = [f"'{column}', j.{prefix}{column}" for column in CHANGEABLE]
+    pairs += [f"'{column}', {'j.old_' if prefix else 'w.'}{column}" for column in FOLLOWING]
     pairs += [f"'latitude', ST_Y(j.{prefix}geom)", f"'longitude', ST_X(j.{prefix}geom)"]
     return f"jsonb_build_object({', '.join(pairs)})"
 
@@ -346,6 +370,7 @@ def _write(
         "actor": by.email,
         "actor_id": str(by.id) if by.id else None,
         "batch": str(report.batch),
+        "nearest_m": limit_metres(session),
     }
     if report.changed:
         session.execute(
@@ -355,13 +380,12 @@ def _write(
                     UPDATE tower t
                     SET {", ".join(f"{column} = j.{column}" for column in CHANGEABLE)},
                         geom = j.geom,
-                        source_srid = 4326, source_x = ST_X(j.geom), source_y = ST_Y(j.geom),
-                        commune_id = CASE WHEN ST_Equals(j.geom, j.old_geom) THEN t.commune_id
-                            ELSE p.commune_id END,
+                        source_srid = j.source_srid, source_x = j.source_x, source_y = j.source_y,
+                        commune_id = p.commune_id, commune_distance_m = p.metres,
                         version = t.version + 1, updated_at = :now
                     FROM judged j LEFT JOIN placed p ON p.line = j.line
                     WHERE j.id = t.id AND j.verdict = 'changed'
-                    RETURNING t.id, j.line
+                    RETURNING t.id, j.line, {", ".join(f"t.{column}" for column in FOLLOWING)}
                 )
                 INSERT INTO audit_entry
                     (at, actor_id, actor, action, kind, object_id, before, after)
@@ -392,7 +416,8 @@ def _write(
                 f"""
                 {PLACED}, written AS (
                     INSERT INTO tower (code, {", ".join(CHANGEABLE)}, geom, source_srid,
-                        source_x, source_y, commune_id, condition_reason, created_at, updated_at)
+                        source_x, source_y, commune_id, commune_distance_m, condition_reason,
+                        created_at, updated_at)
                     SELECT j.code, {
                     ", ".join(
                         "coalesce(nullif(j.source, ''), :source)"
@@ -400,10 +425,11 @@ def _write(
                         else f"j.{column}"
                         for column in CHANGEABLE
                     )
-                }, j.geom, 4326, ST_X(j.geom), ST_Y(j.geom), p.commune_id, 'never', :now, :now
+                }, j.geom, j.source_srid, j.source_x, j.source_y, p.commune_id, p.metres,
+                        'never', :now, :now
                     FROM judged j LEFT JOIN placed p ON p.line = j.line
                     WHERE j.verdict = 'new'
-                    RETURNING id, code
+                    RETURNING id, code, {", ".join(FOLLOWING)}
                 )
                 INSERT INTO audit_entry (at, actor_id, actor, action, kind, object_id, after)
                 SELECT :now, :actor_id, :actor, 'tower.create', 'tower', w.id::text,

@@ -11,6 +11,7 @@ from geoalchemy2 import Geometry
 from geoalchemy2.elements import WKBElement, WKTElement
 from sqlalchemy import (
     CheckConstraint,
+    Column,
     Computed,
     Double,
     ForeignKey,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     LargeBinary,
     Numeric,
     SmallInteger,
+    Table,
     Text,
     UniqueConstraint,
     func,
@@ -46,6 +48,14 @@ from towers.rules import (
     ProposalState,
     Service,
     overall_height,
+)
+
+# The words without marks that towers have, kept by triggers for searches that find nothing.
+tower_word = Table(
+    "tower_word",
+    Base.metadata,
+    Column("form", Text, nullable=False),
+    Index("ix_tower_word_form", "form"),
 )
 
 
@@ -126,11 +136,11 @@ class Tower(Base):
         Index("ix_tower_commune_id_code", "commune_id", "code"),
         Index("ix_tower_owner_id_code", "owner_id", "code"),
         Index("ix_tower_manager_id_code", "manager_id", "code"),
-        Index(
-            "ix_tower_next_deadline",
-            "next_deadline",
-            postgresql_where=text("next_deadline IS NOT NULL"),
-        ),
+        Index("ix_tower_code_form", text("search_form(code)")),
+        Index("ix_tower_next_deadline_code", "next_deadline", "code"),
+        Index("ix_tower_height_m_code", "height_m", "code"),
+        Index("ix_tower_last_inspected_on_code", "last_inspected_on", "code"),
+        Index("ix_tower_updated_at_code", "updated_at", "code"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(
@@ -162,7 +172,13 @@ class Tower(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     search: Mapped[str] = mapped_column(
-        Computed("search_form(code || ' ' || name)", persisted=True), deferred=True
+        Computed(
+            "search_words(code || ' ' || name || ' ' || address || ' '"
+            " || former_commune || ' ' || former_district || ' '"
+            " || regexp_replace(code, '[^[:alnum:]]+', '', 'g'))",
+            persisted=True,
+        ),
+        deferred=True,
     )
 
     planning_class: Mapped[str | None]
@@ -295,10 +311,11 @@ class Permit(Base):
         one_of("kind", PermitKind),
         CheckConstraint("expires_on >= issued_on", name="period"),
         Index("ix_permit_expires_on", "expires_on", "id"),
+        Index("ix_permit_tower_id_kind", "tower_id", "kind"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
-    tower_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tower.id"), index=True)
+    tower_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tower.id"))
     kind: Mapped[str]
     number: Mapped[str] = mapped_column(server_default="", default="")
     issued_on: Mapped[date | None]
@@ -310,6 +327,7 @@ class Permit(Base):
     result: Mapped[str] = mapped_column(server_default="", default="")
     note: Mapped[str] = mapped_column(server_default="", default="")
 
+    tower: Mapped[Tower] = relationship()
     organisation: Mapped[Organisation | None] = relationship()
 
 

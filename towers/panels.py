@@ -1,4 +1,4 @@
-"""What the register adds to pages: documents to a tower's, towers to an organisation's."""
+"""What the register adds to the pages of towers, organisations and areas."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from accounts.models import Organisation
+from areas.models import Area
 from core import clock, policy
 from core.db import current_session
 from core.file_types import PICTURES, TYPES
 from core.guard import current_actor
 from core.i18n import N_
 from core.slots import Column, Panel
+from towers import lists, queries
 from towers.doors import document_store, effective
 from towers.models import Tower
 from towers.queries import documents as document_queries
@@ -49,11 +51,22 @@ def towers_of(organisation: Organisation) -> dict[str, Any]:
     today = clock.today()
     return {
         "organisation": organisation,
-        "shares": organisations.shares(
-            current_session(), current_actor(), organisation.id, today=today
-        ),
+        "shares": lists.shares_of(current_session(), current_actor(), organisation.id, today=today),
         "today": today,
         "effective": effective,
+    }
+
+
+def towers_in(area: Area) -> dict[str, Any]:
+    """How many towers stand in a commune of today, or of a province, in the reader's scope."""
+    number = None
+    if area.level == "commune" and area.valid_to is None:
+        filters = queries.Filters(commune=(area.code,), include_dismantled=True)
+        number = lists.count(current_session(), current_actor(), filters, today=clock.today())
+    return {
+        "area": area,
+        "number": number,
+        "former": queries.count_former(current_session(), current_actor(), area),
     }
 
 
@@ -65,3 +78,4 @@ def numbers_of(rows: Sequence[Organisation]) -> Mapping[uuid.UUID, str]:
 TOWER_PANELS = (Panel("towers/_tower_documents.html", documents, "document.view"),)
 ORGANISATION_PANELS = (Panel("towers/_organisation_towers.html", towers_of, "tower.view"),)
 ORGANISATION_COLUMNS = (Column(N_("Towers"), numbers_of, "tower.view"),)
+AREA_PANELS = (Panel("towers/_area_towers.html", towers_in, "tower.view"),)

@@ -75,6 +75,8 @@ def register() -> None:
             "create": {"staff"},
             "edit": {"staff"},
             "import": {"staff"},
+            "export": READERS,
+            "reassign": {"admin", "staff"},
             # An inspector who stands below the mast determines what nobody knew.
             "determine": {"staff", "inspector"},
             "merge": {"staff"},

@@ -160,14 +160,16 @@ def _require_unique(
         raise Conflict(message, fields={"tax_code": [message]}, name=same.name)
 
 
-def owner_named(session: Session, name: str, *, by: Actor, now: datetime) -> Organisation | None:
-    """The organisation with a name, made as an owner where it is new; `None` without a name."""
+def owner_named(
+    session: Session, name: str, *, by: Actor, now: datetime, kind: str = "owner"
+) -> Organisation | None:
+    """The organisation with a name, made as of a kind where it is new; `None` without a name."""
     if not name.strip():
         return None
     known = organisation_by_name(session, name)
     if known is not None:
         return known
-    return save_organisation(session, None, {"name": name, "kind": "owner"}, by=by, now=now)
+    return save_organisation(session, None, {"name": name, "kind": kind}, by=by, now=now)
 
 
 def merge_organisations(

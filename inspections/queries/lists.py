@@ -25,7 +25,7 @@ from inspections.models import (
     ViolationEvent,
 )
 from towers.models import Tower
-from towers.queries import matches
+from towers.search import exactly, matches
 
 
 def inspection(session: Session, actor: Actor, inspection_id: uuid.UUID) -> Inspection | None:
@@ -71,7 +71,8 @@ def inspections(
     if mine:
         statement = statement.where(Inspection.inspector_id == actor.id)
     if q.strip():
-        statement = statement.where(Inspection.tower_id.in_(select(Tower.id).where(matches(q))))
+        found = select(Tower.id).where(matches(exactly(session, q)))
+        statement = statement.where(Inspection.tower_id.in_(found))
     statement = paging.keyset(
         statement,
         (_moment_of_list(), Inspection.id),
@@ -156,7 +157,8 @@ def violations(
     if overdue_on:
         statement = statement.where(Violation.state == "open", Violation.deadline < overdue_on)
     if q.strip():
-        statement = statement.where(Violation.tower_id.in_(select(Tower.id).where(matches(q))))
+        found = select(Tower.id).where(matches(exactly(session, q)))
+        statement = statement.where(Violation.tower_id.in_(found))
     statement = paging.keyset(
         statement,
         (Violation.found_on, Violation.id),

@@ -53,6 +53,12 @@ class OneTower(_Call):
     function = "addOneTower"
 
 
+class OneArea(_Call):
+    """The boundary of the area whose number stands in the address of the document."""
+
+    function = "addOneArea"
+
+
 class Places(_Call):
     """The places that stand in the address of the document, among the towers around them."""
 

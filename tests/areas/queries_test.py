@@ -30,7 +30,7 @@ def test_a_point_on_a_shared_border_has_always_the_same_commune(session) -> None
 
 def test_areas_of_the_past_are_not_current(session) -> None:
     old = makers.commune(session, code="OLD")
-    old.valid_to = date(2025, 6, 30)
+    old.valid_from, old.valid_to = None, date(2025, 6, 30)
     session.flush()
     assert queries.commune_of(session, Position(10.5, 105.5)) is None
     assert queries.area_by_code(session, "commune", "OLD") is None

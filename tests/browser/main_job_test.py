@@ -17,7 +17,7 @@ import openpyxl
 import pytest
 from playwright.sync_api import Download, Page, expect
 
-from areas.services import DEMO
+from areas.cli import DEMO
 from tests.browser import checklist
 from tests.browser.checklist import FAILING, FIXED, FOUND, ITEMS
 from tests.browser.walk import Walk
@@ -68,11 +68,16 @@ def load_areas(walk: Walk) -> None:
     walk.look("dashboard-empty")
     walk.open("/areas")
     walk.look("areas-before")
+    walk.open("/areas/load")
     page.locator("[name=file]").set_input_files(DEMO)
     walk.field("synthetic").check()
+    walk.press("Check the file")
+    walk.sees("What loading would do")
+    walk.look("areas-looked-at")
     walk.press("Load")
-    walk.sees("%(number)s communes were loaded.", number=102)
-    expect(page.locator("table.data tbody tr")).to_have_count(102)
+    walk.sees("The areas were loaded")
+    walk.open("/areas?level=commune")
+    expect(page.locator("table.data tbody tr")).to_have_count(50)
     walk.sees("Synthetic boundaries, not the real ones")
     walk.look("areas-loaded")
 
@@ -225,7 +230,7 @@ def find_on_the_map(walk: Walk, code: str) -> None:
     walk.look("map-all")
     walk.unfold_filters()
     walk.field("q").fill(code)
-    walk.field("condition").select_option("dangerous")
+    walk.choose("condition", walk.text("Dangerous"))
     walk.press("Show")
     expect(page).to_have_url(re.compile(r"/map\?.*condition=dangerous"))
     wait_for_count(page, r"^1 ")
@@ -249,10 +254,10 @@ def find_on_the_map(walk: Walk, code: str) -> None:
     page.go_back()
     expect(page).to_have_url(re.compile(r"/map\?.*condition=dangerous"))
     wait_for_count(page, r"^1 ")
-    expect(walk.field("condition")).to_have_value("dangerous")
+    expect(walk.field("condition").and_(page.locator(":checked"))).to_have_value("dangerous")
     # Nothing of it is satisfactory.
     walk.unfold_filters()
-    walk.field("condition").select_option("ok")
+    walk.choose("condition", walk.text("Satisfactory"))
     walk.press("Show")
     wait_for_count(page, r"^0 ")
     expect(signs).to_have_count(0)
@@ -316,14 +321,14 @@ def follow_up(walk: Walk, code: str) -> None:
     # By commune, owner and structure type it is the same tower; by another owner it is not.
     walk.open("/follow-up")
     walk.unfold_filters()
-    walk.field("commune").select_option(label=COMMUNES[walk.language])
+    walk.choose("commune", COMMUNES[walk.language])
     walk.field("owner").select_option(label=OWNER)
-    walk.field("structure_type").select_option("guyed_mast")
+    walk.choose("structure_type", walk.text("Ground guyed mast"))
     walk.press("Show")
     expect(rows.filter(has_text=code)).to_have_count(3)
     expect(rows.filter(has_not_text=code)).to_have_count(0)
     walk.unfold_filters()
-    walk.field("severity").select_option("critical")
+    walk.choose("severity", walk.text("Critical"))
     walk.press("Show")
     expect(rows).to_have_count(1)
     assert len(read_csv(download(walk, "CSV"))) == 1
@@ -336,6 +341,10 @@ def follow_up(walk: Walk, code: str) -> None:
 
 
 def download(walk: Walk, name: str) -> Download:
+    """Take the list along in a form of the page."""
+    export = walk.page.locator("details.download")
+    if export.get_attribute("open") is None:
+        export.locator("summary").click()
     with walk.page.expect_download() as waiting:
         walk.page.locator("main").get_by_role("link", name=name, exact=True).click()
     return waiting.value

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from accounts.models import Organisation
 from accounts.services.organisations import owner_named
-from areas import queries as areas
+from areas.places import placement_of
 from core import audit, policy, store
 from core.errors import Conflict, Invalid
 from core.geo import Position, to_point, to_position
@@ -22,6 +22,7 @@ from core.i18n import N_
 from core.policy import Actor
 from towers.coordinates import Reading
 from towers.fields import KEPT, ORGANISATIONS
+from towers.former import link_former_communes
 from towers.models import Tower
 from towers.queries.merges import successors
 from towers.rules import StructureType
@@ -49,6 +50,7 @@ NO_CAUSE: Mapping[str, str] = {}
 # What history keeps beside the fields themselves.
 DERIVED_FROM_OTHERS = (
     "source_srid", "source_x", "source_y", "owner_id", "manager_id", "commune_id",
+    "commune_distance_m",
 )  # fmt: skip
 
 
@@ -135,6 +137,7 @@ def create_tower(
     _require_own_territory(by, "tower.create", tower)
     session.add(tower)
     session.flush()
+    _link_former_commune(session, tower)
     after = {**snapshot(tower), **cause}
     audit.record(session, "tower.create", "tower", tower.id, by=by, now=now, after=after)
     return tower
@@ -171,6 +174,8 @@ def update_tower(
     tower.updated_at = now
     session.flush()
     changed = {key for key in after if after[key] != before[key]}
+    if changed & {"former_commune", "former_district"}:
+        _link_former_commune(session, tower)
     if "structure_type" in changed:
         was_retyped(session, [tower.id])
     audit.record(
@@ -202,7 +207,7 @@ def with_organisations(
 ) -> dict[str, Any]:
     """The values with organisations in the place of their names; a new name makes one."""
     made = {
-        field.name: owner_named(session, values[field.name] or "", by=by, now=now)
+        field.name: owner_named(session, values[field.name] or "", by=by, now=now, kind=field.name)
         for field in ORGANISATIONS
         if field.name in values
     }
@@ -223,8 +228,15 @@ def _place(session: Session, tower: Tower, reading: Reading) -> None:
     """Put the tower at a position, in its commune, with the coordinates as they were given."""
     tower.geom = to_point(reading.position)
     tower.source_srid, tower.source_x, tower.source_y = reading.system.srid, reading.x, reading.y
-    tower.commune = areas.commune_of(session, reading.position)
-    tower.commune_id = tower.commune.id if tower.commune else None
+    placement = placement_of(session, reading.position)
+    tower.commune = placement.commune
+    tower.commune_id = placement.commune.id if placement.commune else None
+    tower.commune_distance_m = placement.metres
+
+
+def _link_former_commune(session: Session, tower: Tower) -> None:
+    link_former_communes(session, [tower.id])
+    session.expire(tower, ["former_commune_id"])
 
 
 def determine_structure_type(
@@ -309,11 +321,16 @@ def set_condition(
 
 
 def _normal(values: dict[str, Any]) -> dict[str, Any]:
-    """Known fields only, texts in NFC without outer blanks."""
+    """Known fields only, texts in NFC without outer blanks, their lines ended as in Unix.
+
+    Forms send another end of line, which XML, and so workbooks and KML, would not bring back.
+    """
     unknown = set(values) - {field.name for field in (*KEPT, *ORGANISATIONS)}
     if unknown:
         raise LookupError(f"not fields of a tower: {sorted(unknown)}")
     return {
-        key: unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else value
+        key: unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip()
+        if isinstance(value, str)
+        else value
         for key, value in values.items()
     }

@@ -1,0 +1,132 @@
+"""Importing what was exported changes nothing, whatever the form and whoever wrote the names."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from accounts.models import Organisation
+from core.audit import AuditEntry
+from core.policy import SYSTEM
+from core.words import FORMULA, unprotected
+from tests import doors, makers
+from tests.towers.exporting import HOSTILE, exported, full_register
+from tests.towers.lists import listed
+from towers.imports import Report, import_towers
+from towers.models import Tower
+
+
+@pytest.fixture
+def staff(app: Flask, session: Session) -> FlaskClient:
+    return doors.client_of(app, session, makers.user(session, "staff"))
+
+
+@pytest.fixture
+def register(session: Session) -> list[Tower]:
+    return full_register(session, towers=2 * len(HOSTILE))
+
+
+def imported(session: Session, name: str, content: bytes) -> Report:
+    with listed(name, content) as listing:
+        report = import_towers(session, listing, source="again", by=SYSTEM, now=makers.NOW)
+    session.commit()
+    return report
+
+
+def unchanged(session: Session, report: Report, register: list[Tower]) -> None:
+    assert not report.problems, report.problems[:3]
+    counts = (report.rows, report.new, report.changed, report.same, report.bad)
+    assert counts == (len(register), 0, 0, len(register), 0)
+    assert set(session.scalars(select(Tower.version))) == {1}
+    assert not session.scalar(
+        select(func.count()).select_from(AuditEntry).where(AuditEntry.kind == "tower")
+    )
+    organisations = session.scalar(select(func.count()).select_from(Organisation))
+    assert organisations == 2 * (len(register) - 2)
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"format": "csv"},
+        {"format": "csv", "plain": "1"},
+        {"format": "csv", "values": "keys"},
+        {"format": "geojson"},
+        {"format": "geojson", "values": "labels"},
+    ],
+    ids=str,
+)
+def test_the_register_comes_back_as_it_was(
+    staff: FlaskClient,
+    session: Session,
+    register: list[Tower],
+    query: dict[str, str],
+    language: str,
+) -> None:
+    content = exported(staff, **query, lang=language).data
+    unchanged(session, imported(session, f"list.{query['format']}", content), register)
+
+
+def as_csv(rows: list[dict[str, Any]]) -> bytes:
+    """Rows as a list that the import reads."""
+    made = io.StringIO(newline="")
+    writer = csv.DictWriter(made, list(rows[0]))
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: written(value) for name, value in row.items()})
+    return made.getvalue().encode()
+
+
+def written(value: Any) -> str:
+    if value is None or value != value:
+        return ""
+    if isinstance(value, datetime):
+        value = value.date()
+    if isinstance(value, float):
+        return f"{value:.15g}"
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_a_workbook_comes_back_as_it_was(
+    staff: FlaskClient, session: Session, register: list[Tower], language: str
+) -> None:
+    content = exported(staff, format="xlsx", lang=language).data
+    unchanged(session, imported(session, "list.xlsx", content), register)
+
+
+@pytest.mark.parametrize("ending", ["gpkg", "kml"])
+def test_a_layer_comes_back_as_it_was(
+    staff: FlaskClient, session: Session, register: list[Tower], ending: str
+) -> None:
+    content = exported(staff, format=ending).data
+    unchanged(session, imported(session, f"list.{ending}", content), register)
+
+
+def test_a_change_in_an_exported_list_is_the_only_change(
+    staff: FlaskClient, session: Session, register: list[Tower]
+) -> None:
+    content = exported(staff, format="csv", lang="en").data.decode()
+    given = register[2]
+    before = (given.source_srid, given.source_x, given.source_y)
+    assert "TRỐNG,Trạm Thử Nghiệm" in content
+    changed = content.replace("TRỐNG,Trạm Thử Nghiệm", "TRỐNG,Trạm Mới")
+    report = imported(session, "list.csv", changed.encode())
+    assert (report.changed, report.same) == (1, len(register) - 1)
+    session.expire_all()
+    assert (given.source_srid, given.source_x, given.source_y) == before
+
+
+@pytest.mark.parametrize("text", ["=1", "'=1", "''=1", "-x", "'", "''", "'a", "+", "@x", "\tx"])
+def test_the_mark_is_taken_off_again(text: str) -> None:
+    marked = f"'{text}" if FORMULA.match(text) else text
+    assert unprotected(marked) == text
