@@ -40,7 +40,7 @@ from towers.readers import read as read_list
 from towers.rules import Condition, StructureType
 from towers.schemas import SEVERITIES, filters_from
 
-blueprint = Blueprint("towers", __name__, template_folder="templates")
+blueprint = Blueprint("towers", "towers", template_folder="templates")
 
 DUPLICATE_METRES = 100.0
 TOKEN = re.compile(r"[0-9a-f]{32}\Z")
