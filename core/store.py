@@ -16,6 +16,10 @@ from core.model import Base
 from core.policy import Actor
 
 
+# Settings that are a distance, and the most that each may be.
+METRES = {"nearest_commune_m": 100_000, "duplicate_metres": 1_000, "similar_metres": 1_000}
+
+
 class Setting(Base):
     """A named value; the migrations put the defaults in."""
 
@@ -42,8 +46,8 @@ def set_value(session: Session, key: str, value: Any, *, by: Actor, now: datetim
     """Change one setting; raises `Invalid` for a value that its kind does not allow."""
     if key == "envelope":
         value = _envelope_value(value)
-    elif key == "nearest_commune_m":
-        value = _metres_value(value, at_most=100_000)
+    elif key in METRES:
+        value = _metres_value(value, at_most=METRES[key])
     elif value_of(session, key) is None:
         raise Invalid(N_("There is no setting named “%(key)s”"), key=key)
     before = value_of(session, key)

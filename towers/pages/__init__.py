@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import uuid
-from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
@@ -19,11 +15,10 @@ from areas import queries as areas
 from core import clock, store
 from core.audit import AuditEntry
 from core.db import current_session, transaction
-from core.errors import Conflict, DomainError, Invalid, NotFound
+from core.errors import Conflict, DomainError, Invalid
 from core.geo import to_position
 from core.guard import current_actor
 from core.i18n import gettext as _
-from core.i18n import translate
 from core.policy import guard
 from core.problems import field_texts
 from core.slots import panels
@@ -33,17 +28,13 @@ from towers.coordinate_systems import WGS84, named_systems
 from towers.coordinates import Reading, read_columns
 from towers.doors import effective, the_tower
 from towers.fields import FIELDS, KEPT, ORGANISATIONS, Group, Kind, Unreadable, read
-from towers.imports import Report, import_towers
 from towers.models import Tower
-from towers.readers import MAX_BYTES
-from towers.readers import read as read_list
 from towers.rules import Condition, StructureType
 from towers.schemas import SEVERITIES, filters_from
 
 blueprint = Blueprint("towers", "towers", template_folder="templates")
 
 DUPLICATE_METRES = 100.0
-TOKEN = re.compile(r"[0-9a-f]{32}\Z")
 
 
 def filter_choices() -> dict[str, Any]:
@@ -283,108 +274,3 @@ def update(code: str) -> Response | str | tuple[str, int]:
         return form(the_tower(code), given, errors=errors_of(error)), error.status
     flash(_("Tower %(code)s was saved.", code=code), "success")
     return redirect(url_for("towers.detail", code=code))
-
-
-# Import
-
-
-def uploads() -> Path:
-    folder: Path = current_app.config["SETTINGS"].instance / "uploads"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
-
-
-def kept_upload(token: str) -> tuple[Path, str]:
-    """The file between preview and confirmation; raises `NotFound` for another's or a lost one."""
-    if not TOKEN.match(token):
-        raise NotFound()
-    folder = uploads() / f"{current_actor().id}-{token}"
-    if not (folder / "file").exists():
-        raise NotFound(N_("The uploaded file is gone: upload it again"))
-    return folder, (folder / "name").read_text(encoding="utf-8")
-
-
-@blueprint.get("/towers/import")
-@guard("tower.import")
-def import_page() -> str:
-    return render_template("towers/import.html", report=None)
-
-
-@blueprint.post("/towers/import")
-@guard("tower.import")
-def preview() -> str | tuple[str, int]:
-    upload = request.files.get("file")
-    try:
-        if upload is None or not upload.filename:
-            message = N_("Choose a file")
-            raise Invalid(message)
-        content = upload.stream.read(MAX_BYTES + 1)
-        token = uuid.uuid4().hex
-        folder = uploads() / f"{current_actor().id}-{token}"
-        report = run(upload.filename, content, good_rows=True, keep=False)
-        folder.mkdir(mode=0o700)
-        (folder / "name").write_text(upload.filename[:200], encoding="utf-8")
-        (folder / "file").write_bytes(content)
-    except DomainError as error:
-        return render_template("towers/import.html", report=None, error=error.text()), error.status
-    return report_page(report, upload.filename, token)
-
-
-def run(filename: str, content: bytes, *, good_rows: bool, keep: bool) -> Report:
-    """Import for real, or roll everything back after counting."""
-    if keep:
-        with transaction() as session:
-            return import_towers(
-                session,
-                read_list(filename, content),
-                good_rows=good_rows,
-                source=filename,
-                by=current_actor(),
-                now=clock.now(),
-            )
-    session = current_session()
-    with session.begin_nested() as trial:
-        report = import_towers(
-            session,
-            read_list(filename, content),
-            good_rows=good_rows,
-            source=filename,
-            by=current_actor(),
-            now=clock.now(),
-        )
-        trial.rollback()
-    return report
-
-
-def report_page(report: Report, filename: str, token: str = "", done: bool = False) -> str:
-    return render_template(
-        "towers/import.html",
-        report=report,
-        filename=filename,
-        token=token,
-        done=done,
-        texts=[translate(cell.message, **cell.facts) for cell in report.problems],
-    )
-
-
-@blueprint.post("/towers/import/<token>")
-@guard("tower.import")
-def confirm(token: str) -> str | tuple[str, int] | Response:
-    folder, filename = kept_upload(token)
-    if "cancel" in request.form:
-        shutil.rmtree(folder)
-        flash(_("The import was cancelled; nothing was written."), "info")
-        return redirect(url_for("towers.import_page"))
-    try:
-        report = run(
-            filename,
-            (folder / "file").read_bytes(),
-            good_rows="good_rows" in request.form,
-            keep=True,
-        )
-    except DomainError as error:
-        return render_template("towers/import.html", report=None, error=error.text()), error.status
-    if report.bad and "good_rows" not in request.form:
-        return report_page(report, filename, token), 422
-    shutil.rmtree(folder)
-    return report_page(report, filename, done=True)

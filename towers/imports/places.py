@@ -1,0 +1,177 @@
+"""Positions that cannot be right: outside every commune, or in another one than the list says.
+
+The mistake is named whose undoing lands where the list says, as for a single tower.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import bindparam
+from sqlalchemy.orm import Session
+
+from areas import queries as areas
+from areas.names import match_area
+from areas.rules import Level
+from core import store
+from core.geo import from_xy
+from core.words import N_
+from towers.coordinate_systems import system
+from towers.coordinates import Reading
+from towers.fields import BY_NAME
+from towers.imports.rows import RowReader
+from towers.mistakes import MISTAKES, alternatives
+
+# So many different communes of a list are looked up, and the mistakes of so many rows named.
+MAX_STATED = 3_000
+MAX_HINTED = 500
+
+NOWHERE = N_("The position lies in no commune of this deployment, and near none")
+ELSEWHERE = N_("The position lies in %(found)s, the list says %(stated)s")
+NOT_THERE = N_("The position lies in no commune, the list says %(stated)s")
+
+
+def suspect(session: Session, reader: RowReader) -> int:
+    """Fill `doubted` with the rows whose position is doubtful, and why; returns how many."""
+    session.execute(text("DROP TABLE IF EXISTS pg_temp.doubted"))
+    session.execute(
+        text(
+            "CREATE TEMPORARY TABLE doubted (line integer PRIMARY KEY, reasons jsonb, ids integer[])"
+            " ON COMMIT DROP"
+        )
+    )
+    if not session.scalar(text("SELECT EXISTS (SELECT FROM area WHERE level = 'commune')")):
+        return 0
+    if _look_up_stated(session, reader):
+        session.execute(text(_elsewhere(reader)), {"else": ELSEWHERE, "none": NOT_THERE})
+    session.execute(
+        text(
+            """
+            INSERT INTO doubted
+            SELECT j.line, jsonb_build_array(jsonb_build_object('column', 'latitude',
+                'value', s.lat || ', ' || s.lon, 'message', cast(:nowhere AS text),
+                'facts', '{}'::jsonb)), NULL
+            FROM judged j JOIN staging s ON s.line = j.line
+            WHERE j.geom IS NOT NULL AND j.verdict IN ('new', 'changed')
+                AND NOT EXISTS (SELECT FROM located l WHERE l.line = j.line)
+            ON CONFLICT (line) DO NOTHING
+            """
+        ),
+        {"nowhere": NOWHERE},
+    )
+    number = session.scalar(text("SELECT count(*) FROM doubted")) or 0
+    if number:
+        _name_mistakes(session, reader)
+    return number
+
+
+def _look_up_stated(session: Session, reader: RowReader) -> bool:
+    """`stated`: the communes that the list names, and which of today each may be."""
+    if BY_NAME["former_commune"] not in reader.given:
+        return False
+    district = "s.former_district" if BY_NAME["former_district"] in reader.given else "NULL"
+    named = session.execute(
+        text(
+            f"""
+            SELECT DISTINCT s.former_commune, {district}
+            FROM staging s JOIN judged j ON j.line = s.line
+            WHERE s.former_commune IS NOT NULL AND j.geom IS NOT NULL
+            LIMIT :limit
+            """  # noqa: S608 - our own columns
+        ),
+        {"limit": MAX_STATED},
+    ).all()
+    found: list[dict[str, Any]] = []
+    for commune, around in named:
+        ids = commune_ids(session, commune, around)
+        if ids:
+            found.append({"commune": commune, "around": around, "ids": ids})
+    session.execute(text("DROP TABLE IF EXISTS pg_temp.stated"))
+    session.execute(
+        text(
+            "CREATE TEMPORARY TABLE stated (commune text, around text, ids integer[])"
+            " ON COMMIT DROP"
+        )
+    )
+    if found:
+        session.execute(text("INSERT INTO stated VALUES (:commune, :around, :ids)"), found)
+    return bool(found)
+
+
+def commune_ids(session: Session, name: str, around: str | None) -> list[int]:
+    """The communes of today that a text of a list may mean: itself, or who has its land."""
+    match = match_area(session, name, level=Level.COMMUNE, within=around or None)
+    ids: set[int] = set()
+    for area in match.areas:
+        if area.valid_to is None:
+            ids.add(area.id)
+        else:
+            ids.update(heir.area.id for heir in areas.successors(session, area))
+    return sorted(ids)
+
+
+def _elsewhere(reader: RowReader) -> str:
+    around = (
+        "s.former_district IS NOT DISTINCT FROM st.around"
+        if BY_NAME["former_district"] in reader.given
+        else "true"
+    )
+    return f"""
+    INSERT INTO doubted
+    SELECT j.line, jsonb_build_array(jsonb_build_object('column', 'former_commune',
+        'value', s.former_commune,
+        'message', CASE WHEN a.id IS NULL THEN cast(:none AS text) ELSE :else END,
+        'facts', jsonb_build_object('found', a.name, 'stated', s.former_commune))), st.ids
+    FROM judged j JOIN staging s ON s.line = j.line
+        JOIN stated st ON st.commune = s.former_commune AND {around}
+        LEFT JOIN located l ON l.line = j.line LEFT JOIN area a ON a.id = l.commune_id
+    WHERE j.geom IS NOT NULL AND j.verdict IN ('new', 'changed')
+        AND (l.commune_id = ANY (st.ids)) IS NOT TRUE
+    """  # noqa: S608 - our own columns
+
+
+def _name_mistakes(session: Session, reader: RowReader) -> None:
+    """Add the likely mistake to the first doubtful rows, those with a stated commune first."""
+    place = "s.srid, s.x, s.y" if reader.placed else "4326, s.lon, s.lat"
+    rows = session.execute(
+        text(
+            f"""
+            SELECT d.line, d.ids, s.lon, s.lat, {place}
+            FROM doubted d JOIN staging s ON s.line = d.line
+            ORDER BY d.ids IS NULL, d.line LIMIT :limit
+            """  # noqa: S608 - our own columns
+        ),
+        {"limit": MAX_HINTED},
+    ).all()
+    envelope = store.envelope(session)
+    owners: list[int] = []
+    others = []
+    for at, (_line, _ids, lon, lat, srid, x, y) in enumerate(rows):
+        reading = Reading(from_xy(lon, lat), system(srid), x, y)
+        for one in alternatives(reading):
+            if envelope.contains(one.position):
+                owners.append(at)
+                others.append(one)
+    communes = areas.communes_of(session, [one.position for one in others])
+    by_row: dict[int, list[tuple[Any, Any]]] = defaultdict(list)
+    for at, one, commune in zip(owners, others, communes, strict=True):
+        if commune is not None:
+            by_row[at].append((one, commune))
+    hints = []
+    for at, row in enumerate(rows):
+        for one, commune in by_row.get(at, ()):
+            if row.ids is None or commune.id in row.ids:
+                reason = {
+                    "column": "",
+                    "value": "",
+                    "message": MISTAKES[one.mistake],
+                    "facts": {},
+                }
+                hints.append({"line": row.line, "reason": [reason]})
+                break
+    if hints:
+        statement = text("UPDATE doubted SET reasons = reasons || :reason WHERE line = :line")
+        session.execute(statement.bindparams(bindparam("reason", type_=JSONB)), hints)
