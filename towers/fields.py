@@ -222,6 +222,12 @@ VOCABULARIES = {
         "source_x": N_("Original X (east)"),
         "source_y": N_("Original Y (north)"),
         "condition": N_("Condition"),
+        # What problems of a list name that is no field.
+        "_row": N_("Row"),
+        "_geometry": N_("Geometry"),
+        "position": N_("Position"),
+        "system": N_("Coordinate system"),
+        "call_sign": N_("Call sign"),
     }
 }
 

@@ -19,9 +19,9 @@ from core.policy import SYSTEM
 from inspections.services import condition
 from tests import makers
 from tests.inspections.visits import inspected, published
+from tests.towers.lists import listed
 from towers.imports import Report, import_towers
 from towers.models import Tower
-from towers.readers import read
 
 NOW = makers.NOW
 HEADER = "code,name,structure_type,height_m,latitude,longitude,owner"
@@ -38,9 +38,8 @@ def run(session, *lines: str, header: str = HEADER, good_rows: bool = False, by=
 
 
 def load(session, name: str, content: bytes, *, good_rows: bool = False, by=SYSTEM) -> Report:
-    report = import_towers(
-        session, read(name, content), good_rows=good_rows, source=name, by=by, now=NOW
-    )
+    with listed(name, content) as listing:
+        report = import_towers(session, listing, good_rows=good_rows, source=name, by=by, now=NOW)
     session.flush()
     return report
 
@@ -183,7 +182,7 @@ BAD = {
     "giant height": ("B,X,,1001,10.46,105.63,", "height_m"),
     "height in words": ("B,X,,forty,10.46,105.63,", "height_m"),
     "owner too long": (f"B,X,,,10.46,105.63,{'x' * 301}", "owner"),
-    "surplus": ("B,X,,,10.46,105.63,,more", "_surplus"),
+    "surplus": ("B,X,,,10.46,105.63,,more", "_row"),
 }
 
 

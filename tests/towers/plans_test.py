@@ -13,10 +13,10 @@ from core.geo import Position
 from core.policy import SYSTEM
 from tests import makers
 from tests.plans import Crowd, the_one
+from tests.towers.lists import listed
 from towers import queries
 from towers.imports import import_towers
 from towers.models import Tower
-from towers.readers import read
 
 LIST = ("tower.condition_reason", "LIMIT")
 
@@ -113,9 +113,8 @@ def test_the_communes_of_an_imported_list_use_a_spatial_index(crowd: Crowd, tmp_
     content = "\n".join(["code,name,latitude,longitude", *rows]).encode()
     with crowd.app.app_context(), crowd.listening() as sent:
         session = current_session()
-        report = import_towers(
-            session, read("list.csv", content), source="test", by=SYSTEM, now=makers.NOW
-        )
+        with listed("list.csv", content) as listing:
+            report = import_towers(session, listing, source="test", by=SYSTEM, now=makers.NOW)
         (writing,) = [one for one in sent if "'tower.create'" in one[0]]
         plan = "\n".join(
             row[0]

@@ -7,7 +7,7 @@ Nothing is held whole: a list of a million rows takes no more memory than one of
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from core import geofiles
@@ -32,20 +32,18 @@ SeveralParts = (SeveralSheets, SeveralLayers)
 
 
 @contextlib.contextmanager
-def opened(
-    path: Path, filename: str, *, known: Collection[str], part: str | None = None
-) -> Iterator[Listing]:
-    """The list in the file at `path`, which was called `filename`; `known` are usual headers.
+def opened(path: Path, filename: str, *, part: str | None = None) -> Iterator[Listing]:
+    """The list in the file at `path`, which was called `filename`.
 
     `part` is the sheet or layer to read. Raises one of `SeveralParts` where it must be said, and
     `Invalid`, `TooLarge` or `UnsupportedMedia` with the reason, also while rows are read.
     """
     ending = _ending(filename)
     if ending in TEXTS:
-        with opened_csv(path, known) as listing:
+        with opened_csv(path) as listing:
             yield listing
     elif ending in WORKBOOKS:
-        with opened_workbook(path, known, part) as listing:
+        with opened_workbook(path, part) as listing:
             yield listing
     else:
         with opened_geometry(path, filename, part) as listing:

@@ -7,14 +7,14 @@ import csv
 import io
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from core.errors import Invalid, TooLarge
-from core.words import N_, plain
+from core.words import N_
 from towers.readers.encodings import Encoding, find_encoding
-from towers.readers.headers import LOOKED_THROUGH, find_head
+from towers.readers.headers import LOOKED_THROUGH, find_head, known_names
 from towers.readers.listing import (
     MAX_BYTES,
     MAX_COLUMNS,
@@ -26,7 +26,8 @@ from towers.readers.listing import (
     limited,
 )
 
-DELIMITERS = ",;\t|"
+# A comma comes last: it may stand in numbers.
+DELIMITERS = "\t;|,"
 # What is looked through to find the delimiter and the headers.
 SAMPLE = 256_000
 
@@ -37,21 +38,23 @@ OTHER_LETTERS = N_(
 
 
 @contextlib.contextmanager
-def opened_csv(path: Path, known: Collection[str]) -> Iterator[Listing]:
-    """The list in a file; `known` are usual headers. Raises `Invalid`, `TooLarge`."""
+def opened_csv(path: Path) -> Iterator[Listing]:
+    """The list in a file. Raises `Invalid`, `TooLarge`."""
     if path.stat().st_size > MAX_BYTES:
         raise TooLarge(N_("The file may have at most %(limit)s MB"), limit=MAX_BYTES // 1_000_000)
     encoding = find_encoding(path)
     errors = "surrogateescape" if encoding.legacy else "strict"
     with path.open(encoding=encoding.opens, errors=errors, newline="") as file:
-        delimiter = _delimiter(file.read(SAMPLE), known)
+        sample = file.read(SAMPLE)
+        if not sample.strip(f'"{DELIMITERS} \r\n'):
+            raise Invalid(N_("The file is empty"))
+        delimiter = _delimiter(sample)
         file.seek(0)
         reader = csv.reader(file, delimiter=delimiter)
         with _explained(reader):
             first = [(reader.line_num, cells) for cells in itertools.islice(reader, LOOKED_THROUGH)]
-        head = find_head([_told(cells, encoding)[0] for _, cells in first], known)
-        if not head.headers or not any(_told(cells, encoding)[0] for _, cells in first):
-            raise Invalid(N_("The file is empty: its first row must name the columns"))
+        texts = [_told(cells, encoding)[0] for _, cells in first]
+        head = find_head(texts)
         if len(head.headers) > MAX_COLUMNS:
             raise Invalid(N_("The file has more than %(limit)s columns"), limit=MAX_COLUMNS)
         rest = _numbered(reader)
@@ -124,20 +127,22 @@ def _told(cells: list[str], encoding: Encoding) -> tuple[list[str], tuple[Proble
     return cells, (("_row", OTHER_LETTERS, {"encoding": encoding.name}, value[:200]),)
 
 
-def _delimiter(sample: str, known: Collection[str]) -> str:
+def _delimiter(sample: str) -> str:
     """The delimiter that gives the most usual headers in one row, then the most even rows."""
 
     def score(delimiter: str) -> tuple[int, int, int]:
         rows = []
         with contextlib.suppress(csv.Error):
-            for row in itertools.islice(csv.reader(io.StringIO(sample), delimiter=delimiter), 200):
+            for row in itertools.islice(
+                csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter), 200
+            ):
                 if any(row):
                     rows.append(row)
         widths = Counter(len(row) for row in rows if len(row) > 1)
         if not widths:
             return 0, 0, 0
         width, even = max(widths.items(), key=lambda item: (item[1], item[0]))
-        names = max(len({plain(c) for c in row} & set(known)) for row in rows[:LOOKED_THROUGH])
+        names = max(known_names(row) for row in rows[:LOOKED_THROUGH])
         return names if names > 1 else 0, even, width
 
     return max(DELIMITERS, key=score)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.words import plain
+from towers.columns import BETWEEN, meaning
 from towers.readers.listing import numbered
 
 # Titles, dates and addresses of an office fill so many rows at most.
 LOOKED_THROUGH = 40
 NUMBER = re.compile(r"[-+]?[\d.,' ]*\d[\d.,' ]*%?\Z", re.ASCII)
 NUMBERING = re.compile(r"[(\[]?(\d{1,3})[)\]]?\Z", re.ASCII)
-BETWEEN = " / "
 
 
 @dataclass(frozen=True)
 class Head:
-    """The names of the columns, and how many of the rows looked through belong to it or stand above.
+    """The names of the columns, and how many rows stand above the first row of the list.
 
     `row` is the place of the row that names the columns, `None` where none does.
     """
@@ -29,22 +28,22 @@ class Head:
     row: int | None
 
 
-def find_head(rows: Sequence[list[str]], known: Collection[str]) -> Head:
-    """Where the columns are named in the first rows; `known` are usual headers, `plain` texts.
+def find_head(rows: Sequence[list[str]]) -> Head:
+    """Where the columns are named in the first rows, `plain` texts.
 
     Rows without anything in them count too. A second row of names below merged cells is joined to
     the first with ` / `, a row that numbers the columns is skipped.
     """
     rows = rows[:LOOKED_THROUGH]
     width = _usual_width(rows)
-    at = _best_known(rows, known)
+    at = _best_known(rows)
     if at is None:
         at = _looks_like_names(rows, width)
     if at is None:
         return Head(numbered(width), 0, None)
     names = [" ".join(cell.split()) for cell in rows[at]]
     skipped = at + 1
-    if skipped < len(rows) and _continues(rows[at], rows[skipped], known):
+    if skipped < len(rows) and _continues(rows[at], rows[skipped]):
         names = _joined(names, rows[skipped])
         skipped += 1
     if skipped < len(rows) and _numbers_columns(rows[skipped]):
@@ -68,16 +67,17 @@ def _usual_width(rows: Sequence[list[str]]) -> int:
     return max(width for width, times in widths.items() if times == most)
 
 
-def _is_known(cell: str, known: Collection[str]) -> bool:
-    return plain(cell) in known
+def known_names(row: Sequence[str]) -> int:
+    """How many different things the cells of a row name, as headers do."""
+    return len({found for cell in row if (found := meaning(cell))})
 
 
-def _best_known(rows: Sequence[list[str]], known: Collection[str]) -> int | None:
+def _best_known(rows: Sequence[list[str]]) -> int | None:
     """The first row with the most usual headers, if it has two, and hardly a number."""
     best, found = None, 1
     for at, row in enumerate(rows):
         filled = _filled(row)
-        score = len({plain(cell) for cell in filled} & set(known))
+        score = known_names(filled)
         numbers = sum(1 for cell in filled if NUMBER.match(cell))
         if score > found and numbers * 2 < len(filled):
             best, found = at, score
@@ -101,7 +101,7 @@ def _looks_like_names(rows: Sequence[list[str]], width: int) -> int | None:
     return None
 
 
-def _continues(upper: list[str], lower: list[str], known: Collection[str]) -> bool:
+def _continues(upper: list[str], lower: list[str]) -> bool:
     """Whether a row names the parts of merged cells in the row above it."""
     filled = _filled(lower)
     if not filled or any(NUMBER.match(cell) for cell in filled) or len(lower) < 2:
@@ -127,8 +127,8 @@ def _joined(upper: list[str], lower: list[str]) -> list[str]:
     for place in range(max(len(upper), len(lower))):
         above = upper[place] if place < len(upper) else ""
         below = " ".join(lower[place].split()) if place < len(lower) else ""
-        group = above or (group if below else "")
-        names.append(BETWEEN.join(part for part in (group, below) if part))
+        group = above or group
+        names.append(BETWEEN.join((group, below)) if below and group else below or above)
     return names
 
 

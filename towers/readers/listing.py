@@ -80,7 +80,7 @@ def clean(cells: list[str]) -> list[str]:
     if not whole.isascii():
         made = [unicodedata.normalize("NFC", cell) for cell in made]
     if "'" in whole:
-        made = [PROTECTED.sub("", cell, count=1) if cell[:1] == "'" else cell for cell in made]
+        made = [cell[1:] if PROTECTED.match(cell) else cell for cell in made]
     return made
 
 

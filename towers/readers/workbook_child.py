@@ -13,7 +13,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 from xml.etree.ElementTree import ParseError
 
 import openpyxl
@@ -40,7 +41,9 @@ def answers(path: str, wanted: str, sheet: str = "") -> Iterator[Any]:
     warnings.simplefilter("ignore")
     _check(path)
     try:
-        yield from _read(path, wanted, sheet)
+        # A path would have to end in what openpyxl expects.
+        with Path(path).open("rb") as file:
+            yield from _read(file, wanted, sheet)
     except DefusedXmlException as error:
         raise Refused(HAS_ENTITIES) from error
     except (
@@ -59,20 +62,20 @@ def _check(path: str) -> None:
                 raise Refused(NOT_ITS_CONTENT, ending=".xlsx")
             written = 0
             for member in members:
-                before = b""
+                before, xml = b"", member.filename.lower().endswith((".xml", ".rels", ".vml"))
                 for piece in unpacked_pieces(archive, member, written):
                     written += len(piece)
                     # Without its NULs a declaration in UTF-16 reads like one in UTF-8.
-                    if DECLARATION.search((before + piece).replace(b"\x00", b"")):
-                        if member.filename.lower().endswith((".xml", ".rels", ".vml")):
-                            raise Refused(HAS_ENTITIES)
+                    bare = (before + piece).replace(b"\x00", b"")
+                    if xml and DECLARATION.search(bare):
+                        raise Refused(HAS_ENTITIES)
                     before = piece[-20:]
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, zlib.error) as error:
         raise Refused(NOT_ITS_CONTENT, ending=".xlsx") from error
 
 
-def _read(path: str, wanted: str, sheet: str) -> Iterator[Any]:
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+def _read(file: IO[bytes], wanted: str, sheet: str) -> Iterator[Any]:
+    book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
     found = []
     for one in book.worksheets:
         # What it says of its size may be a lie, or the whole sheet.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def sheets(path: Path) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def opened_workbook(path: Path, known: Collection[str], part: str | None) -> Iterator[Listing]:
+def opened_workbook(path: Path, part: str | None) -> Iterator[Listing]:
     """The list in a sheet. Raises `SeveralSheets`, `Invalid`, `TooLarge`."""
     with contextlib.closing(_answers(path, "rows", part or "")) as answers:
         names = tuple(next(answers))
@@ -46,9 +46,9 @@ def opened_workbook(path: Path, known: Collection[str], part: str | None) -> Ite
             raise SeveralSheets(names)
         rows = (row for batch in answers for row in batch)
         first = [(number, clean(cells)) for number, cells in itertools.islice(rows, LOOKED_THROUGH)]
-        head = find_head([cells for _, cells in first], known)
+        head = find_head([cells for _, cells in first])
         if not head.headers:
-            raise Invalid(N_("The file is empty: its first row must name the columns"))
+            raise Invalid(N_("The file is empty"))
         yield Listing(
             head.headers,
             limited(_rows(itertools.chain(first[head.skipped :], rows), len(head.headers))),
