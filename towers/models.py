@@ -40,6 +40,7 @@ from towers.rules import (
     PermitKind,
     PlanningClass,
     Service,
+    StructureType,
     overall_height,
 )
 
@@ -86,6 +87,7 @@ class Tower(Base):
         CheckConstraint(
             "ST_X(geom) BETWEEN -180 AND 180 AND ST_Y(geom) BETWEEN -90 AND 90", name="finite"
         ),
+        _one_of("structure_type", StructureType),
         _one_of("lifecycle", Lifecycle),
         _one_of("condition", Condition),
         _one_of("planning_class", PlanningClass),
@@ -138,7 +140,7 @@ class Tower(Base):
     )
     code: Mapped[str] = mapped_column(Text(collation="C"), unique=True)
     name: Mapped[str]
-    structure_type: Mapped[str] = mapped_column(ForeignKey("structure_kind.key"))
+    structure_type: Mapped[str]
     services: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     height_m: Mapped[Decimal | None] = mapped_column(Numeric(6, 1))
     host_building_height_m: Mapped[Decimal | None] = mapped_column(Numeric(6, 1))

@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 
 from areas.places import limit_metres, placing
 from core.geo import SRID
-from towers.fields import ORGANISATIONS, Field, Kind
+from towers.fields import BY_NAME, ORGANISATIONS, Field, Kind
 from towers.imports.rows import RowReader
 
+# A name that so many rows have tells nothing, such as "BTS".
+COMMON_NAME = 5
 POINT = f"ST_SetSRID(ST_MakePoint(s.lon, s.lat), {SRID})"
 
 
@@ -53,18 +55,27 @@ def name_organisations(session: Session, reader: RowReader) -> None:
             """  # noqa: S608 - our own columns
         )
     )
+    session.execute(text("ANALYZE pg_temp.named"))
 
 
 def judge(session: Session, reader: RowReader) -> None:
     """Say of every good row whether it is new, changed or the same.
 
-    An empty cell keeps what is known.
+    An empty cell keeps what is known. What is compared to find duplicates stands beside it.
     """
     session.execute(text("ANALYZE pg_temp.staging"))
     differs = ["ST_X(t.geom) <> s.lon OR ST_Y(t.geom) <> s.lat"]
     differs += [
         f"coalesce({said(of)}, t.{of.column}) IS DISTINCT FROM t.{of.column}" for of in reader.given
     ]
+    names = (
+        f"LEFT JOIN (SELECT name FROM staging GROUP BY name HAVING count(*) >= {COMMON_NAME}) c"  # noqa: S608
+        " ON c.name = s.name"
+    )
+    name = "CASE WHEN c.name IS NULL THEN s.name END"
+    if BY_NAME["name"] not in reader.given:
+        names, name = "", "NULL::text"
+    owned = BY_NAME["owner"] in reader.given
     session.execute(text("DROP TABLE IF EXISTS pg_temp.judged"))
     session.execute(
         text(
@@ -73,13 +84,22 @@ def judge(session: Session, reader: RowReader) -> None:
             SELECT s.line, coalesce(t.id, gen_random_uuid()) AS id,
                 CASE WHEN t.id IS NULL THEN 'new' WHEN {" OR ".join(differs)} THEN 'changed'
                     ELSE 'same' END AS verdict,
-                CASE WHEN t.id IS NULL OR {differs[0]} THEN {POINT} END AS geom
+                CASE WHEN t.id IS NULL OR {differs[0]} THEN {POINT} END AS geom,
+                {"owner.id" if owned else "NULL::uuid"} AS owner_id,
+                s.code, {digits("s.code")} AS code_digits,
+                {name} AS name, {digits(name)} AS name_digits
             FROM staging s LEFT JOIN tower t ON t.code = s.code {joined_organisations(reader)}
+                {names}
             """  # noqa: S608 - our own columns
         )
     )
     session.execute(text("CREATE INDEX judged_geom ON pg_temp.judged USING gist (geom)"))
     session.execute(text("ANALYZE pg_temp.judged"))
+
+
+def digits(column: str) -> str:
+    """The numbers in a text: station 2 is never station 3, but 02 is 2."""
+    return f"ltrim(translate({column}, translate({column}, '0123456789', ''), ''), '0')"
 
 
 def place(session: Session) -> None:

@@ -34,9 +34,13 @@ def leave_out_known(session: Session) -> None:
     session.execute(
         text(
             f"""
+            WITH asked AS MATERIALIZED (
+                SELECT s.line, {DIGEST} AS digest FROM staging s
+                WHERE s.line IN (SELECT line FROM suspect)
+            )
             UPDATE judged j SET verdict = 'same'
-            FROM staging s JOIN import_duplicate d ON d.digest = {DIGEST}
-            WHERE s.line = j.line AND j.verdict = 'duplicate'
+            FROM asked a JOIN import_duplicate d ON d.digest = a.digest
+            WHERE a.line = j.line AND j.verdict = 'duplicate'
             """  # noqa: S608 - a constant
         )
     )

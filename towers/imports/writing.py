@@ -18,9 +18,6 @@ from towers.fields import BY_NAME, Field
 from towers.imports.judging import joined_organisations, organisations_of, said
 from towers.imports.rows import RowReader
 
-# The index of the search box takes its new entries in one go instead of every 4 MB.
-PENDING = "64MB"
-
 
 @dataclass(frozen=True)
 class Origin:
@@ -101,7 +98,6 @@ def write_new(session: Session, reader: RowReader, origin: Origin) -> None:
     fields = always(reader)
     columns = [of.column for of in fields]
     srid, x, y = original(reader)
-    session.execute(text(f"SET LOCAL gin_pending_list_limit = '{PENDING}'"))
     session.execute(
         text(
             f"""
