@@ -39,6 +39,7 @@ from core import (
     headers,
     health,
     i18n,
+    jobs,
     labels,
     logs,
     problems,
@@ -81,6 +82,10 @@ PANELS = {
 }
 
 
+# What the worker runs, by the names that `core.jobs.enqueue` takes.
+JOBS: dict[str, jobs.Body] = {}
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The service with these settings; they must name a database."""
     settings = (settings or Settings.from_environment()).with_secret()
@@ -115,6 +120,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         endpoint_actions=accounts.security.ENDPOINT_ACTIONS,
     )
     health.init_app(app)
+    jobs.init_app(app, JOBS)
     formats.init_app(app, LABELS)
     for feature in FEATURES:
         feature.policy.register()

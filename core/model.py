@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import DateTime, MetaData, Text
+from sqlalchemy import CheckConstraint, DateTime, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase
 
 NAMES = {
@@ -22,3 +23,9 @@ class Base(DeclarativeBase):
 
     metadata = MetaData(naming_convention=NAMES)
     type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: DateTime(timezone=True), str: Text()}
+
+
+def one_of(name: str, words: type[StrEnum]) -> CheckConstraint:
+    """The check that a column holds one of some words; its name is the column's."""
+    values = ", ".join(f"'{one}'" for one in words)
+    return CheckConstraint(f"{name} IN ({values})", name=name)

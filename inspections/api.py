@@ -19,8 +19,9 @@ from core.policy import guard
 from core.words import N_
 from inspections import bodies
 from inspections.doors import photo_store, visit_from
-from inspections.models import Inspection
+from inspections.models import Inspection, Violation
 from inspections.queries import follow_up, lists
+from inspections.rules.violation import EventKind
 from inspections.schemas import (
     AssessmentRequestSchema,
     FollowUpQuery,
@@ -29,10 +30,11 @@ from inspections.schemas import (
     PageQuery,
     PhotoQuery,
     ReviewSchema,
+    StepSchema,
     ViolationQuery,
     VisitSchema,
 )
-from inspections.services import condition, photos, record, review
+from inspections.services import condition, photos, record, review, steps
 from inspections.services.assessments import request_assessment
 from towers import queries as towers
 from towers.models import Tower
@@ -248,10 +250,46 @@ class ViolationById(MethodView):
     @violations.response(200, ObjectSchema)
     def get(self, violation_id: uuid.UUID) -> Response:
         """One violation with its events."""
-        found = lists.violation(current_session(), current_actor(), violation_id)
-        if found is None:
-            raise NotFound()
-        return jsonify(bodies.violation_body(found, clock.today()))
+        return violation_answer(the_violation(violation_id))
+
+
+@violations.route("/<uuid:violation_id>/events")
+class ViolationEvents(MethodView):
+    @guard("violation.follow_up")
+    @violations.arguments(StepSchema)
+    @violations.response(201, ObjectSchema)
+    def post(self, data: dict[str, Any], violation_id: uuid.UUID) -> Response:
+        """Take a step with a violation. Needs If-Match; an impossible step is a 409.
+
+        The answer to that names the steps that are possible now.
+        """
+        with transaction() as session:
+            found = the_violation(violation_id)
+            require_match(request.headers.get("If-Match"), found.events[-1].id)
+            steps.take_step(
+                session,
+                found,
+                steps.Step(**{**data, "kind": EventKind(data["kind"])}),
+                by=current_actor(),
+                now=clock.now(),
+                today=clock.today(),
+            )
+            session.expire(found)
+        return violation_answer(the_violation(violation_id), 201)
+
+
+def the_violation(violation_id: uuid.UUID) -> Violation:
+    found = lists.violation(current_session(), current_actor(), violation_id)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def violation_answer(found: Violation, status: int = 200) -> Response:
+    """A violation whose version is the number of its last event."""
+    response = jsonify(bodies.violation_body(found, clock.today()))
+    response.status_code = status
+    return with_tag(response, found.events[-1].id)
 
 
 @follow_ups.route("")

@@ -11,6 +11,7 @@ from core.geo import to_position
 from inspections.models import ChecklistVersion, Inspection, Photo, Violation, ViolationEvent
 from inspections.rules.catalogue import Catalogue, Item, Number
 from inspections.rules.violation import is_overdue
+from inspections.services.steps import state_of
 
 
 def inspection_head(inspection: Inspection) -> dict[str, Any]:
@@ -98,6 +99,9 @@ def violation_head(violation: Violation, today: date) -> dict[str, Any]:
         "item": violation.item_key,
         "severity": violation.severity,
         "state": violation.state,
+        "stage": violation.stage,
+        "escalation_level": violation.escalation_level,
+        "emergency_by": violation.emergency_by.isoformat() if violation.emergency_by else None,
         "found_on": violation.found_on.isoformat(),
         "deadline": violation.deadline.isoformat(),
         "overdue": is_open and is_overdue(violation.deadline, today),
@@ -113,6 +117,7 @@ def violation_body(violation: Violation, today: date) -> dict[str, Any]:
     return {
         **violation_head(violation, today),
         "events": [event_body(event) for event in violation.events],
+        "possible_steps": sorted(state_of(violation.events).possible),
     }
 
 
@@ -120,10 +125,13 @@ def event_body(event: ViolationEvent) -> dict[str, Any]:
     return {
         "kind": event.kind,
         "at": event.at.isoformat(),
-        "inspection": str(event.inspection_id),
+        "inspection": str(event.inspection_id) if event.inspection_id else None,
         "severity": event.severity,
         "deadline": event.deadline.isoformat() if event.deadline else None,
         "outcome": event.outcome,
+        "reason": event.reason,
+        "party": event.party,
+        "emergency_by": event.emergency_by.isoformat() if event.emergency_by else None,
     }
 
 

@@ -28,7 +28,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from accounts.models import User
 from core.geo import SRID
-from core.model import Base
+from core.model import Base, one_of
+from inspections.rules.violation import EventKind, Stage
 from towers.models import Tower
 
 SEVERITIES = "('critical', 'major', 'minor')"
@@ -176,6 +177,10 @@ class Violation(Base):
     __table_args__ = (
         CheckConstraint(f"severity IN {SEVERITIES}", name="severity"),
         CheckConstraint("state IN ('open', 'closed', 'withdrawn')", name="state"),
+        one_of("stage", Stage),
+        CheckConstraint(
+            "(state = 'open') = (stage NOT IN ('closed', 'withdrawn'))", name="stage_state"
+        ),
         CheckConstraint("(state = 'open') = (ended_on IS NULL)", name="ended_on"),
         Index(
             "uq_violation_open_tower_id_item_key",
@@ -190,6 +195,11 @@ class Violation(Base):
             "deadline",
             "id",
             postgresql_where=text("state = 'open'"),
+        ),
+        Index(
+            "ix_violation_open_emergency_by",
+            "emergency_by",
+            postgresql_where=text("state = 'open' AND emergency_by IS NOT NULL"),
         ),
         Index("ix_violation_tower_id", "tower_id"),
         Index("ix_violation_found_on_id", "found_on", "id"),
@@ -213,6 +223,10 @@ class Violation(Base):
     deadline: Mapped[date]
     found_on: Mapped[date]
     state: Mapped[str]
+    stage: Mapped[str] = mapped_column(server_default="found", default="found")
+    escalation_level: Mapped[int] = mapped_column(SmallInteger, server_default="0", default=0)
+    # By when somebody must have secured a critical one; empty once that is done.
+    emergency_by: Mapped[datetime | None]
     ended_on: Mapped[date | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -226,8 +240,11 @@ class ViolationEvent(Base):
 
     __tablename__ = "violation_event"
     __table_args__ = (
+        one_of("kind", EventKind),
         CheckConstraint(
-            "kind IN ('found', 'withdrawn', 'reinspected', 'reinspection_withdrawn')", name="kind"
+            "(kind IN ('found', 'withdrawn', 'reinspected', 'reinspection_withdrawn'))"
+            " = (inspection_id IS NOT NULL)",
+            name="inspection",
         ),
         CheckConstraint("outcome IN ('fixed', 'not_fixed', 'cannot_verify')", name="outcome"),
         CheckConstraint(f"severity IN {SEVERITIES}", name="severity"),
@@ -240,10 +257,16 @@ class ViolationEvent(Base):
     kind: Mapped[str]
     at: Mapped[datetime]
     by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
-    inspection_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("inspection.id"))
+    inspection_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("inspection.id"))
     severity: Mapped[str | None]
     deadline: Mapped[date | None]
     outcome: Mapped[str | None]
+    reason: Mapped[str] = mapped_column(server_default="", default="")
+    # Who was served, informed, or is dealing with it now: a name as it was told.
+    party: Mapped[str] = mapped_column(server_default="", default="")
+    emergency_by: Mapped[datetime | None]
+
+    by: Mapped[User | None] = relationship()
 
 
 class LoadAssessment(Base):

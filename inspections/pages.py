@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, send_file, url_for
 from flask import stream_with_context as streamed
+from flask.typing import ResponseReturnValue
 
 from core import clock, store
 from core.db import current_session, transaction
-from core.errors import DomainError, NotFound
+from core.errors import Conflict, DomainError, Invalid, NotFound
 from core.guard import current_actor
 from core.i18n import current_language, translate
 from core.i18n import gettext as _
-from core.policy import SIGNED_IN, allows, guard
+from core.policy import SIGNED_IN, allows, guard, may
+from core.problems import field_texts
+from core.words import N_
 from inspections import exports
 from inspections.bodies import item_form
 from inspections.labels import VOCABULARIES
 from inspections.queries import follow_up as follow_ups
 from inspections.queries import lists
-from inspections.services import checklists, condition
+from inspections.rules.violation import EventKind
+from inspections.services import checklists, condition, steps
 from inspections.services.assessments import request_assessment
 from inspections.texts import item_texts
 from inspections.visits import visit_routes
@@ -96,10 +102,17 @@ def violations() -> str:
 @blueprint.get("/violations/<uuid:violation_id>")
 @guard("violation.view")
 def violation(violation_id: uuid.UUID) -> str:
+    return violation_page(violation_id)
+
+
+def violation_page(
+    violation_id: uuid.UUID, given: Mapping[str, str] | None = None, errors: Any = None
+) -> str:
     session, actor, language = current_session(), current_actor(), current_language()
     found = lists.violation(session, actor, violation_id)
     if found is None:
         raise NotFound()
+    state = steps.state_of(found.events)
     catalogue = checklists.catalogue_of(session, found.checklist_version)
     item = next((one for one in catalogue.items if one.key == found.item_key), None)
     proofs = lists.proofs_of(session, found)
@@ -112,6 +125,62 @@ def violation(violation_id: uuid.UUID) -> str:
         reused=lists.reused_photos(session, actor, photos),
         items=item_texts(session, language),
         today=clock.today(),
+        now=clock.now(),
+        standing=state,
+        possible=[
+            kind
+            for kind in EventKind
+            if kind in state.possible
+            and may(actor, steps.ACTIONS.get(kind, "violation.follow_up"), found)
+        ],
+        needs_reason=steps.NEEDS_REASON,
+        needs_party=steps.NEEDS_PARTY,
+        given=given or {},
+        errors=errors,
+    )
+
+
+@blueprint.post("/violations/<uuid:violation_id>/steps")
+@guard("violation.follow_up")
+def violation_step(violation_id: uuid.UUID) -> ResponseReturnValue:
+    given = {name: request.form.get(name, "") for name in ("kind", "reason", "party", "deadline")}
+    try:
+        step = given_step(given)
+        with transaction() as session:
+            found = lists.violation(session, current_actor(), violation_id)
+            if found is None:
+                raise NotFound()
+            if request.form.get("version") != str(found.events[-1].id):
+                raise Conflict(
+                    N_("Somebody took a step with this violation in the meantime: look at it first")
+                )
+            steps.take_step(
+                session, found, step, by=current_actor(), now=clock.now(), today=clock.today()
+            )
+    except NotFound:
+        raise
+    except DomainError as error:
+        current_session().expire_all()
+        texts = field_texts(error) or {"form": [error.text()]}
+        return violation_page(violation_id, given, texts), error.status
+    flash(translate(VOCABULARIES["violation_event"][step.kind]) + ".", "success")
+    return redirect(url_for("inspections.violation", violation_id=violation_id))
+
+
+def given_step(given: Mapping[str, str]) -> steps.Step:
+    """The step in a form; raises `Invalid`."""
+    if given["kind"] not in VOCABULARIES["violation_step"]:
+        raise Invalid(fields={"kind": [N_("Choose one of the answers")]})
+    try:
+        deadline = date.fromisoformat(given["deadline"]) if given["deadline"] else None
+    except ValueError as error:
+        message = N_("This is not a date (write 2026-12-31).")
+        raise Invalid(fields={"deadline": [message]}) from error
+    return steps.Step(
+        kind=EventKind(given["kind"]),
+        reason=given["reason"],
+        party=given["party"],
+        deadline=deadline,
     )
 
 

@@ -50,7 +50,13 @@ def register() -> None:
     )
     policy.register(
         "violation",
-        actions={"view": READERS, "export": READERS},
+        actions={
+            "view": READERS,
+            "export": READERS,
+            "follow_up": {"staff"},
+            "claim": {"staff"},
+            "decide": {"staff"},
+        },
         visible=visible_violations,
         reaches=lambda actor, violation: towers.reaches(actor, violation.tower),
     )

@@ -10,7 +10,7 @@ from core.api import StrictSchema
 from core.geo import to_position
 from core.i18n import N_
 from core.validation import between, length, one_of
-from inspections.rules.violation import SEVERITY_ORDER
+from inspections.rules.violation import OF_INSPECTIONS, SEVERITY_ORDER, EventKind
 from towers.queries import Filters
 from towers.rules import Condition, StructureType
 
@@ -106,6 +106,15 @@ class InspectionQuery(PageQuery):
     status = fields.List(fields.String(validate=one_of(STATUSES)), load_default=list)
     kind = fields.List(fields.String(validate=one_of(KINDS)), load_default=list)
     mine = fields.Boolean(load_default=False)
+
+
+class StepSchema(StrictSchema):
+    """A step of the department or the owner with a violation."""
+
+    kind = fields.String(required=True, validate=one_of(sorted(set(EventKind) - OF_INSPECTIONS)))
+    reason = fields.String(load_default="", validate=length(0, 4_000))
+    party = fields.String(load_default="", validate=length(0, 300))
+    deadline = fields.Date(load_default=None, allow_none=True)
 
 
 class ViolationQuery(PageQuery):

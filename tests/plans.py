@@ -66,10 +66,11 @@ ROWS = (
     """,
     """
     INSERT INTO violation (tower_id, item_key, checklist_version_id, severity, deadline, found_on,
-        state, ended_on)
+        state, stage, ended_on)
     SELECT t.id, 'G01', v.id, CASE WHEN n % 20 = 0 THEN 'critical' ELSE 'minor' END,
         date '2026-01-01' + n % 400, date '2025-06-01' + n % 300,
         CASE WHEN n % 3 = 0 THEN 'open' ELSE 'closed' END,
+        CASE WHEN n % 3 = 0 THEN 'found' ELSE 'closed' END,
         CASE WHEN n % 3 = 0 THEN NULL ELSE date '2026-01-01' END
     FROM (SELECT id, row_number() OVER (ORDER BY code)::int AS n FROM tower) t,
         (SELECT min(id) AS id FROM checklist_version) v

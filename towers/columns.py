@@ -86,7 +86,7 @@ PAPER = {
 SYSTEM = re.compile(
     r"vn ?-? ?2000|wgs ?-? ?84|utm.*|tm ?-? ?3|ktt.*|kinh tuyen truc.*|\d{3}[°o .,-]*\d{0,2}['’′]?"
 )
-UNIT = re.compile(r"\(\s*(?:m|met|mét)?\s*\)|[_.,;:()\[\]]+|\s\bm\b")
+UNIT = re.compile(r"\(\s*(?:m|met)?\s*\)|[_.,;:()\[\]]+|\s\bm\b")
 
 
 @lru_cache(8192)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 
 from geoalchemy2 import Geometry
 from geoalchemy2.elements import WKBElement, WKTElement
@@ -29,7 +28,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from accounts.models import Organisation
 from areas.models import Area
 from core.geo import SRID
-from core.model import Base
+from core.model import Base, one_of
 from towers.rules import (
     BtsCategory,
     Condition,
@@ -58,11 +57,6 @@ class StructureKind(Base):
     source: Mapped[str] = mapped_column(server_default="")
 
 
-def _one_of(name: str, words: type[StrEnum]) -> CheckConstraint:
-    values = ", ".join(f"'{one}'" for one in words)
-    return CheckConstraint(f"{name} IN ({values})", name=name)
-
-
 class Tower(Base):
     """A structure that carries antennas; `towers.fields` says what each field means.
 
@@ -87,14 +81,14 @@ class Tower(Base):
         CheckConstraint(
             "ST_X(geom) BETWEEN -180 AND 180 AND ST_Y(geom) BETWEEN -90 AND 90", name="finite"
         ),
-        _one_of("structure_type", StructureType),
-        _one_of("lifecycle", Lifecycle),
-        _one_of("condition", Condition),
-        _one_of("planning_class", PlanningClass),
-        _one_of("bts_category", BtsCategory),
-        _one_of("managing_department", ManagingDepartment),
-        _one_of("coord_source", CoordSource),
-        _one_of("foundation_type", FoundationType),
+        one_of("structure_type", StructureType),
+        one_of("lifecycle", Lifecycle),
+        one_of("condition", Condition),
+        one_of("planning_class", PlanningClass),
+        one_of("bts_category", BtsCategory),
+        one_of("managing_department", ManagingDepartment),
+        one_of("coord_source", CoordSource),
+        one_of("foundation_type", FoundationType),
         CheckConstraint("source_srid BETWEEN 1 AND 999999", name="source_srid"),
         CheckConstraint(
             "(source_x IS NULL) = (source_y IS NULL)"
@@ -245,7 +239,7 @@ class Installation(Base):
 
     __tablename__ = "installation"
     __table_args__ = (
-        _one_of("service", Service),
+        one_of("service", Service),
         CheckConstraint("until >= since", name="period"),
     )
 
@@ -294,7 +288,7 @@ class Permit(Base):
 
     __tablename__ = "permit"
     __table_args__ = (
-        _one_of("kind", PermitKind),
+        one_of("kind", PermitKind),
         CheckConstraint("expires_on >= issued_on", name="period"),
         Index("ix_permit_expires_on", "expires_on", "id"),
     )

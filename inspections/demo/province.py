@@ -71,7 +71,7 @@ COLUMNS = {
     " assessment_requested, complete, demo, created_at",
     "answer": "inspection_id, item_key, given, outcome, value, severity",
     "violation": "id, tower_id, item_key, checklist_version_id, legal_basis, severity, deadline,"
-    " found_on, state, ended_on",
+    " found_on, state, stage, ended_on",
     "violation_event": "violation_id, kind, at, by_id, inspection_id, severity, deadline, outcome",
     "load_assessment": "id, tower_id, inspection_id, requested_by_id, requested_at, requested_on,"
     " deadline, reason",
@@ -297,6 +297,7 @@ class Province:
                     deadline,
                     day,
                     "closed" if key in mended else "open",
+                    "closed" if key in mended else "found",
                     mended.get(key),
                 )
             )

@@ -107,7 +107,7 @@ def violation(session: Session, actor: Actor, violation_id: uuid.UUID) -> Violat
         .options(
             joinedload(Violation.tower),
             joinedload(Violation.checklist_version).undefer(ChecklistVersion.content),
-            selectinload(Violation.events),
+            selectinload(Violation.events).joinedload(ViolationEvent.by),
         )
     )
 
@@ -181,7 +181,7 @@ class Proof:
 
 def proofs_of(session: Session, violation: Violation) -> dict[uuid.UUID, Proof]:
     """By inspection what the events of a violation rest on."""
-    numbers = {event.inspection_id for event in violation.events}
+    numbers = {event.inspection_id for event in violation.events if event.inspection_id}
     found: dict[uuid.UUID, Proof] = {number: Proof() for number in numbers}
     for answer in session.scalars(
         select(Answer).where(

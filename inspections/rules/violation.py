@@ -1,9 +1,13 @@
-"""The life of a violation: a state folded from events that are only ever added."""
+"""The life of a violation: a state folded from events that are only ever added.
+
+What an inspection says (found, taken back, re-inspected) counts at any time. What the department
+and the owner do in between are steps: `STEPS` says which are possible where.
+"""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -17,11 +21,38 @@ class State(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class Stage(StrEnum):
+    """How far an open violation has come; the last two are the ends."""
+
+    FOUND = "found"
+    CONFIRMED = "confirmed"
+    NOTIFIED = "notified"
+    SERVED = "served"
+    CLAIMED = "claimed"
+    CLOSED = "closed"
+    WITHDRAWN = "withdrawn"
+
+
 class EventKind(StrEnum):
+    """What can happen. The first four are said by an inspection, the others are steps."""
+
     FOUND = "found"
     WITHDRAWN = "withdrawn"
     REINSPECTED = "reinspected"
     REINSPECTION_WITHDRAWN = "reinspection_withdrawn"
+    CONFIRMED = "confirmed"
+    NOTIFIED = "notified"
+    NOTICE_WITHDRAWN = "notice_withdrawn"
+    SERVED = "served"
+    EXTENSION_REQUESTED = "extension_requested"
+    EXTENDED = "extended"
+    EXTENSION_REFUSED = "extension_refused"
+    EMERGENCY_MEASURES = "emergency_measures"
+    AUTHORITY_INFORMED = "authority_informed"
+    CLAIMED_FIXED = "claimed_fixed"
+    ESCALATED = "escalated"
+    ANNULMENT_REQUESTED = "annulment_requested"
+    ANNULLED = "annulled"
 
 
 class ReinspectionOutcome(StrEnum):
@@ -30,24 +61,87 @@ class ReinspectionOutcome(StrEnum):
     CANNOT_VERIFY = "cannot_verify"
 
 
+OF_INSPECTIONS = frozenset(
+    {
+        EventKind.FOUND,
+        EventKind.WITHDRAWN,
+        EventKind.REINSPECTED,
+        EventKind.REINSPECTION_WITHDRAWN,
+    }
+)
+_ALWAYS = frozenset(
+    {
+        EventKind.EMERGENCY_MEASURES,
+        EventKind.AUTHORITY_INFORMED,
+        EventKind.ESCALATED,
+        EventKind.ANNULMENT_REQUESTED,
+        EventKind.ANNULLED,
+    }
+)
+_WITH_OWNER = frozenset(
+    {
+        EventKind.NOTICE_WITHDRAWN,
+        EventKind.EXTENSION_REQUESTED,
+        EventKind.EXTENDED,
+        EventKind.EXTENSION_REFUSED,
+    }
+)
+# The state machine: which steps are possible at which stage.
+STEPS: Mapping[Stage, frozenset[EventKind]] = {
+    Stage.FOUND: _ALWAYS | {EventKind.CONFIRMED},
+    Stage.CONFIRMED: _ALWAYS | {EventKind.NOTIFIED},
+    Stage.NOTIFIED: _ALWAYS | _WITH_OWNER | {EventKind.SERVED, EventKind.CLAIMED_FIXED},
+    Stage.SERVED: _ALWAYS | _WITH_OWNER | {EventKind.NOTIFIED, EventKind.CLAIMED_FIXED},
+    Stage.CLAIMED: _ALWAYS | _WITH_OWNER | {EventKind.NOTIFIED},
+    Stage.CLOSED: frozenset(),
+    Stage.WITHDRAWN: frozenset(),
+}
+# Steps that answer another one, which must be waiting for them.
+ANSWERS: Mapping[EventKind, EventKind] = {
+    EventKind.EXTENDED: EventKind.EXTENSION_REQUESTED,
+    EventKind.EXTENSION_REFUSED: EventKind.EXTENSION_REQUESTED,
+    EventKind.ANNULLED: EventKind.ANNULMENT_REQUESTED,
+}
+
+
 @dataclass(frozen=True)
 class Event:
+    """One event. Days are local; by the moment `emergency_by` a critical one must be secured."""
+
     kind: EventKind
     at: datetime
-    inspection_id: uuid.UUID
+    inspection_id: uuid.UUID | None = None
     severity: str | None = None
     deadline: date | None = None
     outcome: ReinspectionOutcome | None = None
+    emergency_by: datetime | None = None
 
 
 @dataclass(frozen=True)
 class ViolationState:
-    """What the events say together."""
+    """What the events say together.
+
+    `waiting` are the requests that nobody has answered. `emergency_by` is `None` where nothing
+    critical was found, or where measures were taken.
+    """
 
     state: State
+    stage: Stage
     severity: str | None
     deadline: date | None
     closed_by: uuid.UUID | None
+    escalation_level: int = 0
+    emergency_by: datetime | None = None
+    authority_informed: bool = False
+    waiting: frozenset[EventKind] = frozenset()
+
+    @property
+    def possible(self) -> frozenset[EventKind]:
+        """The steps that can be taken now."""
+        steps = set(STEPS[self.stage]) - self.waiting
+        return frozenset(
+            step for step in steps if ANSWERS.get(step) is None or ANSWERS[step] in self.waiting
+        )
 
 
 def fold(events: Iterable[Event]) -> ViolationState:
@@ -55,34 +149,114 @@ def fold(events: Iterable[Event]) -> ViolationState:
 
     Each inspection that found the defect is a source until it takes that back. The severity is
     that of the source that came last (a later correction of an older one does not move it
-    behind), the deadline the earliest of them. A violation without sources
-    is withdrawn; one that a re-inspection saw fixed, and that did not take it back, is closed.
+    behind). The deadline is the earliest of them; an extension replaces those of what was found
+    before it. A violation without sources, or annulled, is withdrawn; one that a re-inspection
+    saw fixed, and that did not take it back, is closed.
     """
-    sources: dict[uuid.UUID, Event] = {}
-    fixed: dict[uuid.UUID, Event] = {}
-    order: dict[uuid.UUID, int] = {}
-    severity: str | None = None
-    deadline: date | None = None
+    life = _Life()
     for event in events:
-        if event.kind is EventKind.FOUND:
-            order.setdefault(event.inspection_id, len(order))
-            sources[event.inspection_id] = event
-        elif event.kind is EventKind.WITHDRAWN:
-            sources.pop(event.inspection_id, None)
-        elif event.kind is EventKind.REINSPECTED:
-            fixed.pop(event.inspection_id, None)
+        life.take(event)
+    return life.state()
+
+
+class _Life:
+    """What the events up to one of them say."""
+
+    def __init__(self) -> None:
+        self.sources: dict[uuid.UUID | None, Event] = {}
+        self.fixed: dict[uuid.UUID | None, Event] = {}
+        self.order: dict[uuid.UUID | None, int] = {}
+        self.severity: str | None = None
+        self.deadline: date | None = None
+        self.extended: date | None = None
+        self.before_extension: set[uuid.UUID | None] = set()
+        self.stage = Stage.FOUND
+        self.claimed = False
+        self.annulled = False
+        self.level = 0
+        self.secured = False
+        self.informed = False
+        self.waiting: set[EventKind] = set()
+
+    def take(self, event: Event) -> None:
+        kind = event.kind
+        if kind is EventKind.FOUND:
+            if event.inspection_id not in self.order and event.emergency_by:
+                self.secured = False
+            self.order.setdefault(event.inspection_id, len(self.order))
+            if event.inspection_id not in self.sources:
+                self.before_extension.discard(event.inspection_id)
+            self.sources[event.inspection_id] = event
+        elif kind is EventKind.WITHDRAWN:
+            self.sources.pop(event.inspection_id, None)
+        elif kind is EventKind.REINSPECTED:
+            self.fixed.pop(event.inspection_id, None)
             if event.outcome is ReinspectionOutcome.FIXED:
-                fixed[event.inspection_id] = event
+                self.fixed[event.inspection_id] = event
+            self.claimed = False
+        elif kind is EventKind.REINSPECTION_WITHDRAWN:
+            self.fixed.pop(event.inspection_id, None)
         else:
-            fixed.pop(event.inspection_id, None)
-        if sources:
-            severity = sources[max(sources, key=order.__getitem__)].severity
-            deadline = min(one.deadline for one in sources.values() if one.deadline)
-    if not sources:
-        return ViolationState(State.WITHDRAWN, severity, deadline, None)
-    if fixed:
-        return ViolationState(State.CLOSED, severity, deadline, next(iter(fixed)))
-    return ViolationState(State.OPEN, severity, deadline, None)
+            self._step(event)
+        if self.sources:
+            self.severity = self.sources[max(self.sources, key=self.order.__getitem__)].severity
+            days = [
+                one.deadline
+                for source, one in self.sources.items()
+                if one.deadline and source not in self.before_extension
+            ]
+            self.deadline = min([*days, *([self.extended] if self.extended else [])])
+
+    def _step(self, event: Event) -> None:
+        kind = event.kind
+        if kind in ANSWERS:
+            self.waiting.discard(ANSWERS[kind])
+        if kind in ANSWERS.values():
+            self.waiting.add(kind)
+        if kind is EventKind.CONFIRMED:
+            self.stage = Stage.CONFIRMED
+        elif kind is EventKind.NOTIFIED:
+            self.stage, self.claimed = Stage.NOTIFIED, False
+        elif kind is EventKind.NOTICE_WITHDRAWN:
+            self.stage, self.claimed = Stage.CONFIRMED, False
+            self.waiting.discard(EventKind.EXTENSION_REQUESTED)
+        elif kind is EventKind.SERVED:
+            self.stage = Stage.SERVED
+        elif kind is EventKind.CLAIMED_FIXED:
+            self.claimed = True
+        elif kind is EventKind.EXTENDED:
+            self.extended = event.deadline
+            self.before_extension = set(self.sources)
+        elif kind is EventKind.EMERGENCY_MEASURES:
+            self.secured = True
+        elif kind is EventKind.AUTHORITY_INFORMED:
+            self.informed = True
+        elif kind is EventKind.ESCALATED:
+            self.level += 1
+        elif kind is EventKind.ANNULLED:
+            self.annulled = True
+
+    def state(self) -> ViolationState:
+        closed_by = None
+        if self.annulled or not self.sources:
+            state, stage = State.WITHDRAWN, Stage.WITHDRAWN
+        elif self.fixed:
+            state, stage = State.CLOSED, Stage.CLOSED
+            closed_by = next(iter(self.fixed))
+        else:
+            state, stage = State.OPEN, Stage.CLAIMED if self.claimed else self.stage
+        emergencies = [one.emergency_by for one in self.sources.values() if one.emergency_by]
+        return ViolationState(
+            state=state,
+            stage=stage,
+            severity=self.severity,
+            deadline=self.deadline,
+            closed_by=closed_by,
+            escalation_level=self.level,
+            emergency_by=None if self.secured else min(emergencies, default=None),
+            authority_informed=self.informed,
+            waiting=frozenset(self.waiting) if state is State.OPEN else frozenset(),
+        )
 
 
 def deadline_for(found_on: date, remedy_days: int) -> date:

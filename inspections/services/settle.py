@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import store
 from core.errors import Conflict
 from core.i18n import N_
 from core.policy import Actor
@@ -55,7 +56,7 @@ def settle(
     return touched
 
 
-def _events(session: Session, violation_ids: list[uuid.UUID]) -> dict[uuid.UUID, list[Event]]:
+def events_of(session: Session, violation_ids: list[uuid.UUID]) -> dict[uuid.UUID, list[Event]]:
     """The events of some violations in their order."""
     events: dict[uuid.UUID, list[Event]] = {one: [] for one in violation_ids}
     for row in session.scalars(
@@ -76,6 +77,7 @@ def as_event(row: ViolationEvent) -> Event:
         severity=row.severity,
         deadline=row.deadline,
         outcome=ReinspectionOutcome(row.outcome) if row.outcome else None,
+        emergency_by=row.emergency_by,
     )
 
 
@@ -127,7 +129,7 @@ def _settle_findings(
 ) -> list[Violation]:
     failing: Mapping[str, Any] = evaluation.failing if evaluation else {}
     earlier = _touched_by(session, inspection)
-    histories = _events(session, [violation.id for violation in earlier])
+    histories = events_of(session, [violation.id for violation in earlier])
     touched: list[Violation] = []
     continued: set[str] = set()
     for violation in earlier:
@@ -152,6 +154,10 @@ def _settle_findings(
                 now=now,
                 severity=judgement.severity,
                 deadline=deadline,
+                # A correction does not move the clock that the finding started.
+                emergency_by=said.emergency_by
+                if judgement.severity == said.severity
+                else _secured_by(session, judgement.severity, now),
             )
             touched.append(violation)
     open_ones = {
@@ -189,9 +195,17 @@ def _settle_findings(
             now=now,
             severity=judgement.severity,
             deadline=deadline,
+            emergency_by=_secured_by(session, judgement.severity, now),
         )
         touched.append(violation)
     return touched
+
+
+def _secured_by(session: Session, severity: str, now: datetime) -> datetime | None:
+    """By when a critical defect found now must be secured, `None` for others."""
+    if severity != "critical":
+        return None
+    return now + timedelta(hours=int(store.value_of(session, "emergency_hours")))
 
 
 def _last_finding(events: list[Event], inspection_id: uuid.UUID) -> Event | None:
@@ -216,7 +230,7 @@ def _settle_reinspection(
     now: datetime,
 ) -> list[Violation]:
     earlier = {violation.item_key: violation for violation in _touched_by(session, inspection)}
-    histories = _events(session, [violation.id for violation in earlier.values()])
+    histories = events_of(session, [violation.id for violation in earlier.values()])
     outcomes = _reinspection_outcomes(evaluation) if evaluation else {}
     touched: list[Violation] = []
     for item_key, violation in earlier.items():
@@ -292,13 +306,16 @@ def _require_no_successor(session: Session, violation: Violation) -> None:
 
 def project(session: Session, violation: Violation, *, today: date) -> ViolationState:
     """Write the columns that follow from the events."""
-    events = _events(session, [violation.id])[violation.id]
+    events = events_of(session, [violation.id])[violation.id]
     state = fold(events)
     if state.severity is not None:
         violation.severity = state.severity
     if state.deadline is not None:
         violation.deadline = state.deadline
     violation.state = state.state
+    violation.stage = state.stage
+    violation.escalation_level = state.escalation_level
+    violation.emergency_by = state.emergency_by if state.state == "open" else None
     if state.state == "open":
         violation.ended_on = None
     elif violation.ended_on is None:

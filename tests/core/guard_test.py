@@ -70,6 +70,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/towers/<code>", "PATCH"): {STAFF},
     ("/api/v1/violations", "GET"): READERS,
     ("/api/v1/violations/<uuid:violation_id>", "GET"): READERS,
+    ("/api/v1/violations/<uuid:violation_id>/events", "POST"): {STAFF},
     ("/areas", "GET"): EVERYBODY,
     ("/areas", "POST"): {ADMIN},
     ("/follow-up", "GET"): READERS,
@@ -122,6 +123,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/verify", "POST"): EVERYBODY,
     ("/violations", "GET"): READERS,
     ("/violations/<uuid:violation_id>", "GET"): READERS,
+    ("/violations/<uuid:violation_id>/steps", "POST"): {STAFF},
 }
 
 # The rules that name one thing of the register: outside the territory there is nothing.

@@ -91,8 +91,8 @@ def test_urgency_then_deadline(session, staff, version) -> None:
 
 def test_what_has_ended_is_not_followed_up(session, staff, version) -> None:
     tower = makers.tower(session)
-    violation(session, tower, version, state="closed", ended_on=TODAY)
-    violation(session, tower, version, state="withdrawn", ended_on=TODAY)
+    violation(session, tower, version, state="closed", stage="closed", ended_on=TODAY)
+    violation(session, tower, version, state="withdrawn", stage="withdrawn", ended_on=TODAY)
     answered = assessment(session, tower)
     answered.answered_at = NOW
     session.flush()
