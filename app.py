@@ -10,11 +10,13 @@ import accounts.labels
 import accounts.pages
 import accounts.policy
 import accounts.security
+import accounts.territories
 import areas.api
 import areas.cli
 import areas.labels
 import areas.pages
 import areas.policy
+import areas.services.following
 import inspections.api
 import inspections.cli
 import inspections.labels
@@ -26,9 +28,13 @@ import maps.pages
 import towers.api
 import towers.cli
 import towers.fields
+import towers.former
 import towers.labels
+import towers.moves
 import towers.pages
+import towers.panels
 import towers.policy
+import towers.reassigning
 import towers.services
 from core import (
     api,
@@ -79,6 +85,8 @@ LABELS = {
 PANELS = {
     "tower": (*inspections.panels.TOWER_PANELS,),
     "tower_map": (*maps.pages.TOWER_MAP_PANELS,),
+    "area": (*towers.panels.AREA_PANELS,),
+    "area_map": (*maps.pages.AREA_MAP_PANELS,),
 }
 
 
@@ -111,7 +119,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     headers.init_app(app, https=settings.https)
     # Pages come before sign-in: the first blueprint that has a template wins, and ours must.
     app.register_blueprint(core_pages.blueprint)
-    for pages in (accounts.pages, areas.pages, towers.pages, inspections.pages, maps.pages):
+    for pages in (
+        accounts.pages,
+        areas.pages,
+        towers.pages,
+        towers.reassigning,
+        inspections.pages,
+        maps.pages,
+    ):
         app.register_blueprint(pages.blueprint)
     accounts.security.init_app(app, settings)
     guard.init_app(
@@ -126,6 +141,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         feature.policy.register()
 
     towers.services.after_retyping(inspections.services.condition.derive_again)
+    for follower in (towers.moves, towers.former, accounts.territories):
+        areas.services.following.after_change(follower.follow_areas)
     menu = slots.init_app(app)
     menu.menu.extend(MENU)
     menu.panels.update({slot: list(panels) for slot, panels in PANELS.items()})

@@ -9,7 +9,7 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from accounts import queries, services, tokens
+from accounts import queries, services, territories, tokens
 from accounts.models import AccessToken, Organisation, User
 from accounts.rules import OrganisationKind, Role
 from accounts.security import hashed, new_password
@@ -32,9 +32,22 @@ CHANGED = N_("Somebody changed this in the meantime: look at it again and repeat
 @blueprint.get("/users")
 @guard("user.view")
 def users() -> str:
+    session, actor = current_session(), current_actor()
     return render_template(
-        "accounts/users.html", users=queries.users(current_session(), current_actor())
+        "accounts/users.html",
+        users=queries.users(session, actor),
+        ended=territories.ended_territories(session, actor),
     )
+
+
+@blueprint.post("/users/territories")
+@guard("user.edit")
+def give_heirs() -> Response:
+    """Give everybody the heirs of the ended areas in their territories."""
+    with transaction() as session:
+        number = territories.give_heirs(session, by=current_actor(), now=clock.now())
+    flash(_("The territories of %(number)s people were renewed.", number=number), "success")
+    return redirect(url_for("accounts.users"))
 
 
 def the_user(user_id: uuid.UUID) -> User:
@@ -53,7 +66,12 @@ def user_form(user: User | None, given: dict[str, Any], errors: Any = None) -> s
         errors=errors,
         roles=list(Role),
         organisations=queries.organisations(session, actor),
-        areas=[*provinces(session), *communes(session)],
+        # What has ended stays in sight until somebody takes it away.
+        areas=[
+            *(area for area in (user.territories if user else ()) if area.valid_to),
+            *provinces(session),
+            *communes(session),
+        ],
     )
 
 

@@ -180,7 +180,8 @@ def _plain(user: User) -> dict[str, Any]:
         "name": user.name,
         "roles": sorted(role.name for role in user.roles),
         "everywhere": user.everywhere,
-        "territories": sorted(area.code for area in user.territories),
+        # By name too: an area and its heir may have one code.
+        "territories": sorted(f"{area.code} {area.name}" for area in user.territories),
         "organisation_id": str(user.organisation_id) if user.organisation_id else None,
         "active": user.active,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from flask.cli import AppGroup
 
 from areas.readers import Choice, read_boundaries
 from areas.rules import REFORM, Level, Validity
+from areas.services.following import Consequence
 from areas.services.loading import Change, Terms, load_areas
 from areas.services.reform import ReformReport, load_reform, reform_pairs
 from core import clock
@@ -56,7 +58,9 @@ def load_demo() -> Change:
 
 @commands.command("load")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--level", type=click.Choice(list(Level)), default="commune", show_default=True)
+@click.option(
+    "--level", type=click.Choice([one.value for one in Level]), default="commune", show_default=True
+)
 @click.option("--province-code", default="", help="Whose communes or districts they are.")
 @click.option("--province-name", default="")
 @click.option("--code-column", default="", help="Which column has the codes, if not guessed.")
@@ -129,7 +133,11 @@ def print_change(change: Change) -> None:
         f" {len(change.followed)} redrawn since then, {change.same} unchanged;"
         f" {len(change.ended)} ended"
     )
-    for consequence in change.consequences:
+    print_consequences(change.consequences)
+
+
+def print_consequences(found: Iterable[Consequence]) -> None:
+    for consequence in found:
         for line in consequence.lines:
             click.echo(line)
 
@@ -149,6 +157,7 @@ def print_reform(report: ReformReport) -> None:
     )
     if report.doubtful:
         click.echo(f"{report.doubtful} pairs were left out: their source confuses names.")
+    print_consequences(report.consequences)
 
 
 @commands.command("demo")

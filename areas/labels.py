@@ -5,5 +5,9 @@ from __future__ import annotations
 from core.words import N_
 
 VOCABULARIES: dict[str, dict[str, str]] = {
-    "area_level": {"province": N_("Province"), "commune": N_("Commune")},
+    "area_level": {
+        "province": N_("Province"),
+        "district": N_("District"),
+        "commune": N_("Commune"),
+    },
 }

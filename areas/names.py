@@ -10,8 +10,9 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from areas.models import Area
+from areas.naming import code_forms, likeness, rank, readings, split_context, unmarked
 from areas.queries import valid_on
-from areas.rules import AROUND, code_forms, likeness, rank, readings, split_context, unmarked
+from areas.rules import AROUND
 
 MAX_TEXT = 300
 

@@ -61,7 +61,7 @@ def area_by_code(session: Session, level: str, code: str, *, on: date | None = N
 
 
 def area(session: Session, area_id: int) -> Area | None:
-    return session.get(Area, area_id)
+    return session.get(Area, area_id) if area_id < 2**31 else None
 
 
 @dataclass(frozen=True)
@@ -202,8 +202,35 @@ def any_synthetic(session: Session) -> bool:
     return bool(session.scalar(select(select(Area.id).where(Area.synthetic).exists())))
 
 
-def with_boundaries(session: Session, level: str) -> str:
-    """The current areas of a level as GeoJSON text, coordinates with 5 decimals (about 1 m)."""
+def parts(session: Session, area: Area) -> Sequence[Area]:
+    """What an area consisted of, or consists of, by code."""
+    return session.scalars(
+        select(Area)
+        .where(Area.parent_id == area.id, valid_on(area.valid_to))
+        .order_by(Area.level, Area.code)
+        .limit(500)
+    ).all()
+
+
+def names_of(session: Session, ids: Iterable[int]) -> dict[int, str]:
+    """The names of areas by their ids."""
+    return {
+        key: name
+        for key, name in session.execute(select(Area.id, Area.name).where(Area.id.in_(set(ids))))
+    }
+
+
+def with_boundaries(session: Session, level: str, *, on: date | None = None) -> str:
+    """The areas of a level on a day as GeoJSON text, coordinates with 5 decimals (about 1 m)."""
+    return _collection(session, Area.level == level, valid_on(on))
+
+
+def boundary(session: Session, area_id: int) -> str:
+    """The same of one area."""
+    return _collection(session, Area.id == area_id)
+
+
+def _collection(session: Session, *wanted: ColumnElement[bool]) -> str:
     feature = func.json_build_object(
         "type",
         "Feature",
@@ -221,11 +248,7 @@ def with_boundaries(session: Session, level: str) -> str:
         func.coalesce(func.json_agg(feature), cast(literal("[]"), JSON)),
     )
     return (
-        session.scalar(
-            select(cast(collection, Text)).where(
-                Area.level == level, valid_on(None), Area.geom.is_not(None)
-            )
-        )
+        session.scalar(select(cast(collection, Text)).where(*wanted, Area.geom.is_not(None)))
         or '{"type":"FeatureCollection","features":[]}'
     )
 
@@ -261,18 +284,17 @@ def listed(
     *,
     level: str | None = None,
     on: date | None = None,
-    every_day: bool = False,
     q: str = "",
     limit: int | None = None,
     cursor: str | None = None,
 ) -> Page[Area]:
-    """One page of the areas of a day (today without one) or of every day, by level and code.
+    """One page of the areas of a day (today without one), by level and code.
 
     The search ignores case and marks, and finds a code by its beginning.
     """
     limit = paging.clamp(limit)
     around = joinedload(Area.parent).joinedload(Area.parent)
-    statement = matching(select(Area), level=level, on=on, every_day=every_day, q=q)
+    statement = matching(select(Area), level=level, on=on, q=q)
     statement = paging.keyset(
         statement.options(around),
         (Area.level, Area.code, Area.id),
@@ -283,12 +305,9 @@ def listed(
     return paging.page_of(rows, limit, lambda row: [row.level, row.code, row.id])
 
 
-def matching(
-    statement: Select[Any], *, level: str | None, on: date | None, every_day: bool, q: str
-) -> Select[Any]:
+def matching(statement: Select[Any], *, level: str | None, on: date | None, q: str) -> Select[Any]:
     """A statement over `Area` narrowed as a list of areas is."""
-    if not every_day:
-        statement = statement.where(valid_on(on))
+    statement = statement.where(valid_on(on))
     if level:
         statement = statement.where(Area.level == level)
     if q.strip():
@@ -297,6 +316,6 @@ def matching(
     return statement
 
 
-def count(session: Session, *, level: str | None, on: date | None, every_day: bool, q: str) -> int:
+def count(session: Session, *, level: str | None, on: date | None, q: str) -> int:
     statement = select(func.count()).select_from(Area)
-    return session.scalar(matching(statement, level=level, on=on, every_day=every_day, q=q)) or 0
+    return session.scalar(matching(statement, level=level, on=on, q=q)) or 0

@@ -19,7 +19,8 @@ import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
-from areas.rules import DIGITS, KINDS, Boundary, guessed_column, readings
+from areas.naming import DIGITS, KINDS, guessed_column, readings
+from areas.rules import Boundary
 from core.errors import FieldText, Invalid, TooLarge
 from core.geo import SRID
 from core.geofiles import Feature, Layer, opened
@@ -100,9 +101,9 @@ def _column(chosen: str, columns: Sequence[str], meaning: str, field: str) -> st
     guess = guessed_column(columns, meaning)
     if guess is None:
         message = (
-            N_("Choose the column that has the codes")
+            N_("Choose the column that has the codes, of %(columns)s")
             if field == "code_column"
-            else N_("Choose the column that has the names")
+            else N_("Choose the column that has the names, of %(columns)s")
         )
         raise ColumnNeeded(message, field, columns)
     return guess
@@ -236,8 +237,12 @@ def _on_earth(shape: Any) -> bool:
 
 
 def _place_of(reason: str) -> str:
-    """Longitude and latitude in a reason such as `Self-intersection[105.6 10.4]`."""
-    return reason.partition("[")[2].rstrip("]") or reason
+    """Longitude and latitude in a reason such as `Self-intersection[105.6 10.4]`, to 0.1 m."""
+    words = reason.partition("[")[2].rstrip("]").split()
+    try:
+        return " ".join(f"{float(word):.6f}".rstrip("0").rstrip(".") for word in words) or reason
+    except ValueError:
+        return reason
 
 
 def _text(value: Any) -> str:

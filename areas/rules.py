@@ -1,16 +1,12 @@
-"""Words and names of administrative areas: their levels, their validity, and when two texts name
-the same one.
+"""Administrative areas: their levels, their validity, and what becomes of one when another has
+its code.
 
 Since the two-tier reform of 1 July 2025 there are provinces and communes; districts belong to the
-past. Names repeat, tone marks are set in two ways (`hòa`, `hoà`) or not at all, and lists write
-`P. 5` for `Phường 5`.
+past.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -30,11 +26,6 @@ AROUND: dict[str, tuple[Level, ...]] = {
     Level.DISTRICT: (Level.PROVINCE,),
     Level.PROVINCE: (),
 }
-# How many digits the official codes of a level have: a worksheet drops the zeros in front.
-DIGITS: dict[str, int] = {Level.PROVINCE: 2, Level.DISTRICT: 3, Level.COMMUNE: 5}
-
-
-# Validity
 
 
 @dataclass(frozen=True)
@@ -81,139 +72,6 @@ def fate(known: Validity, given: Validity) -> Fate:
     return Fate.CLASH
 
 
-# Names
-
-TONES = {"\u0300", "\u0301", "\u0303", "\u0309", "\u0323"}
-# Letters that stand for đ in files that were written with another alphabet.
-ETH = str.maketrans({"ð": "đ", "Ð": "Đ"})
-WORD = re.compile(r"[^\W_]+")
-
-
-def marked(text: str) -> str:
-    """A name for comparison with its marks: small letters, one blank between words, each tone at
-    the end of its word, so that `Hoà` and `Hòa` are one."""
-    words = []
-    for word in _words(text):
-        parts = unicodedata.normalize("NFD", word)
-        tones = "".join(sorted(part for part in parts if part in TONES))
-        rest = "".join(part for part in parts if part not in TONES)
-        words.append(unicodedata.normalize("NFC", rest) + tones)
-    return " ".join(words)
-
-
-def unmarked(text: str) -> str:
-    """The same without marks: `Phường Cao Lãnh` is `phuong cao lanh`."""
-    plain = unicodedata.normalize("NFD", " ".join(_words(text))).replace("đ", "d")
-    return "".join(part for part in plain if not unicodedata.combining(part))
-
-
-def _words(text: str) -> list[str]:
-    """Small letters in NFC without punctuation; numbers without zeros in front."""
-    small = unicodedata.normalize("NFC", text).translate(ETH).lower()
-    words = WORD.findall(unicodedata.normalize("NFC", small))
-    return [word.lstrip("0") or "0" if word.isdecimal() else word for word in words]
-
-
-# The type words of each level with their abbreviations, as lists write them.
-KINDS: dict[str, dict[str, tuple[str, ...]]] = {
-    Level.COMMUNE: {
-        "phường": ("phường", "p", "ph", "f"),
-        "thị trấn": ("thị trấn", "tt", "ttr"),
-        "xã": ("xã", "x"),
-    },
-    Level.DISTRICT: {
-        "huyện": ("huyện", "h"),
-        "quận": ("quận", "q"),
-        "thành phố": ("thành phố", "tp"),
-        "thị xã": ("thị xã", "tx"),
-    },
-    Level.PROVINCE: {
-        "thành phố": ("thành phố", "tp"),
-        "tỉnh": ("tỉnh", "t"),
-    },
-}
-# `P5`, `P.5`, `TP.Mỹ Tho`: the blank behind the abbreviation is missing.
-GLUED = re.compile(r"\s*(p|ph|f|q)\s*\.?\s*(\d+)\s*\Z", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One way to read a text as a name: its type word, if it has one, and the rest."""
-
-    kind: str | None
-    name: str
-
-
-def readings(text: str, level: str) -> list[Reading]:
-    """How a text can be read as the name of an area, the likeliest first.
-
-    `Phương Thịnh` is a name and no ward, `phuong thinh` may be both, and so both are returned.
-    """
-    text = GLUED.sub(r"\1 \2", unicodedata.normalize("NFC", text))
-    words = " ".join(_words(text))
-    exact, plain = marked(text), unmarked(text)
-    found: list[Reading] = []
-    for kind, forms in KINDS[level].items():
-        for form in forms:
-            if exact.startswith(marked(form) + " ") or (
-                # Without any mark in the type word itself, the type word may be meant.
-                plain.startswith(unmarked(form) + " ") and words.startswith(unmarked(form) + " ")
-            ):
-                found.append(Reading(kind, words.split(" ", len(form.split()))[-1]))
-    return [*found, Reading(None, words)]
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """How well a text names an area: with all marks, and with its own type word."""
-
-    without_marks: bool
-    other_kind: bool
-
-    @property
-    def exact(self) -> bool:
-        return not (self.without_marks or self.other_kind)
-
-
-def likeness(text: str, name: str, level: str) -> Likeness | None:
-    """How well a text names the area with a full name (`Xã Tân Hội`); `None` if it does not."""
-    own = readings(name, level)[0]
-    best: Likeness | None = None
-    for reading in readings(text, level):
-        if unmarked(reading.name) != unmarked(own.name):
-            continue
-        one = Likeness(
-            without_marks=marked(reading.name) != marked(own.name),
-            other_kind=reading.kind not in (None, own.kind),
-        )
-        if best is None or rank(one) < rank(best):
-            best = one
-    return best
-
-
-def rank(one: Likeness) -> tuple[bool, bool]:
-    """The order of likenesses: the type word counts more than the marks."""
-    return one.other_kind, one.without_marks
-
-
-def code_forms(text: str, level: str) -> tuple[str, ...]:
-    """The codes that a text may be: as written, and with the zeros that a worksheet dropped."""
-    code = text.strip()
-    if not re.fullmatch(r"[0-9]{1,20}", code):
-        return ()
-    full = code.zfill(DIGITS[level])
-    return (code,) if full == code else (code, full)
-
-
-def split_context(text: str) -> tuple[str, str]:
-    """The name and what stands behind it: `Phường 5, TP Mỹ Tho` is `Phường 5` in `TP Mỹ Tho`."""
-    first, _, rest = text.partition(",")
-    return first.strip(), rest.strip(" ,")
-
-
-# Files
-
-
 @dataclass(frozen=True)
 class Boundary:
     """One area of a file; `geom` is a multipolygon in EPSG:4326 as WKB."""
@@ -223,33 +81,3 @@ class Boundary:
     name: str
     geom: bytes
     area_km2: float | None = None
-
-
-# What columns are called, the likeliest first, without marks and anything but letters.
-COLUMN_NAMES: dict[str, tuple[str, ...]] = {
-    "commune_code": (
-        "maxa", "maphuongxa", "maxaphuong", "communecode", "wardcode", "madvhc", "madonvihanhchinh",
-        "madonvi", "code", "ma", "macode", "gsocode", "maso",
-    ),
-    "commune_name": (
-        "fullname", "tenxa", "tenphuongxa", "tenxaphuong", "communename", "wardname", "tendvhc",
-        "tendonvihanhchinh", "tendonvi", "name", "ten", "tendaydu",
-    ),
-    "district_code": ("mahuyen", "maquanhuyen", "districtcode", "madvhc", "madonvi", "code", "ma"),
-    "district_name": (
-        "fullname", "tenhuyen", "tenquanhuyen", "districtname", "tendvhc", "name", "ten",
-    ),
-    "province_code": ("matinh", "matinhthanh", "provincecode", "madvhc", "code", "ma"),
-    "province_name": ("fullname", "tentinh", "tentinhthanh", "provincename", "tendvhc", "name",
-                      "ten"),
-    "kind": ("loai", "loaidvhc", "loaixa", "kind", "type", "capdvhc"),
-    "area_km2": ("areakm2", "dientichkm2"),
-}  # fmt: skip
-
-
-def guessed_column(columns: Sequence[str], meaning: str) -> str | None:
-    """The column whose name says that it has this meaning, or `None`."""
-    plain: dict[str, str] = {}
-    for column in columns:
-        plain.setdefault(re.sub(r"[^a-z0-9]", "", unmarked(column)), column)
-    return next((plain[name] for name in COLUMN_NAMES[meaning] if name in plain), None)

@@ -12,7 +12,8 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, render_template, request
 
 from areas import queries as areas
-from areas.api import boundaries_answer
+from areas.api import boundaries_answer, geojson_answer
+from areas.models import Area
 from core import clock
 from core.db import current_session
 from core.errors import BadRequest, NotFound
@@ -38,7 +39,12 @@ def tower_map(tower: Tower) -> dict[str, Any]:
     return {"tower": tower}
 
 
+def area_map(area: Area) -> dict[str, Any]:
+    return {"area": area}
+
+
 TOWER_MAP_PANELS = (Panel("maps/_tower_map.html", tower_map, "tower.view"),)
+AREA_MAP_PANELS = (Panel("maps/_area_map.html", area_map, "area.view"),)
 
 
 @blueprint.get("/map")
@@ -81,6 +87,12 @@ def picker() -> Response:
 @guard("tower.view")
 def tower_document(code: str) -> Response:
     return document(documents.tower_map(current_language()))
+
+
+@blueprint.get("/map/area/<int:area_id>")
+@guard("area.view")
+def area_document(area_id: int) -> Response:
+    return document(documents.area_map(current_language()))
 
 
 def asked_box() -> Box:
@@ -126,6 +138,16 @@ def extent() -> Response:
 @guard("area.view")
 def communes() -> Response:
     return boundaries_answer("commune")
+
+
+@blueprint.get("/map/areas/<int:area_id>.geojson")
+@guard("area.view")
+def area_boundary(area_id: int) -> Response:
+    """The boundary of one area, of today or of the past."""
+    found = areas.area(current_session(), area_id)
+    if found is None:
+        raise NotFound()
+    return geojson_answer(areas.boundary(current_session(), found.id))
 
 
 @cache

@@ -62,13 +62,14 @@ REGISTER = {
     "/api/v1/follow-up", "/api/v1/violations", "/api/v1/inspections",
     "/api/v1/inspections/<uuid:inspection_id>", "/api/v1/areas", "/areas", "/map",
     "/map/communes.geojson", "/map/owners.json", "/map/places/<code>.json",
-    "/map/towers/<uuid:tower_id>.json",
+    "/map/towers/<uuid:tower_id>.json", "/areas/<int:area_id>",
+    "/map/areas/<int:area_id>.geojson", "/api/v1/areas/match",
 }  # fmt: skip
+BATCH = {"/towers/reassignments/<uuid:batch>", "/towers/reassignments/<uuid:batch>.csv"}
+ORGANISATIONS = {"/organisations", "/organisations/<uuid:organisation_id>"}
 SHOWN = {
-    "staff": REGISTER | {"/organisations", "/organisations/<uuid:organisation_id>",
-                         "/towers/<code>/edit", "/towers/new"},
-    "admin": REGISTER | {"/organisations", "/organisations/<uuid:organisation_id>", "/users",
-                         "/users/<uuid:user_id>"},
+    "staff": REGISTER | BATCH | ORGANISATIONS | {"/towers/<code>/edit", "/towers/new"},
+    "admin": REGISTER | BATCH | ORGANISATIONS | {"/users", "/users/<uuid:user_id>"},
     "inspector": REGISTER | {"/inspections/<uuid:inspection_id>/edit",
                              "/towers/<code>/inspect"},
 }  # fmt: skip
@@ -183,7 +184,7 @@ def test_hostile_input_comes_back_in_the_form_as_text(
         (staff, "/towers/new", "code name latitude longitude height_m built_year owner note"),
         (staff, "/organisations/new", "email phone address"),
         (admin, "/users/new", "email name"),
-        (admin, "/areas", "province_code province_name source valid_from"),
+        (admin, "/areas/load", "province_code province_name source valid_from"),
     ):
         response = client.post(path, data=dict.fromkeys(fields.split(), bad))
         assert response.status_code in {409, 422}, (path, response.status_code)

@@ -14,14 +14,14 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from accounts.cli import hashed
 from accounts.models import Organisation, User
 from areas.models import Area
-from core import clock
+from core import audit, clock
 from core.model import Base
 from core.policy import SYSTEM
 from inspections.services import checklists
@@ -58,6 +58,7 @@ class World:
     owner: Organisation
     people: dict[str, User]
     clients: dict[str, FlaskClient]
+    batch: uuid.UUID
 
     def __getitem__(self, role: str) -> FlaskClient:
         return self.clients[role]
@@ -102,8 +103,34 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
         )
     }
     return World(
-        here=made["here"], there=made["there"], owner=owner, people=people, clients=clients
+        here=made["here"],
+        there=made["there"],
+        owner=owner,
+        people=people,
+        clients=clients,
+        batch=_batch(session, made["here"].tower),
     )
+
+
+def _batch(session: Session, tower: Tower) -> uuid.UUID:
+    """A re-assignment of long ago, in which the tower came into its commune."""
+    batch = uuid.uuid4()
+    facts: dict[str, Any] = {"by": SYSTEM, "now": clock.now()}
+    after = {"commune_id": tower.commune_id, "reassignment": str(batch)}
+    audit.record(
+        session,
+        "tower.reassign",
+        "tower",
+        tower.id,
+        before={"commune_id": None},
+        after=after,
+        **facts,
+    )
+    entry = session.scalars(select(func.max(audit.AuditEntry.id))).one()
+    span = {"why": "test", "first": entry, "last": entry}
+    audit.record(session, "tower.reassign", "reassignment", batch, after=span, **facts)
+    session.commit()
+    return batch
 
 
 def _place(

@@ -35,6 +35,7 @@ def register() -> None:
             "create": {"staff"},
             "edit": {"staff"},
             "import": {"staff"},
+            "reassign": {"admin", "staff"},
             # An inspector who stands below the mast determines what nobody knew.
             "determine": {"staff", "inspector"},
         },

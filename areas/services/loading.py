@@ -7,11 +7,10 @@ the same transaction: the register re-assigns its towers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from geoalchemy2.elements import WKBElement
 from sqlalchemy import func, select, text, update
@@ -20,6 +19,7 @@ from sqlalchemy.orm import Session
 from areas.models import Area, AreaSuccession
 from areas.queries import valid_on
 from areas.rules import Boundary, Fate, Level, Validity, fate
+from areas.services.following import Consequence, consequences
 from core import audit, policy
 from core.db import allow_long_statements
 from core.errors import FieldText, Invalid
@@ -47,15 +47,6 @@ class Terms:
     complete: bool = False
 
 
-@dataclass(frozen=True)
-class Consequence:
-    """What a change of areas brings with it elsewhere: a part of a page, and lines of text."""
-
-    template: str
-    facts: dict[str, Any]
-    lines: tuple[str, ...] = ()
-
-
 @dataclass
 class Change:
     """What a file changed, or would change: full names by code, without what stays the same."""
@@ -75,18 +66,6 @@ class Change:
     @property
     def anything(self) -> bool:
         return bool(self.new or self.changed or self.followed or self.ended)
-
-
-# Who must follow a change of areas. They know the areas, the areas do not know them: `app.py`
-# names them. `keep` is false for a look at what would follow.
-Follow = Callable[..., Consequence | None]
-_following: list[Follow] = []
-
-
-def after_change(follow: Follow) -> None:
-    """Have `follow(session, keep=…, by=…, now=…)` called whenever areas were changed."""
-    if follow not in _following:
-        _following.append(follow)
 
 
 def load_areas(
@@ -144,10 +123,7 @@ def load_areas(
             },
         )
     session.expire_all()
-    for follow in _following:
-        consequence = follow(session, keep=keep, by=by, now=now)
-        if consequence is not None:
-            change.consequences.append(consequence)
+    change.consequences = consequences(session, keep=keep, by=by, now=now)
     return change
 
 

@@ -18,13 +18,14 @@ from sqlalchemy.orm import Session
 from areas.models import Area, AreaSuccession
 from areas.queries import valid_on
 from areas.rules import REFORM, Level
+from areas.services.following import Consequence, consequences
 from core import audit, policy
 from core.errors import Invalid
 from core.policy import Actor
 from core.words import N_
 
 REFORM_FILE = Path(__file__).resolve().parents[1] / "data" / "dong-thap-reform-2025.csv"
-SOURCE = "Nghị quyết 1663/NQ-UBTVQH15"
+SOURCE = "1663/NQ-UBTVQH15"
 LAST_DAY = REFORM - timedelta(days=1)
 
 
@@ -37,6 +38,7 @@ class ReformReport:
     provinces: int
     pairs: int
     doubtful: int
+    consequences: tuple[Consequence, ...] = ()
 
 
 def reform_pairs(path: Path = REFORM_FILE) -> list[dict[str, str]]:
@@ -97,19 +99,21 @@ def load_reform(
         .on_conflict_do_nothing()
         .returning(AreaSuccession.old_id)
     ).all()
-    report = ReformReport(
-        communes=len(communes),
-        districts=len(districts),
-        provinces=len(provinces),
-        pairs=len(sure),
-        doubtful=len(pairs) - len(sure),
-    )
+    counts = {
+        "communes": len(communes),
+        "districts": len(districts),
+        "provinces": len(provinces),
+        "pairs": len(sure),
+        "doubtful": len(pairs) - len(sure),
+    }
     if made:
         audit.record(
-            session, "area.reform", "area", REFORM.isoformat(), by=by, now=now, after=vars(report)
+            session, "area.reform", "area", REFORM.isoformat(), by=by, now=now, after=counts
         )
     session.expire_all()
-    return report
+    return ReformReport(
+        **counts, consequences=tuple(consequences(session, keep=True, by=by, now=now))
+    )
 
 
 def _heirs(session: Session, codes: set[str]) -> dict[str, Area]:

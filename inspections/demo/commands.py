@@ -58,7 +58,7 @@ def load(towers: int, seed: int, if_new: bool) -> None:
     with transaction() as session:
         checklists.publish(session, checklists.shipped_document(), by=SYSTEM, now=now)
     if current_session().scalar(select(Area.id).limit(1)) is None:
-        click.echo(f"{load_areas()} communes were loaded (synthetic boundaries).")
+        click.echo(f"{load_areas().areas} communes were loaded (synthetic boundaries).")
     load_people()
     with transaction() as session:
         inspector = user_by_email(session, "inspector@example.org")
@@ -225,6 +225,30 @@ TABLES = (
 )  # fmt: skip
 
 
+# The synthetic areas with what was there before them, as far as nobody's territory names them.
+FORGET_AREAS = (
+    """
+    CREATE TEMPORARY TABLE gone ON COMMIT DROP AS
+    SELECT id FROM area WHERE synthetic AND id NOT IN (SELECT area_id FROM user_territory)
+        AND (level = 'commune' OR NOT EXISTS (
+            SELECT 1 FROM area c WHERE c.parent_id = area.id
+                AND (NOT c.synthetic OR c.id IN (SELECT area_id FROM user_territory))))
+    """,
+    "DELETE FROM area_succession WHERE old_id IN (SELECT id FROM gone)"
+    " OR new_id IN (SELECT id FROM gone)",
+    "DELETE FROM area WHERE id IN (SELECT id FROM gone)",
+    *(
+        f"""
+        DELETE FROM area WHERE level = '{level}' AND valid_to IS NOT NULL AND geom IS NULL
+            AND id NOT IN (SELECT area_id FROM user_territory)
+            AND NOT EXISTS (SELECT FROM area_succession s WHERE s.old_id = area.id)
+            AND NOT EXISTS (SELECT FROM area c WHERE c.parent_id = area.id)
+        """  # noqa: S608 - our own words
+        for level in ("commune", "district", "province")
+    ),
+)
+
+
 @commands.command("remove")
 @click.option("--everything", is_flag=True, help="Also towers that were added by hand or import.")
 @click.confirmation_option(prompt="Remove the demo province with all its records?")
@@ -255,14 +279,8 @@ def remove(everything: bool) -> None:
                 ' (SELECT 1 FROM "user" u WHERE u.organisation_id = o.id)'
             )
         )
-        connection.execute(
-            text(
-                "DELETE FROM area WHERE synthetic AND id NOT IN"
-                " (SELECT area_id FROM user_territory)"
-                " AND (level = 'commune' OR NOT EXISTS (SELECT 1 FROM area c"
-                " WHERE c.parent_id = area.id AND NOT c.synthetic))"
-            )
-        )
+        for statement in FORGET_AREAS:
+            connection.execute(text(statement))
         connection.execute(
             text(
                 "INSERT INTO setting (key, value) VALUES ('demo', '\"removed\"')"

@@ -344,6 +344,16 @@ export function addOneTower(map) {
   });
 }
 
+export function addOneArea(map) {
+  const number = window.location.pathname.split("/").pop();
+  Promise.all([ready, load(`/map/areas/${number}.geojson`)]).then(([, collection]) => {
+    const layer = L.geoJSON(collection, {
+      interactive: false, style: { color: "#0b5cad", weight: 3, fillColor: "#0b5cad", fillOpacity: 0.12 },
+    }).addTo(map);
+    if (layer.getLayers().length) map.fitBounds(layer.getBounds(), { padding: [20, 20], animate: false });
+  });
+}
+
 export function addPicker(map) {
   let mark = null;
   const show = (place) => {

@@ -1,10 +1,10 @@
-"""The three documents: the violation map, one tower, and the picker of a position."""
+"""The documents: the violation map, one tower, one area, and the picker of a position."""
 
 from __future__ import annotations
 
 from functools import cache
 
-from maps.render.layers import Communes, LayerSwitch, OneTower, Picker, Towers
+from maps.render.layers import Communes, LayerSwitch, OneArea, OneTower, Picker, Towers
 from maps.render.shell import finish, new_map
 
 
@@ -24,6 +24,15 @@ def tower_map(language: str) -> tuple[str, str]:
     drawn = new_map(zoom=13)
     drawn.add_child(Communes())
     drawn.add_child(OneTower())
+    return finish(drawn, language)
+
+
+@cache
+def area_map(language: str) -> tuple[str, str]:
+    """The document of the small map on an area's page."""
+    drawn = new_map()
+    drawn.add_child(Communes())
+    drawn.add_child(OneArea())
     return finish(drawn, language)
 
 

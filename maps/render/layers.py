@@ -53,6 +53,12 @@ class OneTower(_Call):
     function = "addOneTower"
 
 
+class OneArea(_Call):
+    """The boundary of the area whose number stands in the address of the document."""
+
+    function = "addOneArea"
+
+
 class _DataLayer(Layer):
     """A layer that our script fills from an address of ours."""
 

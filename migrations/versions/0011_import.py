@@ -10,7 +10,7 @@ from __future__ import annotations
 from alembic import context, op
 
 revision = "0011"
-down_revision = "0007"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from areas import queries
 from areas.models import Area
-from areas.services import loading
+from areas.services import following
 from core.audit import AuditEntry
 from core.errors import Forbidden, Invalid
 from core.geo import Position
@@ -198,9 +198,9 @@ def test_whoever_depends_on_areas_is_told(session, monkeypatch) -> None:
 
     def follow(session, *, keep, by, now):
         told.append((keep, queries.commune_of(session, HERE).name))
-        return loading.Consequence("nothing.html", {}, ("told",))
+        return following.Consequence("nothing.html", {}, ("told",))
 
-    monkeypatch.setattr(loading, "_following", [follow])
+    monkeypatch.setattr(following, "_following", [follow])
     change = load(session, boundary())
     assert told == [(True, "Xã Một")]
     assert change.consequences[0].lines == ("told",)

@@ -14,6 +14,7 @@ import shapely
 from pyproj import Transformer
 
 from areas import readers
+from areas.naming import COLUMN_NAMES, guessed_column
 from areas.readers import (
     Boundaries,
     Choice,
@@ -21,7 +22,6 @@ from areas.readers import (
     SystemNeeded,
     read_boundaries,
 )
-from areas.rules import COLUMN_NAMES, guessed_column
 from core.errors import DomainError, Invalid, TooLarge, UnsupportedMedia
 from core.geofiles import SeveralLayers
 
@@ -320,5 +320,5 @@ def test_the_provinces_of_natural_earth_are_read(reference) -> None:
     assert caught.value.columns == ("iso_a2", "name", "fips", "woe_name", "gn_name")
     with pytest.raises(Invalid) as wrong:
         read(path, "province", code="fips")
-    assert list(wrong.value.fields)[0] == "feature 38 (Hau Giang)"
+    assert next(iter(wrong.value.fields)) == "feature 38 (Hau Giang)"
     assert len(wrong.value.fields) == 5

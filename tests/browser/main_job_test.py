@@ -17,7 +17,7 @@ import openpyxl
 import pytest
 from playwright.sync_api import Download, Page, expect
 
-from areas.services import DEMO
+from areas.cli import DEMO
 from tests.browser import checklist
 from tests.browser.checklist import FAILING, FIXED, FOUND, ITEMS
 from tests.browser.walk import Walk
@@ -68,11 +68,16 @@ def load_areas(walk: Walk) -> None:
     walk.look("dashboard-empty")
     walk.open("/areas")
     walk.look("areas-before")
+    walk.open("/areas/load")
     page.locator("[name=file]").set_input_files(DEMO)
     walk.field("synthetic").check()
+    walk.press("Check the file")
+    walk.sees("What loading would do")
+    walk.look("areas-looked-at")
     walk.press("Load")
-    walk.sees("%(number)s communes were loaded.", number=102)
-    expect(page.locator("table.data tbody tr")).to_have_count(102)
+    walk.sees("The areas were loaded")
+    walk.open("/areas?level=commune")
+    expect(page.locator("table.data tbody tr")).to_have_count(50)
     walk.sees("Synthetic boundaries, not the real ones")
     walk.look("areas-loaded")
 

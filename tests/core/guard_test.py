@@ -50,6 +50,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/areas", "GET"): EVERYBODY,
     ("/api/v1/areas/<level>/<code>", "GET"): EVERYBODY,
     ("/api/v1/areas/boundaries", "GET"): EVERYBODY,
+    ("/api/v1/areas/match", "GET"): EVERYBODY,
     ("/api/v1/checklists", "GET"): READERS,
     ("/api/v1/checklists/<int:number>", "GET"): READERS,
     ("/api/v1/follow-up", "GET"): READERS,
@@ -72,7 +73,10 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/violations/<uuid:violation_id>", "GET"): READERS,
     ("/api/v1/violations/<uuid:violation_id>/events", "POST"): {STAFF},
     ("/areas", "GET"): EVERYBODY,
-    ("/areas", "POST"): {ADMIN},
+    ("/areas/<int:area_id>", "GET"): EVERYBODY,
+    ("/areas/load", "GET"): {ADMIN},
+    ("/areas/load", "POST"): {ADMIN},
+    ("/areas/load/<token>", "POST"): {ADMIN},
     ("/follow-up", "GET"): READERS,
     ("/follow-up.csv", "GET"): READERS,
     ("/follow-up.geojson", "GET"): READERS,
@@ -84,6 +88,8 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/inspections/<uuid:inspection_id>/edit", "POST"): {INSPECTOR},
     ("/inspections/<uuid:inspection_id>/review", "POST"): {STAFF},
     ("/map", "GET"): READERS,
+    ("/map/area/<int:area_id>", "GET"): EVERYBODY,
+    ("/map/areas/<int:area_id>.geojson", "GET"): EVERYBODY,
     ("/map/communes.geojson", "GET"): EVERYBODY,
     ("/map/document", "GET"): READERS,
     ("/map/extent.json", "GET"): READERS,
@@ -113,12 +119,18 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/towers/import/<token>", "POST"): {STAFF},
     ("/towers/new", "GET"): {STAFF},
     ("/towers/new", "POST"): {STAFF},
+    ("/towers/reassign", "GET"): {ADMIN, STAFF},
+    ("/towers/reassign", "POST"): {ADMIN, STAFF},
+    ("/towers/reassign.csv", "GET"): {ADMIN, STAFF},
+    ("/towers/reassignments/<uuid:batch>", "GET"): {ADMIN, STAFF},
+    ("/towers/reassignments/<uuid:batch>.csv", "GET"): {ADMIN, STAFF},
     ("/users", "GET"): {ADMIN},
     ("/users/<uuid:user_id>", "GET"): {ADMIN},
     ("/users/<uuid:user_id>", "POST"): {ADMIN},
     ("/users/<uuid:user_id>/password", "POST"): {ADMIN},
     ("/users/new", "GET"): {ADMIN},
     ("/users/new", "POST"): {ADMIN},
+    ("/users/territories", "POST"): {ADMIN},
     ("/verify", "GET"): EVERYBODY,
     ("/verify", "POST"): EVERYBODY,
     ("/violations", "GET"): READERS,
@@ -137,6 +149,7 @@ OF_A_PLACE = (
 )
 
 QUERIES = {
+    "/api/v1/areas/match": "?text=90001",
     "/map/towers.json": "?zoom=18&bbox=100,5,115,20",
     "/api/v1/photos": "?inspection={inspection_id}",
 }
@@ -176,6 +189,8 @@ def of(place: doors.Place, w: World) -> dict[str, object]:
         "organisation_id": w.owner.id,
         "user_id": w.people["admin"].id,
         "filename": "dist/core-app.css",
+        "area_id": place.commune.id,
+        "batch": w.batch,
     }
 
 
@@ -185,11 +200,11 @@ def missing() -> dict[str, object]:
             name: uuid.UUID(int=7)
             for name in (
                 "inspection_id", "photo_id", "violation_id", "tower_id", "token_id",
-                "organisation_id", "user_id",
+                "organisation_id", "user_id", "batch",
             )
         },
         "code": "KHONG-CO", "variant": "full", "level": "commune", "number": 1,
-        "token": "0" * 32, "filename": "dist/nothing.css",
+        "token": "0" * 32, "filename": "dist/nothing.css", "area_id": 999_999_999,
     }  # fmt: skip
 
 
@@ -286,7 +301,10 @@ def test_a_writing_route_that_is_allowed_refuses_an_empty_body(
     w = doors.world(app, session)
     before = doors.counts(session)
     # What takes nothing but the address: a resend or a page without fields is its whole input.
-    whole = {"/account/tokens", "/users/<uuid:user_id>/password"}
+    whole = {
+        "/account/tokens", "/users/<uuid:user_id>/password", "/users/territories",
+        "/towers/reassign",
+    }  # fmt: skip
     for (rule, method), roles in sorted(TABLE.items()):
         if method == "GET" or role not in roles or rule in whole:
             continue

@@ -212,6 +212,7 @@ def test_every_table_is_granted_what_the_list_says(as_application: psycopg.Conne
         "answer": all_four,
         "antenna": all_four,
         "area": all_four,
+        "area_succession": all_four,
         "audit_entry": {"INSERT", "SELECT"},
         "checklist_version": {"INSERT", "SELECT", "UPDATE"},
         "guy_anchor": all_four,

@@ -30,7 +30,7 @@ import inspections.rules.violation
 import towers.rules
 from accounts.security import normalise_password
 from app import LABELS, MENU
-from areas.services import load_areas, read_features
+from areas.readers import Choice, read_boundaries
 from core.assets import texts
 from core.errors import Invalid
 from core.i18n import translate
@@ -335,7 +335,8 @@ def english_only(vietnamese: Catalog) -> set[str]:
 
 
 PAGES = {
-    "admin": ("/users", "/users/new", "/organisations", "/areas"),
+    "admin": ("/users", "/users/new", "/organisations", "/areas", "/areas/load",
+              "/towers/reassign"),
     "staff": (
         "/", "/towers", "/towers/new", "/towers/import", "/towers/VI-1", "/towers/VI-1/edit",
         "/inspections", "/violations", "/follow-up", "/map", "/map/document", "/map/tower/VI-1",
@@ -583,7 +584,7 @@ def test_a_refused_body_is_explained_in_the_language_of_the_client(
 
 
 def test_a_boundary_that_crosses_itself_is_named_with_the_place_alone(
-    app: Flask, session: Session, system: Actor, now: datetime
+    app: Flask, tmp_path: Path
 ) -> None:
     ring = [[105.0, 10.0], [106.0, 11.0], [106.0, 10.0], [105.0, 11.0], [105.0, 10.0]]
     feature = {
@@ -591,19 +592,10 @@ def test_a_boundary_that_crosses_itself_is_named_with_the_place_alone(
         "properties": {"code": "90001", "fullName": "Xã Thử"},
         "geometry": {"type": "Polygon", "coordinates": [ring]},
     }
-    content = json.dumps({"type": "FeatureCollection", "features": [feature]}).encode()
+    file = tmp_path / "xa.geojson"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
     with pytest.raises(Invalid) as refused:
-        load_areas(
-            session,
-            read_features(content),
-            province_code="82",
-            province_name="Tỉnh Đồng Tháp",
-            valid_from=now.date(),
-            source="test",
-            synthetic=True,
-            by=system,
-            now=now,
-        )
+        read_boundaries(file, file.name, "commune", Choice())
     with force_locale("vi"):
         (said,) = field_texts(refused.value).values()
     assert said == ["Ranh giới của 90001 tự cắt gần điểm 105.5 10.5"]

@@ -99,6 +99,15 @@ def detail(code: str) -> str:
         reason=reason,
         today=today,
         history=history,
+        commune_names=areas.names_of(
+            current_session(),
+            {
+                values["commune_id"]
+                for entry in history
+                for values in (entry.before, entry.after)
+                if values and values.get("commune_id")
+            },
+        ),
         panels=panels("tower", tower),
         map_panels=panels("tower_map", tower),
         interval=queries.intervals(current_session()).get(tower.structure_type),

@@ -226,6 +226,16 @@ def count(session: Session, actor: Actor, filters: Filters, *, today: date) -> i
     return session.scalar(statement) or 0
 
 
+def count_former(session: Session, actor: Actor, area: Area) -> int:
+    """How many towers stood in an area of the past, as their papers say, in the reader's scope."""
+    statement = (
+        select(func.count())
+        .select_from(Tower)
+        .where(Tower.former_commune_id == area.id, policy.visible(actor, "tower"))
+    )
+    return session.scalar(statement) or 0
+
+
 def by_code(session: Session, actor: Actor, code: str) -> Tower | None:
     """The tower with a code, if the reader may see it."""
     return session.scalar(

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from accounts.models import Organisation
-from areas import queries as areas
+from areas.places import placement_of
 from core import audit, policy, store
 from core.errors import Conflict, Invalid
 from core.geo import Position, to_point, to_position
@@ -21,6 +21,7 @@ from core.i18n import N_
 from core.policy import Actor
 from towers.coordinates import Reading
 from towers.fields import KEPT, ORGANISATIONS
+from towers.former import link_former_communes
 from towers.models import Tower
 from towers.rules import StructureType
 
@@ -45,6 +46,7 @@ def was_retyped(session: Session, tower_ids: Sequence[uuid.UUID]) -> None:
 # What history keeps beside the fields themselves.
 DERIVED_FROM_OTHERS = (
     "source_srid", "source_x", "source_y", "owner_id", "manager_id", "commune_id",
+    "commune_distance_m",
 )  # fmt: skip
 
 
@@ -124,6 +126,7 @@ def create_tower(
     _require_own_territory(by, "tower.create", tower)
     session.add(tower)
     session.flush()
+    _link_former_commune(session, tower)
     audit.record(session, "tower.create", "tower", tower.id, by=by, now=now, after=snapshot(tower))
     return tower
 
@@ -158,6 +161,8 @@ def update_tower(
     tower.updated_at = now
     session.flush()
     changed = {key for key in after if after[key] != before[key]}
+    if changed & {"former_commune", "former_district"}:
+        _link_former_commune(session, tower)
     if "structure_type" in changed:
         was_retyped(session, [tower.id])
     audit.record(
@@ -193,8 +198,15 @@ def _place(session: Session, tower: Tower, reading: Reading) -> None:
     """Put the tower at a position, in its commune, with the coordinates as they were given."""
     tower.geom = to_point(reading.position)
     tower.source_srid, tower.source_x, tower.source_y = reading.system.srid, reading.x, reading.y
-    tower.commune = areas.commune_of(session, reading.position)
-    tower.commune_id = tower.commune.id if tower.commune else None
+    placement = placement_of(session, reading.position)
+    tower.commune = placement.commune
+    tower.commune_id = placement.commune.id if placement.commune else None
+    tower.commune_distance_m = placement.metres
+
+
+def _link_former_commune(session: Session, tower: Tower) -> None:
+    link_former_communes(session, [tower.id])
+    session.expire(tower, ["former_commune_id"])
 
 
 def determine_structure_type(

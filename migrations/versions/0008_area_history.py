@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import context, op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
@@ -49,9 +49,7 @@ def upgrade() -> None:
         """
     )
     op.execute("CREATE INDEX ix_area_succession_new_id ON area_succession (new_id)")
-    op.execute(
-        "CREATE UNIQUE INDEX uq_area_succession_main ON area_succession (old_id) WHERE main"
-    )
+    op.execute("CREATE UNIQUE INDEX uq_area_succession_main ON area_succession (old_id) WHERE main")
     op.execute("INSERT INTO setting (key, value) VALUES ('nearest_commune_m', '5000')")
     role = context.config.attributes.get("app_role")
     if role:
@@ -66,6 +64,10 @@ def downgrade() -> None:
     op.execute("ALTER TABLE area DROP CONSTRAINT ex_area_level_code_validity")
     op.execute("ALTER TABLE area DROP CONSTRAINT ck_area_validity")
     # The older schema knows no districts and no area without a beginning.
+    op.execute(
+        "UPDATE tower SET former_commune_id = NULL WHERE former_commune_id IN"
+        " (SELECT id FROM area WHERE level = 'district' OR valid_from IS NULL)"
+    )
     op.execute(
         "DELETE FROM user_territory WHERE area_id IN"
         " (SELECT id FROM area WHERE level = 'district' OR valid_from IS NULL)"

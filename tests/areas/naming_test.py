@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from areas.rules import (
+from areas.naming import (
     KINDS,
-    Level,
     Reading,
     code_forms,
     likeness,
@@ -19,6 +18,7 @@ from areas.rules import (
     split_context,
     unmarked,
 )
+from areas.rules import Level
 from areas.services.reform import reform_pairs
 
 NAMES = sorted({pair["old_name"] for pair in reform_pairs()})

@@ -1,0 +1,94 @@
+"""The commune of before the reform that papers name: linked where the text means exactly one."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from sqlalchemy import select
+
+from areas import queries as areas
+from areas.services.reform import load_reform, reform_pairs
+from core.geo import Position
+from core.policy import SYSTEM
+from tests import makers
+from tests.areas.provinces import dong_thap
+from towers.coordinates import Reading
+from towers.former import link_former_communes
+from towers.imports import import_towers
+from towers.models import Tower
+from towers.readers import read
+from towers.services import create_tower, update_tower
+
+JUNE = date(2025, 6, 30)
+
+
+@pytest.fixture
+def province(session):
+    dong_thap(session, reform=True)
+    return session
+
+
+def linked(session, code: str) -> str | None:
+    session.expire_all()
+    tower = session.scalars(select(Tower).where(Tower.code == code)).one()
+    if tower.former_commune_id is None:
+        return None
+    return areas.area(session, tower.former_commune_id).full_name
+
+
+@pytest.mark.parametrize(
+    ("commune", "district", "expected"),
+    [
+        ("Phường 5", "TP Mỹ Tho", "Phường 5, Thành phố Mỹ Tho, Tỉnh Tiền Giang"),
+        ("p.5", "my tho", "Phường 5, Thành phố Mỹ Tho, Tỉnh Tiền Giang"),
+        ("Xã Tân Phú", "Thanh Bình", "Xã Tân Phú, Huyện Thanh Bình, Tỉnh Đồng Tháp"),
+        ("Xã Tân Phú", "", None),
+        ("Xã Tân Phú", "Huyện Châu Thành", "Xã Tân Phú, Huyện Châu Thành, Tỉnh Đồng Tháp"),
+        ("Xã Không Có", "Huyện Châu Thành", None),
+        ("", "Huyện Châu Thành", None),
+    ],
+)
+def test_a_text_is_linked_where_it_means_one(province, commune, district, expected) -> None:
+    makers.tower(province, code="A", former_commune=commune, former_district=district)
+    link_former_communes(province)
+    assert linked(province, "A") == expected
+
+
+def reading(latitude: float = 10.46, longitude: float = 105.63):
+    return Reading.of(Position(latitude, longitude))
+
+
+def test_the_register_links_when_it_is_written(province) -> None:
+    values = {
+        "code": "A",
+        "name": "Trạm",
+        "structure_type": "unknown",
+        "former_commune": "X. Mỹ Hội",
+        "former_district": "Cái Bè",
+    }
+    made = create_tower(province, reading=reading(), values=values, by=SYSTEM, now=makers.NOW)
+    assert linked(province, "A") == "Xã Mỹ Hội, Huyện Cái Bè, Tỉnh Tiền Giang"
+    assert made.former_commune_id is not None
+    update_tower(province, made, values={"former_district": "Cao Lãnh"}, by=SYSTEM, now=makers.NOW)
+    assert linked(province, "A") == "Xã Mỹ Hội, Huyện Cao Lãnh, Tỉnh Đồng Tháp"
+    update_tower(province, made, values={"former_commune": ""}, by=SYSTEM, now=makers.NOW)
+    assert linked(province, "A") is None
+
+
+def test_an_imported_list_is_linked(province) -> None:
+    content = (
+        "code,name,latitude,longitude,former_commune,former_district\n"
+        "A,Trạm A,10.46,105.63,Phường 5,Gò Công\n"
+        "B,Trạm B,10.46,105.64,,\n"
+    ).encode()
+    import_towers(province, read("list.csv", content), source="x", by=SYSTEM, now=makers.NOW)
+    assert linked(province, "A") == "Phường 5, Thành phố Gò Công, Tỉnh Tiền Giang"
+    assert linked(province, "B") is None
+
+
+def test_the_reform_links_what_was_there_before_it(session, app) -> None:
+    dong_thap(session)
+    makers.tower(session, code="A", former_commune="Thị trấn Lấp Vò")
+    load_reform(session, reform_pairs(), by=SYSTEM, now=makers.NOW)
+    assert linked(session, "A") == "Thị trấn Lấp Vò, Huyện Lấp Vò, Tỉnh Đồng Tháp"
