@@ -37,7 +37,7 @@ def overall_height(
 CODE = re.compile(r"[^\s/?#%\\\x00-\x1f\x7f]{1,64}\Z")
 # Pages beside those of the towers, and what a browser takes for a folder.
 RESERVED_CODES = frozenset(
-    {"new", "import", "reassign", "reassign.csv", "reassignments", ".", ".."}
+    {"new", "import", "imports", "reassign", "reassign.csv", "reassignments", ".", ".."}
 )
 
 

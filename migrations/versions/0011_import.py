@@ -35,18 +35,13 @@ def upgrade() -> None:
             options jsonb NOT NULL DEFAULT '{}',
             state text NOT NULL CONSTRAINT ck_import_batch_state CHECK (state IN
                 ('uploaded', 'checking', 'checked', 'importing', 'done', 'failed', 'cancelled',
-                 'undone')),
+                 'undoing', 'undone')),
             counts jsonb NOT NULL DEFAULT '{}',
             error jsonb,
-            cancel_requested boolean NOT NULL DEFAULT false,
-            step text NOT NULL DEFAULT '',
-            rows_read integer NOT NULL DEFAULT 0,
-            rows_total integer,
+            job_id bigint,
             actor_id text,
             actor text NOT NULL,
             created_at timestamptz NOT NULL,
-            started_at timestamptz,
-            progress_at timestamptz,
             finished_at timestamptz,
             version integer NOT NULL DEFAULT 1
         )

@@ -36,7 +36,7 @@ def find_duplicates(session: Session) -> int:
     """Fill `suspect` with the pairs of probable duplicates, and take their rows out of the new
     ones; returns how many rows these are.
 
-    Of rows alike within the list the first goes on.
+    Of rows alike within the list the first goes on. A distance of 0 finds none.
     """
     facts = {
         "near": float(store.value_of(session, "duplicate_metres")),
@@ -124,7 +124,7 @@ ALIKENESS = """
             THEN similarity(search_form(c.name), search_form(n.name)) END
     )
 """
-ALIKE = f"m.metres <= :alike AND {ALIKENESS} >= :likeness"
+ALIKE = f"m.metres < :alike AND {ALIKENESS} >= :likeness"
 
 
 def _near(candidates: str, reach: str, alike: str, *, only: str = "true") -> str:
@@ -136,10 +136,10 @@ def _near(candidates: str, reach: str, alike: str, *, only: str = "true") -> str
     CROSS JOIN LATERAL (
         SELECT * FROM (
             SELECT c.tower_id, c.other_line, m.metres, {ALIKENESS} AS likeness,
-                m.metres <= :near AND {SAME_OWNER} AS near
+                m.metres < :near AND {SAME_OWNER} AS near
             FROM ({candidates}) c
             CROSS JOIN LATERAL (SELECT ST_DistanceSphere(c.geom, n.geom) AS metres OFFSET 0) m
-            WHERE m.metres <= :near AND {SAME_OWNER} OR {alike}
+            WHERE m.metres < :near AND {SAME_OWNER} OR {alike}
             LIMIT :looked_at
         ) alike ORDER BY metres, other_line LIMIT :named
     ) found

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from core.model import Base
+from core.model import Base, one_of
 from towers.imports.states import DuplicateState, State
-
-
-def _state_of(states: type[StrEnum]) -> CheckConstraint:
-    words = ", ".join(f"'{state}'" for state in states)
-    return CheckConstraint(f"state IN ({words})", name="state")
 
 
 class ImportBatch(Base):
     """One list from its upload to its end.
 
-    Its file lies in the folder of uploads under its `id`. `counts` are those of the last check or
-    import, `error` is a text to translate with its facts. What the worker says of its progress is
-    written outside the import's own transaction.
+    Its file lies in the folder of uploads under its `id`. `facts` is what is known of the file,
+    `counts` are those of the last check or import, `error` is a text to translate with its facts.
+    A long list is at work in the job `job_id`.
     """
 
     __tablename__ = "import_batch"
     __table_args__ = (
-        _state_of(State),
+        one_of("state", State),
         Index("ix_import_batch_created_at_id", "created_at", "id"),
     )
 
@@ -44,15 +38,10 @@ class ImportBatch(Base):
     state: Mapped[str]
     counts: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}", default=dict)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    cancel_requested: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
-    step: Mapped[str] = mapped_column(server_default="", default="")
-    rows_read: Mapped[int] = mapped_column(server_default="0", default=0)
-    rows_total: Mapped[int | None]
+    job_id: Mapped[int | None] = mapped_column(BigInteger)
     actor_id: Mapped[str | None]
     actor: Mapped[str]
     created_at: Mapped[datetime]
-    started_at: Mapped[datetime | None]
-    progress_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default="1", default=1)
 
@@ -67,7 +56,7 @@ class ImportDuplicate(Base):
 
     __tablename__ = "import_duplicate"
     __table_args__ = (
-        _state_of(DuplicateState),
+        one_of("state", DuplicateState),
         UniqueConstraint("batch_id", "line"),
         UniqueConstraint("digest"),
     )

@@ -13,11 +13,16 @@ class State(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    UNDOING = "undoing"
     UNDONE = "undone"
 
 
-# In these a worker has the batch, or should have it.
-AT_WORK = frozenset({State.CHECKING, State.IMPORTING})
+# In these a worker has the batch, or should have it; what a cancelled one becomes.
+AT_WORK = {
+    State.CHECKING: State.CANCELLED,
+    State.IMPORTING: State.CANCELLED,
+    State.UNDOING: State.DONE,
+}
 # From these its columns may be chosen again, and the list be checked.
 OPEN = frozenset({State.UPLOADED, State.CHECKED, State.FAILED, State.CANCELLED})
 
