@@ -28,10 +28,12 @@ import maps.pages
 import towers.api
 import towers.cli
 import towers.fields
+import towers.import_jobs
 import towers.former
 import towers.labels
 import towers.moves
 import towers.pages
+import towers.pages.imports
 import towers.panels
 import towers.policy
 import towers.reassigning
@@ -91,7 +93,7 @@ PANELS = {
 
 
 # What the worker runs, by the names that `core.jobs.enqueue` takes.
-JOBS: dict[str, jobs.Body] = {}
+JOBS: dict[str, jobs.Body] = {**towers.import_jobs.JOBS}
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core.audit import AuditEntry
 from core.i18n import translate
 from core.policy import SYSTEM, Actor
+from tests.doors import counts
 from tests.makers import NOW
 from towers.imports.models import ImportBatch
 from towers.imports.report import Outcome
@@ -123,3 +126,13 @@ def load_lines(
 ) -> Imported:
     """Import these lines of CSV below a header."""
     return load(session, "list.csv", "\n".join([header, *lines, ""]).encode(), **options)
+
+
+def kept(session: Session) -> dict[str, int]:
+    """How many rows each table has, without what is written about the lists themselves."""
+    session.expire_all()
+    rows = counts(session)
+    del rows["import_batch"]
+    about = select(func.count()).where(AuditEntry.kind == "import")
+    rows["audit_entry"] -= session.scalar(about) or 0
+    return rows

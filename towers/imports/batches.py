@@ -10,7 +10,7 @@ import hashlib
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -56,9 +56,16 @@ def outcome_of(uploads: Path, batch: ImportBatch) -> Outcome:
 
 
 def receive(
-    session: Session, uploads: Path, filename: str, stream: IO[bytes], *, by: Actor, now: datetime
+    session: Session,
+    uploads: Path,
+    filename: str,
+    stream: IO[bytes],
+    *,
+    part: str | None = None,
+    by: Actor,
+    now: datetime,
 ) -> ImportBatch:
-    """Keep an uploaded list and say what is in it.
+    """Keep an uploaded list and say what is in it; `part` is its sheet or layer.
 
     Raises `Invalid`, `TooLarge` or `UnsupportedMedia` where it is none; nothing is kept then.
     """
@@ -78,7 +85,7 @@ def receive(
     folder.mkdir(parents=True, mode=0o700)
     try:
         batch.size, batch.sha256 = _keep(stream, folder / "file")
-        describe(uploads, batch, part=None)
+        describe(uploads, batch, part=part)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -133,6 +140,8 @@ def describe(uploads: Path, batch: ImportBatch, *, part: str | None) -> None:
                 sample.append([row.number, [cell[:200] for cell in row.cells]])
                 if len(sample) == SAMPLE_ROWS:
                     break
+            if not sample:
+                raise Invalid(N_("The file has no rows below its headers"))
             batch.facts = {
                 **{key: value for key, value in asdict(listing.facts).items() if value},
                 "headers": list(listing.headers),
@@ -202,6 +211,27 @@ def source_of(uploads: Path, batch: ImportBatch) -> Source:
 
 
 # Columns
+
+
+def mapping_of(batch: ImportBatch) -> ColumnMapping:
+    """What the columns of a list mean, as guessed or chosen."""
+    assert batch.mapping is not None
+    made = ColumnMapping.from_json(batch.mapping, batch.facts["headers"])
+    return replace(made, doubled=tuple(batch.mapping.get("doubled", ())))
+
+
+def choose_part(
+    session: Session, uploads: Path, batch: ImportBatch, part: str, *, version: int | None = None
+) -> None:
+    """Read another sheet or layer of the file; raises `Invalid` where it has none of this name."""
+    require_open(batch, version)
+    source_of(uploads, batch)
+    if part not in batch.facts["parts"]:
+        raise Invalid(N_("The file has no sheet or layer with this name"))
+    describe(uploads, batch, part=part)
+    batch.state, batch.counts, batch.error = State.UPLOADED, {}, None
+    batch.version += 1
+    session.flush()
 
 
 def choose_columns(
@@ -293,13 +323,13 @@ def start(
     require_open(batch)
     if batch.mapping is None:
         raise Invalid(N_("Choose the sheet or layer first"))
-    ColumnMapping.from_json(batch.mapping, batch.facts["headers"]).require_whole()
+    mapping_of(batch).require_whole()
     batch.options, batch.error = dict(options or {}), None
-    return begin(session, batch, work, at_once=at_once)
+    return begin(session, batch, work, at_once=at_once, by=by)
 
 
 def begin(
-    session: Session, batch: ImportBatch, work: State, *, at_once: bool | None = None
+    session: Session, batch: ImportBatch, work: State, *, at_once: bool | None = None, by: Actor
 ) -> bool:
     """Set a batch to work: by a job when its file is long; returns whether it is not."""
     quick = batch.size <= AT_ONCE_BYTES if at_once is None else at_once
@@ -307,7 +337,9 @@ def begin(
     batch.version += 1
     session.flush()
     if not quick:
-        batch.job_id = jobs.enqueue(session, JOB[work], batch=str(batch.id))
+        batch.job_id = jobs.enqueue(
+            session, JOB[work], batch=str(batch.id), by=str(by.id) if by.id else None
+        )
         session.flush()
     return quick
 
@@ -325,7 +357,8 @@ def work(
 
     What is wrong with the list as a whole becomes the state of the batch; nothing is written then.
     """
-    importing = batch.state == State.IMPORTING
+    begun = batch.state
+    importing = begun == State.IMPORTING
     result = Result()
     try:
         source = source_of(uploads, batch)
@@ -353,6 +386,8 @@ def work(
         session.flush()
         return result
     session.refresh(batch, with_for_update=True)
+    if batch.state != begun:
+        raise jobs.Cancelled
     batch.counts = result.counts.as_json()
     batch.facts = {
         **batch.facts,
@@ -378,7 +413,7 @@ def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def cancel(session: Session, uploads: Path, batch: ImportBatch, *, by: Actor, now: datetime) -> None:
+def cancel(session: Session, batch: ImportBatch, *, by: Actor, now: datetime) -> None:
     """Stop the work on a list, or give it up; nothing of it is written.
 
     Raises `Conflict` for a list that was imported.

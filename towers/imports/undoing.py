@@ -15,6 +15,7 @@ from core.policy import Actor
 from core.words import N_
 from towers import services
 from towers.fields import KEPT, ORGANISATIONS
+from towers.imports.batches import begin
 from towers.imports.models import ImportBatch
 from towers.imports.states import State
 
@@ -111,6 +112,29 @@ def _obstacle(session: Session, kind: str, codes: str) -> Obstacle:
     return Obstacle(kind, number, tuple(first))
 
 
+# So many entries are taken back while their reader waits.
+AT_ONCE_ENTRIES = 5_000
+
+
+def start(session: Session, batch: ImportBatch, *, by: Actor, now: datetime) -> None:
+    """Take an import back: at once when it is small, else as a job. Raises as `undo` does."""
+    policy.require(by, "tower.import")
+    session.refresh(batch, with_for_update=True)
+    if batch.state != State.DONE:
+        raise Conflict(N_("Only an import that was done can be undone"))
+    if obstacles(session, batch):
+        raise Conflict(IN_THE_WAY)
+    entries = batch.counts.get("new", 0) + batch.counts.get("changed", 0)
+    batch.error = None
+    if entries <= AT_ONCE_ENTRIES:
+        undo(session, batch, by=by, now=now)
+    else:
+        begin(session, batch, State.UNDOING, at_once=False, by=by)
+
+
+IN_THE_WAY = N_("The import cannot be undone any more: look at what depends on it")
+
+
 def undo(session: Session, batch: ImportBatch, *, by: Actor, now: datetime) -> None:
     """Remove the towers that an import added, and give the others back what it changed.
 
@@ -122,7 +146,7 @@ def undo(session: Session, batch: ImportBatch, *, by: Actor, now: datetime) -> N
     if batch.state not in (State.DONE, State.UNDOING):
         raise Conflict(N_("Only an import that was done can be undone"))
     if obstacles(session, batch):
-        raise Conflict(N_("The import cannot be undone any more: look at what depends on it"))
+        raise Conflict(IN_THE_WAY)
     facts = {
         "now": now,
         "actor": by.email,
@@ -157,6 +181,18 @@ def undo(session: Session, batch: ImportBatch, *, by: Actor, now: datetime) -> N
         session, "import.undo", "import", batch.id, by=by, now=now, batch=batch.id
     )
     session.expire_all()
+
+
+def undo_or_say_why(session: Session, batch: ImportBatch, *, by: Actor, now: datetime) -> None:
+    """The same for a job: what is in the way becomes the error of the batch, which stays done."""
+    try:
+        with session.begin_nested():
+            undo(session, batch, by=by, now=now)
+    except Conflict as error:
+        session.refresh(batch)
+        batch.state, batch.error = State.DONE, {"message": error.message, "facts": {}}
+        batch.version += 1
+        session.flush()
 
 
 def _restore(session: Session, facts: dict[str, object]) -> None:
