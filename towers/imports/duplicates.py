@@ -116,10 +116,14 @@ ARRIVED = """
     WHERE o.geom && n.around AND o.line < n.line AND o.verdict = 'new'
 """
 SAME_OWNER = "coalesce(c.owner_id = n.owner_id, true)"
+# Codes are the same letters and numbers, whatever stands between them: DTP-0012 is DTP12.
 ALIKENESS = """
     greatest(
         CASE WHEN c.code_digits = n.code_digits
-            THEN similarity(search_form(c.code), search_form(n.code)) END,
+                AND regexp_replace(search_form(c.code), '[^a-z]', '', 'g')
+                    = regexp_replace(search_form(n.code), '[^a-z]', '', 'g') THEN 1
+            WHEN c.code_digits = n.code_digits
+                THEN similarity(search_form(c.code), search_form(n.code)) END,
         CASE WHEN c.name_digits = n.name_digits
             THEN similarity(search_form(c.name), search_form(n.name)) END
     )

@@ -14,6 +14,7 @@ from sqlalchemy import bindparam
 from sqlalchemy.orm import Session
 
 from areas import queries as areas
+from areas.models import Area
 from areas.names import match_area
 from areas.rules import Level
 from core import store
@@ -23,7 +24,7 @@ from towers.coordinate_systems import system
 from towers.coordinates import Reading
 from towers.fields import BY_NAME
 from towers.imports.rows import RowReader
-from towers.mistakes import MISTAKES, alternatives
+from towers.mistakes import MISTAKES, Alternative, alternatives
 
 # So many different communes of a list are looked up, and the mistakes of so many rows named.
 MAX_STATED = 3_000
@@ -31,6 +32,8 @@ MAX_HINTED = 500
 
 NOWHERE = N_("The position lies in no commune of this deployment, and near none")
 ELSEWHERE = N_("The position lies in %(found)s, the list says %(stated)s")
+AS_OTHER = N_("Read as %(system)s the position lies in %(commune)s")
+WITHOUT_IT = N_("Without this mistake the position lies in %(commune)s")
 NOT_THERE = N_("The position lies in no commune, the list says %(stated)s")
 
 
@@ -135,7 +138,7 @@ def _elsewhere(reader: RowReader) -> str:
 
 def _name_mistakes(session: Session, reader: RowReader) -> None:
     """Add the likely mistake to the first doubtful rows, those with a stated commune first."""
-    place = "s.srid, s.x, s.y" if reader.placed else "4326, s.lon, s.lat"
+    place = "s.srid, s.x, s.y" if reader.placed else "4326 AS srid, s.lon AS x, s.lat AS y"
     rows = session.execute(
         text(
             f"""
@@ -164,14 +167,18 @@ def _name_mistakes(session: Session, reader: RowReader) -> None:
     for at, row in enumerate(rows):
         for one, commune in by_row.get(at, ()):
             if row.ids is None or commune.id in row.ids:
-                reason = {
-                    "column": "",
-                    "value": "",
-                    "message": MISTAKES[one.mistake],
-                    "facts": {},
-                }
-                hints.append({"line": row.line, "reason": [reason]})
+                hints.append({"line": row.line, "reasons": _hint(one, commune, row.srid)})
                 break
     if hints:
-        statement = text("UPDATE doubted SET reasons = reasons || :reason WHERE line = :line")
-        session.execute(statement.bindparams(bindparam("reason", type_=JSONB)), hints)
+        statement = text("UPDATE doubted SET reasons = reasons || :reasons WHERE line = :line")
+        session.execute(statement.bindparams(bindparam("reasons", type_=JSONB)), hints)
+
+
+def _hint(one: Alternative, commune: Area, srid: int) -> list[dict[str, Any]]:
+    """The mistake, and where the position lies without it."""
+    texts: list[tuple[str, dict[str, Any]]] = [(MISTAKES[one.mistake], {})]
+    if one.system.srid != srid:
+        texts.append((AS_OTHER, {"system": one.system.name, "commune": commune.name}))
+    else:
+        texts.append((WITHOUT_IT, {"commune": commune.name}))
+    return [{"column": "", "value": "", "message": text, "facts": facts} for text, facts in texts]

@@ -193,7 +193,7 @@ def _judged(session: Session) -> Iterator[tuple[int, bytes]]:
 
 
 def _changes(session: Session) -> list[dict[str, Any]]:
-    """The first changed rows: what was and what will be."""
+    """The first changed rows: what was and what will be, keys by the names they stand for."""
     if session.scalar(text("SELECT to_regclass('pg_temp.altered')")) is None:
         return []
     rows = session.execute(
@@ -204,8 +204,37 @@ def _changes(session: Session) -> list[dict[str, Any]]:
             """
         ),
         {"limit": SHOWN},
+    ).mappings()
+    found = [dict(row) for row in rows]
+    organisations = {key: name for key, name in session.execute(ORGANISATION_NAMES)}
+    communes = {key: name for key, name in session.execute(COMMUNE_NAMES)}
+    named = {"owner_id": organisations, "manager_id": organisations, "commune_id": communes}
+    for row in found:
+        for values in (row["before"], row["after"]):
+            for key in named.keys() & values.keys():
+                values[key] = named[key].get(str(values[key]), values[key])
+    return found
+
+
+# Of those that the first changes speak about.
+ORGANISATION_NAMES = text(
+    """
+    WITH spoken AS (SELECT before, after FROM altered ORDER BY line LIMIT 200), ids AS (
+        SELECT unnest(ARRAY[before->>'owner_id', after->>'owner_id', before->>'manager_id',
+            after->>'manager_id']) AS id FROM spoken
     )
-    return [dict(row) for row in rows.mappings()]
+    SELECT id::text, name FROM organisation WHERE id::text IN (SELECT id FROM ids)
+    UNION ALL SELECT id::text, name FROM named WHERE fresh AND id::text IN (SELECT id FROM ids)
+    """
+)
+COMMUNE_NAMES = text(
+    """
+    WITH spoken AS (SELECT before, after FROM altered ORDER BY line LIMIT 200), ids AS (
+        SELECT unnest(ARRAY[before->>'commune_id', after->>'commune_id']) AS id FROM spoken
+    )
+    SELECT id::text, name FROM area WHERE id::text IN (SELECT id FROM ids)
+    """
+)
 
 
 def _sample(session: Session, reader: RowReader) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response as FlaskResponse
 from flask import flash, jsonify, redirect, render_template, request, send_file, url_for
+from flask_babel import format_decimal
 from werkzeug.wrappers import Response
 
 from core import clock, jobs
@@ -123,6 +124,7 @@ def batch_page(batch: ImportBatch, error: DomainError | None = None) -> str:
         systems=named_systems(),
         first=outcome.first(),
         notes=[translate(text, **facts) for text, facts in batch.facts.get("notes", ())],
+        value_text=value_text,
         said=lambda reason: translate(reason["message"], **reason["facts"]),
         explained=lambda reason: explained(reason, VOCABULARIES["tower_field"]),
         has_points=outcome.points() is not None,
@@ -132,6 +134,17 @@ def batch_page(batch: ImportBatch, error: DomainError | None = None) -> str:
         if batch.state == State.DONE and "undo" in request.args
         else None,
     )
+
+
+def value_text(value: Any) -> str:
+    """A value of a change as people read it."""
+    if value is None or value == "" or value == []:
+        return "–"
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if isinstance(value, int | float):
+        return format_decimal(value, "#0.######")
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def step_of(batch: ImportBatch) -> int:
