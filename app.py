@@ -10,6 +10,7 @@ import accounts.labels
 import accounts.pages
 import accounts.policy
 import accounts.security
+import accounts.services.organisations
 import accounts.territories
 import areas.api
 import areas.cli
@@ -24,8 +25,10 @@ import inspections.pages
 import inspections.panels
 import inspections.policy
 import inspections.services.condition
+import inspections.services.merge
 import maps.pages
 import towers.api
+import towers.browsing
 import towers.cli
 import towers.fields
 import towers.import_jobs
@@ -33,11 +36,15 @@ import towers.former
 import towers.labels
 import towers.moves
 import towers.pages
-import towers.pages.imports
+import towers.pages.parts
+import towers.pages.tower
 import towers.panels
+import towers.parts
 import towers.policy
 import towers.reassigning
 import towers.services
+import towers.services.merge
+import towers.services.organisations
 from core import (
     api,
     cli,
@@ -50,6 +57,7 @@ from core import (
     jobs,
     labels,
     logs,
+    merging,
     problems,
     slots,
 )
@@ -68,6 +76,13 @@ MENU = (
     MenuItem("inspections.index", N_("Inspections"), "inspection", "inspection.view"),
     MenuItem("inspections.violations", N_("Violations"), "violation", "violation.view"),
     MenuItem("inspections.follow_up", N_("Follow-up"), "follow-up", "violation.view"),
+    MenuItem(
+        "towers.proposal_list",
+        N_("Proposals"),
+        "proposal",
+        "proposal.view",
+        waiting=towers.panels.open_proposals,
+    ),
     MenuItem("accounts.users", N_("Users"), "users", "user.view", section="admin"),
     MenuItem(
         "accounts.organisations", N_("Organisations"), "organisation", "organisation.view", "admin"
@@ -81,15 +96,22 @@ LABELS = {
     **areas.labels.VOCABULARIES,
     **towers.labels.VOCABULARIES,
     **towers.fields.VOCABULARIES,
+    **towers.parts.VOCABULARIES,
     **inspections.labels.VOCABULARIES,
 }
 
 PANELS = {
-    "tower": (*inspections.panels.TOWER_PANELS,),
+    "topbar": (*towers.browsing.TOPBAR_PANELS,),
+    "tower": (*inspections.panels.TOWER_PANELS, *towers.panels.TOWER_PANELS),
+    "organisation": (*towers.panels.ORGANISATION_PANELS,),
     "tower_map": (*maps.pages.TOWER_MAP_PANELS,),
     "area": (*towers.panels.AREA_PANELS,),
     "area_map": (*maps.pages.AREA_MAP_PANELS,),
+    "dashboard": (*towers.pages.parts.DASHBOARD_PANELS,),
 }
+EVENTS = {"tower": (towers.pages.tower.TOWER_EVENTS, inspections.panels.TOWER_EVENTS)}
+
+COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 
 
 # What the worker runs, by the names that `core.jobs.enqueue` takes.
@@ -105,7 +127,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         SETTINGS=settings,
         TIMEZONE=settings.timezone,
         TESTING=settings.testing,
-        MAX_CONTENT_LENGTH=settings.max_upload_bytes,
+        # A document comes in a form: its other fields need a little room beside it.
+        MAX_CONTENT_LENGTH=max(settings.max_upload_bytes, settings.max_document_bytes + 2**20),
         MAX_FORM_MEMORY_SIZE=2 * 1024 * 1024,
         MAX_FORM_PARTS=1000,
         TRAP_HTTP_EXCEPTIONS=False,
@@ -142,12 +165,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     for feature in FEATURES:
         feature.policy.register()
 
+    for followers in (accounts.services.organisations, towers.services.organisations):
+        merging.follow("organisation", *followers.FOLLOWERS)
+    for towers_followers in (towers.services.merge, inspections.services.merge):
+        merging.follow("tower", *towers_followers.FOLLOWERS)
+    merging.follow("tower", afterwards=inspections.services.merge.derive_condition)
     towers.services.after_retyping(inspections.services.condition.derive_again)
     for follower in (towers.moves, towers.former, accounts.territories):
         areas.services.following.after_change(follower.follow_areas)
     menu = slots.init_app(app)
     menu.menu.extend(MENU)
     menu.panels.update({slot: list(panels) for slot, panels in PANELS.items()})
+    menu.columns.update({slot: list(columns) for slot, columns in COLUMNS.items()})
+    menu.events.update({slot: list(sources) for slot, sources in EVENTS.items()})
 
     service = api.init_app(app)
     for feature in FEATURES:

@@ -1,7 +1,162 @@
-"""Accounts have pages and commands; organisations are read through the towers' API."""
+"""The API of organisations under `/api/v1/organisations`."""
 
 from __future__ import annotations
 
-from core.api import Blueprint
+import uuid
+from typing import Any
 
-BLUEPRINTS: tuple[Blueprint, ...] = ()
+from flask import Response, jsonify, request
+from flask.views import MethodView
+from sqlalchemy.orm import Session
+
+from accounts import queries
+from accounts.doors import the_organisation
+from accounts.models import Organisation
+from accounts.schemas import (
+    OrganisationBody,
+    OrganisationFields,
+    OrganisationMergeSchema,
+    OrganisationPage,
+    OrganisationQuery,
+    WholeOrganisation,
+)
+from accounts.services import organisations as services
+from core import clock
+from core.api import Blueprint, require_match, version_tag, with_tag
+from core.db import current_session, transaction
+from core.errors import Invalid, PreconditionFailed
+from core.guard import current_actor
+from core.policy import Actor, guard, may
+from core.words import N_
+
+organisations = Blueprint("api_organisations", __name__, url_prefix="/api/v1/organisations")
+BLUEPRINTS = (organisations,)
+
+# Everybody who may see an organisation sees these.
+PLAIN = (
+    "name", "kind", "tax_code", "address", "phone", "email",
+    "responsible_person", "responsible_phone",
+)  # fmt: skip
+
+
+def body(organisation: Organisation, reader: Actor) -> dict[str, Any]:
+    """An organisation as plain JSON values, without what this reader has no need of."""
+    shown: dict[str, Any] = {key: getattr(organisation, key) for key in PLAIN}
+    if may(reader, "organisation.contacts", organisation):
+        shown["responsible_email"] = organisation.responsible_email
+        shown["contacts"] = [services.contact_values(one) for one in organisation.contacts]
+    if may(reader, "organisation.edit", organisation):
+        shown["note"] = organisation.note
+    return {"id": str(organisation.id), **shown, "version": organisation.version}
+
+
+def answer(organisation: Organisation, status: int = 200) -> Response:
+    response = jsonify(body(organisation, current_actor()))
+    response.status_code = status
+    return with_tag(response, organisation.version)
+
+
+def held(session: Session, organisation_id: uuid.UUID) -> Organisation:
+    """The organisation as it is now, held, after the version in If-Match was compared."""
+    found = the_organisation(organisation_id)
+    services.hold(session, found.id)
+    require_match(request.headers.get("If-Match"), found.version)
+    return found
+
+
+def change(organisation_id: uuid.UUID, data: dict[str, Any], *, whole: bool) -> Response:
+    with transaction() as session:
+        found = held(session, organisation_id)
+        present = services.snapshot(found)
+        contacts = data.pop("contacts", [] if whole else None)
+        values = data if whole else {**present, **data}
+        services.save_organisation(
+            session, found, values, contacts=contacts, by=current_actor(), now=clock.now()
+        )
+    return answer(found)
+
+
+@organisations.route("")
+class Organisations(MethodView):
+    @guard("organisation.view")
+    @organisations.arguments(OrganisationQuery, location="query")
+    @organisations.response(200, OrganisationPage)
+    def get(self, query: dict[str, Any]) -> Response:
+        """List organisations in the Vietnamese order of their names."""
+        page = queries.organisations(current_session(), current_actor(), **query)
+        return jsonify(
+            items=[body(one, current_actor()) for one in page.rows], next_cursor=page.next_cursor
+        )
+
+    @guard("organisation.edit")
+    @organisations.arguments(WholeOrganisation)
+    @organisations.response(201, OrganisationBody)
+    def post(self, data: dict[str, Any]) -> Response:
+        """Add an organisation."""
+        contacts = data.pop("contacts", [])
+        with transaction() as session:
+            made = services.save_organisation(
+                session, None, data, contacts=contacts, by=current_actor(), now=clock.now()
+            )
+        response = answer(made, 201)
+        response.headers["Location"] = f"/api/v1/organisations/{made.id}"
+        return response
+
+
+@organisations.route("/<uuid:organisation_id>")
+class OrganisationById(MethodView):
+    @guard("organisation.view")
+    @organisations.response(200, OrganisationBody)
+    def get(self, organisation_id: uuid.UUID) -> Response:
+        """One organisation."""
+        return answer(the_organisation(organisation_id))
+
+    @guard("organisation.edit")
+    @organisations.arguments(WholeOrganisation)
+    @organisations.response(200, OrganisationBody)
+    def put(self, data: dict[str, Any], organisation_id: uuid.UUID) -> Response:
+        """Replace an organisation; a field left out is emptied. Needs If-Match."""
+        return change(organisation_id, data, whole=True)
+
+    @guard("organisation.edit")
+    @organisations.arguments(OrganisationFields)
+    @organisations.response(200, OrganisationBody)
+    def patch(self, data: dict[str, Any], organisation_id: uuid.UUID) -> Response:
+        """Change some fields of an organisation. Needs If-Match."""
+        return change(organisation_id, data, whole=False)
+
+    @guard("organisation.edit")
+    @organisations.response(204)
+    def delete(self, organisation_id: uuid.UUID) -> Response:
+        """Delete an organisation that nothing refers to. Needs If-Match."""
+        with transaction() as session:
+            found = held(session, organisation_id)
+            services.delete_organisation(session, found, by=current_actor(), now=clock.now())
+        return Response(status=204)
+
+
+@organisations.route("/<uuid:organisation_id>/merge")
+class OrganisationMerges(MethodView):
+    @guard("organisation.merge")
+    @organisations.arguments(OrganisationMergeSchema)
+    @organisations.response(200, OrganisationBody)
+    def post(self, data: dict[str, Any], organisation_id: uuid.UUID) -> Response:
+        """Merge another organisation that is the same into this one. Needs If-Match.
+
+        Everything that referred to the other refers to this one afterwards; the other's address
+        answers 410 and names this one.
+        """
+        with transaction() as session:
+            keep = the_organisation(organisation_id)
+            drop = queries.organisation(session, current_actor(), data["same"])
+            if drop is None:
+                message = N_("There is no organisation with this id")
+                raise Invalid(message, fields={"same": [message]})
+            services.hold(session, keep.id, drop.id)
+            require_match(request.headers.get("If-Match"), keep.version)
+            if drop.version != data["same_version"]:
+                raise PreconditionFailed(current=version_tag(drop.version))
+            services.merge_organisations(
+                session, keep, drop, by=current_actor(), now=clock.now(), today=clock.today()
+            )
+        return answer(keep)

@@ -9,11 +9,12 @@ from flask import Flask
 from flask.cli import AppGroup
 from sqlalchemy import select
 
-from accounts import services, tokens
+from accounts import tokens
 from accounts.models import User
 from accounts.queries import user_by_email
 from accounts.rules import Role
 from accounts.security import hashed, new_password
+from accounts.services import users as services
 from core import clock
 from core.cli import explained
 from core.db import current_session, transaction

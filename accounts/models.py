@@ -13,15 +13,18 @@ from sqlalchemy import (
     Identity,
     Index,
     LargeBinary,
+    SmallInteger,
     Table,
     Text,
     func,
+    literal_column,
     text,
 )
 from sqlalchemy.ext.mutable import MutableList
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from areas.models import Area
+from core.merging import Merged
 from core.model import Base
 
 user_role = Table(
@@ -49,6 +52,18 @@ class Organisation(Base):
         ),
         CheckConstraint("length(btrim(name)) BETWEEN 1 AND 300", name="name"),
         Index("uq_organisation_name", text("lower(name)"), unique=True),
+        Index(
+            "uq_organisation_tax_code",
+            "tax_code",
+            unique=True,
+            postgresql_where=text("tax_code <> ''"),
+        ),
+        Index(
+            "ix_organisation_search",
+            func.search_words(literal_column("name")).label("words"),
+            postgresql_using="gin",
+            postgresql_ops={"words": "gin_trgm_ops"},
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
@@ -61,9 +76,42 @@ class Organisation(Base):
     responsible_person: Mapped[str] = mapped_column(server_default="", default="")
     responsible_phone: Mapped[str] = mapped_column(server_default="", default="")
     responsible_email: Mapped[str] = mapped_column(server_default="", default="")
+    note: Mapped[str] = mapped_column(server_default="", default="")
     version: Mapped[int] = mapped_column(server_default="1", default=1)
     demo: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    contacts: Mapped[list[OrganisationContact]] = relationship(
+        cascade="all, delete-orphan", order_by="OrganisationContact.place"
+    )
+
+
+class OrganisationContact(Base):
+    """A person to speak to at an organisation; `place` is their order."""
+
+    __tablename__ = "organisation_contact"
+    __table_args__ = (
+        CheckConstraint("length(btrim(name)) BETWEEN 1 AND 300", name="name"),
+        Index("ix_organisation_contact_organisation_id", "organisation_id", "place"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    organisation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("organisation.id"))
+    place: Mapped[int] = mapped_column(SmallInteger)
+    name: Mapped[str]
+    position: Mapped[str] = mapped_column(server_default="", default="")
+    phone: Mapped[str] = mapped_column(server_default="", default="")
+    email: Mapped[str] = mapped_column(server_default="", default="")
+    note: Mapped[str] = mapped_column(server_default="", default="")
+
+
+class OrganisationMerge(Merged, Base):
+    """An organisation that was found to be another one."""
+
+    __tablename__ = "organisation_merge"
+
+    old_name: Mapped[str]
+    by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
 
 
 class Role(Base, RoleMixin):

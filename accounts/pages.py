@@ -1,4 +1,4 @@
-"""Pages of users and organisations."""
+"""Pages of users and of one's own account."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from accounts import queries, services, territories, tokens
+from accounts import queries, territories, tokens
+from accounts.doors import errors_of, require_version
 from accounts.models import AccessToken, Organisation, User
-from accounts.rules import OrganisationKind, Role
+from accounts.organisations import organisation_routes
+from accounts.rules import Role
 from accounts.security import hashed, new_password
+from accounts.services import users as services
 from areas.models import Area
 from areas.queries import communes, provinces
-from core import clock, policy
+from core import clock
 from core.db import current_session, transaction
-from core.errors import Conflict, DomainError, NotFound
+from core.errors import DomainError, NotFound
 from core.guard import current_actor
 from core.i18n import gettext as _
 from core.policy import SIGNED_IN, guard
-from core.problems import field_texts
-from core.words import N_
 
 blueprint = Blueprint("accounts", __name__, template_folder="templates")
-
-CHANGED = N_("Somebody changed this in the meantime: look at it again and repeat your change")
+organisation_routes(blueprint)
 
 
 @blueprint.get("/users")
@@ -65,7 +65,7 @@ def user_form(user: User | None, given: dict[str, Any], errors: Any = None) -> s
         given=given,
         errors=errors,
         roles=list(Role),
-        organisations=queries.organisations(session, actor),
+        organisations=queries.organisation_names(session, actor),
         # What has ended stays in sight until somebody takes it away.
         areas=[
             *(area for area in (user.territories if user else ()) if area.valid_to),
@@ -137,11 +137,6 @@ def shown_once(page: str) -> Response:
     return response
 
 
-def errors_of(error: DomainError) -> dict[str, list[str]]:
-    """What to show beside the fields; an error without a field stands above them."""
-    return field_texts(error) or {"form": [error.text()]}
-
-
 @blueprint.get("/users/<uuid:user_id>")
 @guard("user.edit")
 def edit_user(user_id: uuid.UUID) -> str:
@@ -192,90 +187,6 @@ def reset_password(user_id: uuid.UUID) -> Response:
     with transaction() as session:
         services.set_password(session, user, hashed(password), by=current_actor(), now=clock.now())
     return shown_once(render_template("accounts/password_once.html", user=user, password=password))
-
-
-def require_version(current: int) -> None:
-    """Raise `Conflict` when the form was filled in for an older version."""
-    if request.form.get("version", "") != str(current):
-        raise Conflict(CHANGED)
-
-
-@blueprint.get("/organisations")
-@guard("organisation.view")
-def organisations() -> str:
-    kind = request.args.get("kind", "")
-    q = request.args.get("q", "").replace("\x00", "")[:200]
-    return render_template(
-        "accounts/organisations.html",
-        organisations=queries.organisations(
-            current_session(),
-            current_actor(),
-            kind=kind if kind in set(OrganisationKind) else None,
-            q=q,
-        ),
-        kinds=list(OrganisationKind),
-        kind=kind,
-        q=q,
-    )
-
-
-def organisation_form(organisation: Organisation | None, given: Any, errors: Any = None) -> str:
-    return render_template(
-        "accounts/organisation_form.html",
-        organisation=organisation,
-        given=given,
-        errors=errors,
-        kinds=list(OrganisationKind),
-    )
-
-
-@blueprint.get("/organisations/new")
-@guard("organisation.edit")
-def new_organisation() -> str:
-    return organisation_form(None, {"kind": "owner"})
-
-
-@blueprint.post("/organisations/new")
-@guard("organisation.edit")
-def create_organisation() -> Response | tuple[str, int]:
-    return save_organisation(None)
-
-
-@blueprint.get("/organisations/<uuid:organisation_id>")
-@guard("organisation.view")
-def organisation(organisation_id: uuid.UUID) -> str:
-    found = the_organisation(organisation_id)
-    if policy.may(current_actor(), "organisation.edit", found):
-        return organisation_form(found, found)
-    return render_template("accounts/organisation.html", organisation=found)
-
-
-@blueprint.post("/organisations/<uuid:organisation_id>")
-@guard("organisation.edit")
-def update_organisation(organisation_id: uuid.UUID) -> Response | tuple[str, int]:
-    return save_organisation(the_organisation(organisation_id))
-
-
-def the_organisation(organisation_id: uuid.UUID) -> Organisation:
-    found = queries.organisation(current_session(), current_actor(), organisation_id)
-    if found is None:
-        raise NotFound()
-    return found
-
-
-def save_organisation(found: Organisation | None) -> Response | tuple[str, int]:
-    given = {key: request.form.get(key, "") for key in services.ORGANISATION_FIELDS}
-    try:
-        with transaction() as session:
-            if found is not None:
-                session.refresh(found, with_for_update={"of": Organisation})
-                require_version(found.version)
-            services.save_organisation(session, found, given, by=current_actor(), now=clock.now())
-    except DomainError as error:
-        again = the_organisation(found.id) if found is not None else None
-        return organisation_form(again, given, errors_of(error)), error.status
-    flash(_("The organisation was saved."), "success")
-    return redirect(url_for("accounts.organisations"))
 
 
 def account_page(token: str = "") -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, or_, select
 from sqlalchemy.orm import Session
 
 from accounts.models import Organisation, User
-from core import policy
+from accounts.rules import tax_code
+from core import paging, policy
+from core.paging import Page
 from core.policy import Actor
 
 
@@ -33,18 +35,42 @@ def user(session: Session, actor: Actor, user_id: uuid.UUID) -> User | None:
 
 
 def organisations(
-    session: Session, actor: Actor, *, kind: str | None = None, q: str = "", limit: int = 500
-) -> Sequence[Organisation]:
-    """Organisations in Vietnamese order of their names."""
+    session: Session,
+    actor: Actor,
+    *,
+    kind: str | None = None,
+    q: str = "",
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Page[Organisation]:
+    """One page of organisations in Vietnamese order of their names.
+
+    `q` is found in the name with or without marks, or is a tax code.
+    """
+    limit = paging.clamp(limit)
     statement = select(Organisation).where(policy.visible(actor, "organisation"))
     if kind:
         statement = statement.where(Organisation.kind == kind)
     if q.strip():
         statement = statement.where(
-            func.strpos(func.search_form(Organisation.name), func.search_form(q.strip())) > 0
+            or_(
+                func.strpos(func.search_form(Organisation.name), func.search_form(q.strip())) > 0,
+                Organisation.tax_code == tax_code(q)[0],
+            )
         )
-    return session.scalars(
-        statement.order_by(Organisation.name.collate("vi-x-icu"), Organisation.id).limit(limit)
+    keys = (Organisation.name.collate("vi-x-icu"), Organisation.id)
+    statement = paging.keyset(statement, keys, (paging.text_value, uuid.UUID), cursor)
+    rows = session.scalars(statement.limit(limit + 1)).all()
+    return paging.page_of(rows, limit, lambda row: [row.name, row.id])
+
+
+def organisation_names(session: Session, actor: Actor) -> Sequence[Row[uuid.UUID, str]]:
+    """What a choice of organisations offers: ids and names in Vietnamese order."""
+    return session.execute(
+        select(Organisation.id, Organisation.name)
+        .where(policy.visible(actor, "organisation"))
+        .order_by(Organisation.name.collate("vi-x-icu"), Organisation.id)
+        .limit(2000)
     ).all()
 
 
@@ -60,3 +86,8 @@ def organisation_by_name(session: Session, name: str) -> Organisation | None:
     return session.scalar(
         select(Organisation).where(func.lower(Organisation.name) == func.lower(name.strip()))
     )
+
+
+def organisation_by_tax_code(session: Session, code: str) -> Organisation | None:
+    """The organisation with a tax code as it is printed."""
+    return session.scalar(select(Organisation).where(Organisation.tax_code == code))

@@ -138,6 +138,9 @@ def init_app(app: Flask, settings: Settings) -> Security:
         SECURITY_LOGOUT_URL="/sign-out",
         SECURITY_LOGOUT_METHODS=["POST"],
         SECURITY_CHANGE_URL="/password",
+        # Its commands know neither our rules nor the audit: `flask accounts` does.
+        SECURITY_CLI_USERS_NAME=False,
+        SECURITY_CLI_ROLES_NAME=False,
         SECURITY_POST_LOGIN_VIEW="/",
         SECURITY_POST_LOGOUT_VIEW="/sign-in",
         SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False, "test_environment": True},

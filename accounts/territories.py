@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from accounts import services
 from accounts.models import User
+from accounts.services import users as services
 from areas import queries as areas
 from areas.models import Area
 from areas.queries import Heir

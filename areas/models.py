@@ -7,7 +7,16 @@ from decimal import Decimal
 
 from geoalchemy2 import Geometry
 from geoalchemy2.elements import WKBElement
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Numeric, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Numeric,
+    func,
+    literal_column,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -51,6 +60,12 @@ class Area(Base):
             text("geography(geom)"),
             postgresql_using="gist",
             postgresql_where=text("level = 'commune' AND valid_to IS NULL"),
+        ),
+        Index(
+            "ix_area_search",
+            func.search_words(literal_column("name")).label("words"),
+            postgresql_using="gin",
+            postgresql_ops={"words": "gin_trgm_ops"},
         ),
     )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Identity, Index, insert, text
+from sqlalchemy import BigInteger, Identity, Index, insert, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -62,3 +63,15 @@ def record(
             batch=batch,
         )
     )
+
+
+def history(
+    session: Session, kind: str, ids: Iterable[object], *, limit: int = 50
+) -> Sequence[AuditEntry]:
+    """The latest changes of a thing and of those that were merged into it, the latest first."""
+    return session.scalars(
+        select(AuditEntry)
+        .where(AuditEntry.kind == kind, AuditEntry.object_id.in_([str(one) for one in ids]))
+        .order_by(AuditEntry.id.desc())
+        .limit(limit)
+    ).all()

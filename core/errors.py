@@ -64,6 +64,16 @@ class Conflict(DomainError):
     status, code, title = 409, "conflict", N_("This does not fit the current state")
 
 
+class Moved(DomainError):
+    """What stood here was found to be another thing; `to` names it as the address did."""
+
+    status, code, title = 410, "moved", N_("This was merged into another record")
+
+    def __init__(self, **to: str) -> None:
+        super().__init__(to=to)
+        self.to = to
+
+
 class PreconditionFailed(DomainError):
     status, code, title = 412, "changed_meanwhile", N_("Somebody changed this in the meantime")
 
@@ -105,6 +115,7 @@ BY_STATUS: dict[int, type[DomainError]] = {
         NotFound,
         MethodNotAllowed,
         Conflict,
+        Moved,
         PreconditionFailed,
         TooLarge,
         UnsupportedMedia,

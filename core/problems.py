@@ -22,6 +22,7 @@ from core.errors import (
     DomainError,
     FieldText,
     Invalid,
+    Moved,
     Unauthenticated,
     Unavailable,
 )
@@ -166,6 +167,7 @@ def page(error: DomainError) -> Response:
     response = Response(
         render_template(
             "core/error.html",
+            broken=True,
             status=error.status,
             title=translate(error.title),
             message=error.text(),
@@ -192,6 +194,9 @@ def answer(error: Exception) -> Response:
 def _answer(known: DomainError) -> Response:
     if wants_json():
         return problem(known)
+    if isinstance(known, Moved) and request.method in {"GET", "HEAD"}:
+        address = {**(request.view_args or {}), **request.args.to_dict(flat=False), **known.to}
+        return redirect(url_for(request.endpoint or "", **address), 301)  # type: ignore[return-value]
     if isinstance(known, Unauthenticated) and request.method in {"GET", "HEAD"}:
         target = request.full_path if request.query_string else request.path
         return redirect(url_for("security.login", next=target))  # type: ignore[return-value]

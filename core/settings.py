@@ -34,6 +34,7 @@ class Settings:
     max_upload_bytes: int = 64 * 1024 * 1024
     max_photo_bytes: int = 25 * 1024 * 1024
     max_photo_pixels: int = 60_000_000
+    max_document_bytes: int = 50 * 1024 * 1024
     statement_timeout_ms: int = 15_000
     pool_size: int = 8
     workers: int = 0
@@ -55,6 +56,7 @@ class Settings:
             secret_key=env.get("SECRET_KEY") or "",
             https=env.get("HTTPS", "") == "1",
             two_factor=env.get("TWO_FACTOR", "") == "1",
+            max_document_bytes=int(env.get("MAX_DOCUMENT_MB") or 50) * 1024 * 1024,
             workers=int(env.get("WEB_CONCURRENCY") or 0),
             log_format=env.get("LOG_FORMAT") or "console",
         )

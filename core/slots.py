@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from flask import Flask, current_app, request, url_for
@@ -22,6 +24,8 @@ class MenuItem:
     icon: str
     action: str
     section: str = "main"
+    # How many things wait there; nothing is shown for none.
+    waiting: Callable[[], int] | None = None
 
     @property
     def url(self) -> str:
@@ -50,10 +54,42 @@ class Panel:
     action: str
 
 
+@dataclass(frozen=True)
+class Column:
+    """A column of somebody else's list: its heading, and the text of each row by the row's id."""
+
+    label: str
+    cells: Callable[[Sequence[Any]], Mapping[uuid.UUID, str]]
+    action: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a thing, as its timeline tells it; texts for the reader."""
+
+    at: datetime
+    title: str
+    detail: str = ""
+    url: str = ""
+    sign: str = ""
+    # Whether only the day is known of it.
+    day_only: bool = False
+
+
+@dataclass(frozen=True)
+class EventSource:
+    """What a feature tells of a thing of another one: the latest events, in any order."""
+
+    events: Callable[[Any, int], Sequence[Event]]
+    action: str
+
+
 @dataclass
 class Slots:
     menu: list[MenuItem] = field(default_factory=list)
     panels: dict[str, list[Panel]] = field(default_factory=dict)
+    columns: dict[str, list[Column]] = field(default_factory=dict)
+    events: dict[str, list[EventSource]] = field(default_factory=dict)
 
 
 def init_app(app: Flask) -> Slots:
@@ -67,6 +103,7 @@ def init_app(app: Flask) -> Slots:
             "actor": actor,
             "may": lambda action, thing=None: policy.may(actor, action, thing),
             "menu_items": [item for item in slots.menu if policy.allows(actor, item.action)],
+            "topbar": panels("topbar", None),
         }
 
     return slots
@@ -81,3 +118,27 @@ def panels(slot: str, thing: Any) -> list[tuple[str, dict[str, Any]]]:
         for panel in slots.panels.get(slot, [])
         if policy.allows(actor, panel.action)
     ]
+
+
+def columns(slot: str, rows: Sequence[Any]) -> list[tuple[str, Mapping[uuid.UUID, str]]]:
+    """The columns that others add to a list of these rows: headings with their texts."""
+    slots: Slots = current_app.extensions["slots"]
+    actor = current_actor()
+    return [
+        (translate(column.label), column.cells(rows))
+        for column in slots.columns.get(slot, [])
+        if policy.allows(actor, column.action)
+    ]
+
+
+def events(slot: str, thing: Any, *, limit: int) -> list[Event]:
+    """What the features tell of a thing, the latest first, no more than `limit`."""
+    slots: Slots = current_app.extensions["slots"]
+    actor = current_actor()
+    found = [
+        event
+        for source in slots.events.get(slot, [])
+        if policy.allows(actor, source.action)
+        for event in source.events(thing, limit)
+    ]
+    return sorted(found, key=lambda event: event.at, reverse=True)[:limit]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -14,10 +17,6 @@ from core.geo import Envelope
 from core.i18n import N_
 from core.model import Base
 from core.policy import Actor
-
-
-# Settings that are a distance, and the most that each may be.
-METRES = {"nearest_commune_m": 100_000, "duplicate_metres": 1_000, "similar_metres": 1_000}
 
 
 class Setting(Base):
@@ -44,13 +43,11 @@ def envelope(session: Session) -> Envelope:
 
 def set_value(session: Session, key: str, value: Any, *, by: Actor, now: datetime) -> None:
     """Change one setting; raises `Invalid` for a value that its kind does not allow."""
-    if key == "envelope":
-        value = _envelope_value(value)
-    elif key in METRES:
-        value = _metres_value(value, at_most=METRES[key])
-    elif value_of(session, key) is None:
-        raise Invalid(N_("There is no setting named “%(key)s”"), key=key)
     before = value_of(session, key)
+    if key in KINDS:
+        value = KINDS[key](value)
+    elif before is None:
+        raise Invalid(N_("There is no setting named “%(key)s”"), key=key)
     session.execute(
         insert(Setting)
         .values(key=key, value=value, updated_at=now, updated_by=by.email)
@@ -91,3 +88,66 @@ def _metres_value(value: Any, *, at_most: float) -> float:
     if not 0 <= metres <= at_most:
         raise Invalid(N_("This is a number of metres from 0 to %(most)s"), most=int(at_most))
     return metres
+
+
+def _days_value(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= MOST_DAYS:
+        raise Invalid(N_("A number of days is a whole number from 1 to %(most)s"), most=MOST_DAYS)
+    return value
+
+
+def _yes_or_no(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Invalid(N_("This setting is true or false"))
+    return value
+
+
+def _hours_value(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= 720:
+        raise Invalid(N_("A number of hours is a whole number from 1 to 720"))
+    return value
+
+
+def _factor_value(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10:
+        raise Invalid(N_("A factor is a number from 0 to 10"))
+    return value
+
+
+def _address_value(value: Any) -> str:
+    wrong = Invalid(
+        N_("The address of the service is empty or begins as in https://thap.example.vn")
+    )
+    if value == "":
+        return value
+    if not isinstance(value, str) or len(value) > 300 or any(letter.isspace() for letter in value):
+        raise wrong
+    try:
+        parts = urlsplit(value)
+        known = bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        raise wrong from error
+    beside = parts.query or parts.fragment or parts.username is not None
+    if parts.scheme not in {"http", "https"} or not known or beside:
+        raise wrong
+    return value.rstrip("/")
+
+
+MOST_DAYS = 3650
+# What the value of a setting must be: each function gives it as it is kept, or raises `Invalid`.
+KINDS: dict[str, Callable[[Any], Any]] = {
+    "assessment_days": _days_value,
+    "due_soon_days": _days_value,
+    "duplicate_metres": partial(_metres_value, at_most=1_000),
+    "emergency_hours": _hours_value,
+    "envelope": _envelope_value,
+    "fall_zone_building_factor": _factor_value,
+    "fall_zone_factor": _factor_value,
+    "nearest_commune_m": partial(_metres_value, at_most=100_000),
+    "neighbour_m": partial(_metres_value, at_most=20_000),
+    "permit_soon_days": _days_value,
+    "public_url": _address_value,
+    "similar_metres": partial(_metres_value, at_most=1_000),
+    "two_people": _yes_or_no,
+    "upload_days": _days_value,
+}

@@ -240,4 +240,7 @@ def forget(sessions: sessionmaker) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # The library wants its application made in a module with a name of its own.
+    from core import worker
+
+    sys.exit(worker.main())

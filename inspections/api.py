@@ -15,6 +15,7 @@ from core.api import Blueprint, StrictSchema, require_match, with_tag
 from core.db import current_session, transaction
 from core.errors import Invalid, NotFound
 from core.guard import current_actor
+from core.pictures import COPIES, read_picture
 from core.policy import guard
 from core.words import N_
 from inspections import bodies
@@ -36,8 +37,9 @@ from inspections.schemas import (
 )
 from inspections.services import condition, photos, record, review, steps
 from inspections.services.assessments import request_assessment
-from towers import queries as towers
+from towers import services as register
 from towers.models import Tower
+from towers.queries import merges, understood
 
 inspections = Blueprint("api_inspections", __name__, url_prefix="/api/v1/inspections")
 violations = Blueprint("api_violations", __name__, url_prefix="/api/v1/violations")
@@ -66,8 +68,10 @@ def listed(items: list[dict[str, Any]], cursor: str | None) -> Response:
 
 
 def the_tower(code: str) -> Tower:
+    """The tower with a code. A phone that was away may still know one that was merged since: what
+    it brings belongs to the tower that stayed."""
     known = "\x00" not in code
-    tower = towers.by_code(current_session(), current_actor(), code) if known else None
+    tower = merges.current(current_session(), current_actor(), code) if known else None
     if tower is None:
         message = N_("There is no tower with the code %(code)s in your territory")
         raise Invalid(message, fields={"tower": [message]}, code=code)
@@ -164,7 +168,7 @@ class InspectionById(MethodView):
         with transaction() as session:
             inspection = locked_inspection(session, inspection_id)
             require_match(request.headers.get("If-Match"), inspection.version)
-            if inspection.tower.code != data["tower"]:
+            if inspection.tower_id != the_tower(data["tower"]).id:
                 message = N_("An inspection cannot move to another tower")
                 raise Invalid(message, fields={"tower": [message]})
             record.correct_inspection(
@@ -206,8 +210,7 @@ class AssessmentRequests(MethodView):
     def post(self, data: dict[str, Any]) -> Response:
         """Ask for a load-safety assessment of a tower."""
         with transaction() as session:
-            tower = session.merge(the_tower(data["tower"]))
-            session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
+            tower = register.hold(session, the_tower(data["tower"]).id)
             made = request_assessment(
                 session,
                 tower,
@@ -299,10 +302,11 @@ class FollowUp(MethodView):
     @follow_ups.response(200, ItemsSchema)
     def get(self, query: dict[str, Any]) -> Response:
         """Open violations and unanswered assessments, the most urgent first."""
+        session, actor = current_session(), current_actor()
         page = follow_up.follow_up(
-            current_session(),
-            current_actor(),
-            query["filters"],
+            session,
+            actor,
+            understood(session, actor, query["filters"]),
             today=clock.today(),
             limit=query["limit"],
             cursor=query["cursor"],
@@ -382,7 +386,7 @@ class Photos(MethodView):
             message = N_("This is not a SHA-256 in hexadecimal digits")
             raise Invalid(message, fields={"sha256": [message]}) from error
         store = photo_store()
-        picture = photos.read_picture(upload.stream, store)
+        picture = read_picture(upload.stream, store)
         with transaction() as session:
             photo, new = photos.add_photo(
                 session,
@@ -431,7 +435,7 @@ class PhotoFile(MethodView):
     @photo_routes.response(200, {"type": "string", "format": "binary"}, content_type="image/jpeg")
     def get(self, photo_id: uuid.UUID, variant: str) -> Response:
         """The picture: `full` or `thumbnail`, both without hidden data."""
-        if variant not in photos.COPIES:
+        if variant not in COPIES:
             raise NotFound()
         found = lists.photo(current_session(), current_actor(), photo_id)
         if found is None:

@@ -116,6 +116,7 @@ def violation_body(violation: Violation, today: date) -> dict[str, Any]:
     """A violation with its events, the first one first."""
     return {
         **violation_head(violation, today),
+        "continued_in": str(violation.continued_in_id) if violation.continued_in_id else None,
         "events": [event_body(event) for event in violation.events],
         "possible_steps": sorted(state_of(violation.events).possible),
     }

@@ -6,15 +6,15 @@ from typing import Any
 
 from flask import current_app
 
+from core.files import FileStore
 from core.geo import Position
 from core.settings import Settings
-from inspections.services.photos import PhotoStore
 from inspections.services.record import Visit
 
 
-def photo_store() -> PhotoStore:
+def photo_store() -> FileStore:
     settings: Settings = current_app.config["SETTINGS"]
-    return PhotoStore(
+    return FileStore(
         folder=settings.instance / "photos",
         max_bytes=settings.max_photo_bytes,
         max_pixels=settings.max_photo_pixels,

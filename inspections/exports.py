@@ -1,51 +1,55 @@
-"""The follow-up list as CSV, XLSX and GeoJSON: exactly the rows of the page, in constant memory."""
+"""The follow-up list for other programs: exactly the rows of the page, in texts for people."""
 
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
-from typing import IO, Any
+from typing import Any
 
-import orjson
-import xlsxwriter
-from sqlalchemy import ColumnElement, RowMapping, Select, case, cast, func, literal, select
+from sqlalchemy import Select, case, cast, func, literal, select
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.orm import Session
-from sqlalchemy.types import Text
 
-from core.db import allow_long_statements
 from core.i18n import N_, translate
 from core.policy import Actor
+from core.tables import Column, Kind, Table
 from inspections.queries import follow_up
 from towers.queries import Filters
 
-# Text that a spreadsheet would read as a formula; numbers are typed and stay numbers.
-FORMULA = "^[=+@\\t\\r-]"
-
-COLUMNS: tuple[tuple[str, str], ...] = (
-    ("code", N_("Tower code")),
-    ("name", N_("Tower name")),
-    ("condition", N_("Condition")),
-    ("task", N_("What must be fixed")),
-    ("severity", N_("Severity")),
-    ("found_on", N_("Found on")),
-    ("deadline", N_("Deadline")),
-    ("days_overdue", N_("Days overdue")),
-    ("legal_basis", N_("Legal basis")),
-    ("owner", N_("Owner")),
-    ("commune", N_("Commune")),
-    ("structure_type", N_("Structure type")),
-    ("latitude", N_("Latitude")),
-    ("longitude", N_("Longitude")),
+COLUMNS = (
+    Column("code", N_("Tower code")),
+    Column("name", N_("Tower name"), width=32),
+    Column("condition", N_("Condition"), width=18),
+    Column("task", N_("What must be fixed"), width=48),
+    Column("severity", N_("Severity"), width=14),
+    Column("found_on", N_("Found on"), Kind.DAY, 12),
+    Column("deadline", N_("Deadline"), Kind.DAY, 12),
+    Column("days_overdue", N_("Days overdue"), Kind.WHOLE, 10),
+    Column("legal_basis", N_("Legal basis"), width=34),
+    Column("owner", N_("Owner"), width=30),
+    Column("commune", N_("Commune"), width=22),
+    Column("structure_type", N_("Structure type"), width=26),
+    Column("latitude", N_("Latitude"), Kind.COORDINATE, 12, digits=6),
+    Column("longitude", N_("Longitude"), Kind.COORDINATE, 12, digits=6),
 )
-BATCH = 1_000
 
 
-def headings() -> list[str]:
-    """The names of the columns in the reader's language."""
-    return [translate(text) for _, text in COLUMNS]
+def table(
+    actor: Actor,
+    filters: Filters,
+    *,
+    today: date,
+    labels: Mapping[str, Mapping[str, str]],
+    items: Mapping[str, str],
+) -> Table:
+    """The follow-up list with texts in place of keys, all pages; takes what `statement` takes."""
+    return Table(
+        name="follow_up",
+        title=translate(N_("Follow-up")),
+        columns=tuple(replace(one, label=translate(one.label)) for one in COLUMNS),
+        statement=statement(actor, filters, today=today, labels=labels, items=items),
+    )
 
 
 def statement(
@@ -102,114 +106,3 @@ def _item_text(column: Any, items: Mapping[str, str]) -> Any:
     """The text of an item by a look-up in one JSON literal; an unknown key stays itself."""
     table = cast(literal(json.dumps(dict(items), ensure_ascii=False)), postgresql.JSONB)
     return func.coalesce(table[column].astext, column)
-
-
-def _safe(listed: Select[Any]) -> Select[Any]:
-    """Text that would be a formula gets an apostrophe, as spreadsheets write text."""
-    rows = listed.subquery("listed")
-    columns: list[ColumnElement[Any]] = []
-    for column in rows.c:
-        if isinstance(column.type, Text) or column.type.python_type is str:
-            columns.append(
-                case((column.op("~")(FORMULA), literal("'").concat(column)), else_=column).label(
-                    column.name
-                )
-            )
-        else:
-            columns.append(column)
-    return select(*columns)
-
-
-def csv(session: Session, listed: Select[Any], *, excel: bool) -> Iterator[bytes]:
-    """The list as CSV in UTF-8, streamed by COPY; `excel` begins it with the mark for Excel."""
-    if excel:
-        yield "\ufeff".encode()
-    yield (",".join(_quoted(text) for text in headings()) + "\r\n").encode()
-    yield from _copy(session, _safe(listed), "FORMAT csv, FORCE_QUOTE (code, name)")
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\n') else text
-
-
-def _copy(session: Session, listed: Select[Any], options: str) -> Iterator[bytes]:
-    """What COPY writes for a statement, piece by piece."""
-    compiled = listed.compile(
-        dialect=postgresql.psycopg.dialect(), compile_kwargs={"render_postcompile": True}
-    )
-    # The whole list is one statement, which lasts as long as the reader takes to receive it.
-    allow_long_statements(session)
-    driver = session.connection().connection.driver_connection
-    assert driver is not None
-    with (
-        driver.cursor() as cursor,
-        cursor.copy(f"COPY ({compiled}) TO STDOUT WITH ({options})", compiled.params) as copy,
-    ):
-        for piece in copy:
-            yield bytes(piece)
-
-
-def geojson(session: Session, listed: Select[Any]) -> Iterator[bytes]:
-    """The list as a GeoJSON FeatureCollection, streamed; coordinates are EPSG:4326."""
-    yield b'{"type":"FeatureCollection","features":['
-    first = True
-    for row in _stream(session, listed):
-        values = dict(row)
-        x, y = values.pop("longitude"), values.pop("latitude")
-        feature = {
-            "type": "Feature",
-            "geometry": {"type": "Point", "coordinates": [x, y]},
-            "properties": values,
-        }
-        yield (b"" if first else b",\n") + orjson.dumps(feature)
-        first = False
-    yield b"]}"
-
-
-def _stream(session: Session, listed: Select[Any]) -> Iterator[RowMapping]:
-    """The rows through a cursor on the server, some at a time."""
-    result = session.execute(listed, execution_options={"yield_per": BATCH})
-    yield from result.mappings()
-
-
-def xlsx(session: Session, listed: Select[Any]) -> IO[bytes]:
-    """The list as a workbook in a temporary file, at its start; the caller closes it."""
-    file = tempfile.TemporaryFile(prefix="follow-up-", suffix=".xlsx")  # noqa: SIM115
-    book = xlsxwriter.Workbook(
-        file,
-        {
-            "constant_memory": True,
-            "strings_to_formulas": False,
-            "strings_to_urls": False,
-            "strings_to_numbers": False,
-            "default_date_format": "dd/mm/yyyy",
-        },
-    )
-    sheet = book.add_worksheet(translate(N_("Follow-up")))
-    heading = book.add_format({"bold": True, "bg_color": "#DCE6F1", "bottom": 1})
-    day = book.add_format({"num_format": "dd/mm/yyyy", "align": "left"})
-    degrees = book.add_format({"num_format": "0.000000"})
-    widths = (16, 32, 18, 48, 14, 12, 12, 10, 34, 30, 22, 26, 12, 12)
-    for index, (text, width) in enumerate(zip(headings(), widths, strict=True)):
-        sheet.set_column(index, index, width)
-        sheet.write_string(0, index, text, heading)
-    sheet.freeze_panes(1, 1)
-    line = 0
-    for row in _stream(session, listed):
-        line += 1
-        for index, (name, _) in enumerate(COLUMNS):
-            value = row[name]
-            if value is None or value == "":
-                continue
-            if isinstance(value, date):
-                sheet.write_datetime(line, index, value, day)
-            elif isinstance(value, int | float):
-                sheet.write_number(
-                    line, index, value, degrees if name in {"latitude", "longitude"} else None
-                )
-            else:
-                sheet.write_string(line, index, str(value)[:32_767])
-    sheet.autofilter(0, 0, line, len(COLUMNS) - 1)
-    book.close()
-    file.seek(0)
-    return file

@@ -59,6 +59,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "withdrawn": N_("Withdrawn by a correction"),
         "reinspected": N_("Re-inspected"),
         "reinspection_withdrawn": N_("Re-inspection withdrawn"),
+        "continued": N_("Goes on in the record of the same defect"),
         "confirmed": N_("Confirmed"),
         "notified": N_("Owner notified"),
         "notice_withdrawn": N_("Notice withdrawn"),

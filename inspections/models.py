@@ -202,6 +202,11 @@ class Violation(Base):
             postgresql_where=text("state = 'open' AND emergency_by IS NOT NULL"),
         ),
         Index("ix_violation_tower_id", "tower_id"),
+        Index(
+            "ix_violation_continued_in_id",
+            "continued_in_id",
+            postgresql_where=text("continued_in_id IS NOT NULL"),
+        ),
         Index("ix_violation_found_on_id", "found_on", "id"),
     )
 
@@ -228,11 +233,13 @@ class Violation(Base):
     # By when somebody must have secured a critical one; empty once that is done.
     emergency_by: Mapped[datetime | None]
     ended_on: Mapped[date | None]
+    # The violation that took this one's events over when two towers were found to be one.
+    continued_in_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("violation.id"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     tower: Mapped[Tower] = relationship()
     checklist_version: Mapped[ChecklistVersion] = relationship()
-    events: Mapped[list[ViolationEvent]] = relationship(order_by="ViolationEvent.id")
+    events: Mapped[list[ViolationEvent]] = relationship(order_by="ViolationEvent.place")
 
 
 class ViolationEvent(Base):
@@ -261,6 +268,11 @@ class ViolationEvent(Base):
     severity: Mapped[str | None]
     deadline: Mapped[date | None]
     outcome: Mapped[str | None]
+    # An event that another violation took over; it stands where its original happened.
+    copy_of: Mapped[int | None] = mapped_column(ForeignKey("violation_event.id"))
+    place: Mapped[int] = mapped_column(
+        BigInteger, Computed("coalesce(copy_of, id)", persisted=True)
+    )
     reason: Mapped[str] = mapped_column(server_default="", default="")
     # Who was served, informed, or is dealing with it now: a name as it was told.
     party: Mapped[str] = mapped_column(server_default="", default="")

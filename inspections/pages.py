@@ -7,18 +7,20 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, send_file, url_for
-from flask import stream_with_context as streamed
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from core import clock, store
 from core.db import current_session, transaction
+from core.downloads import FORMS, download
 from core.errors import Conflict, DomainError, Invalid, NotFound
+from core.formats import texts_of
 from core.guard import current_actor
 from core.i18n import current_language, translate
 from core.i18n import gettext as _
 from core.policy import SIGNED_IN, allows, guard, may
 from core.problems import field_texts
+from core.slots import panels
 from core.words import N_
 from inspections import exports
 from inspections.bodies import item_form
@@ -31,11 +33,11 @@ from inspections.services.assessments import request_assessment
 from inspections.texts import item_texts
 from inspections.visits import visit_routes
 from towers import queries as towers
+from towers import services as register
+from towers.doors import asked_filters, filter_choices, the_tower
+from towers.downloads import begin_export
 from towers.labels import VOCABULARIES as TOWER_VOCABULARIES
-from towers.models import Tower
-from towers.pages import filter_choices
 from towers.queries import Filters
-from towers.schemas import filters_from
 
 blueprint = Blueprint("inspections", __name__, template_folder="templates")
 visit_routes(blueprint)
@@ -61,6 +63,7 @@ def dashboard() -> str:
         else [],
         latest=lists.latest_inspections(session, actor) if seen else [],
         items=item_texts(session, current_language()),
+        panels=panels("dashboard", None),
         today=today,
     )
 
@@ -120,6 +123,7 @@ def violation_page(
     return render_template(
         "inspections/violation.html",
         violation=found,
+        continued=lists.continued_by(session, found),
         item=item_form(item, catalogue, language) if item else None,
         proofs=proofs,
         reused=lists.reused_photos(session, actor, photos),
@@ -188,7 +192,7 @@ def given_step(given: Mapping[str, str]) -> steps.Step:
 @guard("violation.view")
 def follow_up() -> str:
     session, actor, today = current_session(), current_actor(), clock.today()
-    filters = filters_from(request.args)
+    filters = asked_filters()
     page = follow_ups.follow_up(
         session, actor, filters, today=today, cursor=request.args.get("cursor")
     )
@@ -197,73 +201,42 @@ def follow_up() -> str:
         page=page,
         filters=filters,
         matching=follow_ups.count(session, actor, filters, today=today),
+        export_forms=list(FORMS.values()),
         items=item_texts(session, current_language()),
         today=today,
         **filter_choices(),
     )
 
 
-def export_statement() -> Any:
-    """The rows of the follow-up page with the same filters, all pages."""
-    session, language = current_session(), current_language()
-    vocabularies = {**VOCABULARIES, **TOWER_VOCABULARIES}
-    labels = {
-        name: {key: translate(text) for key, text in vocabularies[name].items()}
-        for name in ("condition", "severity", "structure_type")
-    }
-    return exports.statement(
+@blueprint.get("/follow-up.csv", defaults={"ending": "csv"})
+@blueprint.get("/follow-up.xlsx", defaults={"ending": "xlsx"})
+@blueprint.get("/follow-up.geojson", defaults={"ending": "geojson"})
+@blueprint.get("/follow-up.gpkg", defaults={"ending": "gpkg"})
+@blueprint.get("/follow-up.kml", defaults={"ending": "kml"})
+@guard("violation.export")
+def follow_up_export(ending: str) -> Response:
+    """All pages of the follow-up list; `?plain=1` leaves out the mark that CSV has for Excel."""
+    session, filters = current_session(), asked_filters()
+    table = exports.table(
         current_actor(),
-        filters_from(request.args),
+        filters,
         today=clock.today(),
-        labels=labels,
-        items=item_texts(session, language),
+        labels={name: texts_of(name) for name in ("condition", "severity", "structure_type")},
+        items=item_texts(session, current_language()),
     )
-
-
-def download(body: Any, media_type: str, ending: str) -> Response:
-    response = Response(body, content_type=media_type)
-    name = f"theo-doi-{clock.today().isoformat()}.{ending}"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
-
-
-@blueprint.get("/follow-up.csv")
-@guard("violation.export")
-def follow_up_csv() -> Response:
-    """CSV for Excel (with its mark); `?plain=1` leaves the mark out."""
-    rows = exports.csv(
-        current_session(), export_statement(), excel=request.args.get("plain") != "1"
-    )
-    return download(streamed(rows), "text/csv; charset=utf-8", "csv")
-
-
-@blueprint.get("/follow-up.geojson")
-@guard("violation.export")
-def follow_up_geojson() -> Response:
-    rows = exports.geojson(current_session(), export_statement())
-    return download(streamed(rows), "application/geo+json", "geojson")
-
-
-@blueprint.get("/follow-up.xlsx")
-@guard("violation.export")
-def follow_up_xlsx() -> Response:
-    return send_file(
-        exports.xlsx(current_session(), export_statement()),
-        mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        as_attachment=True,
-        download_name=f"theo-doi-{clock.today().isoformat()}.xlsx",
+    about = begin_export("violation.export", filters, format=ending)
+    return download(
+        session, table.with_about(tuple(about)), FORMS[ending], name="theo-doi", day=clock.today()
     )
 
 
 @blueprint.post("/towers/<code>/assessment")
 @guard("assessment.request")
 def ask_for_assessment(code: str) -> Response:
-    tower = towers.by_code(current_session(), current_actor(), code)
-    if tower is None:
-        raise NotFound()
+    tower = the_tower(code)
     try:
         with transaction() as session:
-            session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
+            register.hold(session, tower.id)
             request_assessment(
                 session,
                 tower,

@@ -10,9 +10,9 @@ from core.api import StrictSchema
 from core.geo import to_position
 from core.i18n import N_
 from core.validation import between, length, one_of
-from inspections.rules.violation import OF_INSPECTIONS, SEVERITY_ORDER, EventKind
-from towers.queries import Filters
-from towers.rules import Condition, StructureType
+from inspections.rules.violation import SEVERITY_ORDER, TAKEN
+from towers.rules import StructureType
+from towers.schemas import TowerFilters, filters_of
 
 KINDS = ("periodic", "campaign", "complaint", "after_storm", "reinspection")
 STATUSES = ("draft", "submitted", "accepted", "returned", "voided")
@@ -111,7 +111,7 @@ class InspectionQuery(PageQuery):
 class StepSchema(StrictSchema):
     """A step of the department or the owner with a violation."""
 
-    kind = fields.String(required=True, validate=one_of(sorted(set(EventKind) - OF_INSPECTIONS)))
+    kind = fields.String(required=True, validate=one_of(sorted(TAKEN)))
     reason = fields.String(load_default="", validate=length(0, 4_000))
     party = fields.String(load_default="", validate=length(0, 300))
     deadline = fields.Date(load_default=None, allow_none=True)
@@ -125,38 +125,12 @@ class ViolationQuery(PageQuery):
     include_dismantled = fields.Boolean(load_default=False)
 
 
-class FollowUpFilters(StrictSchema):
-    """The filters that the follow-up list, the map and the tower list share."""
-
-    q = fields.String(load_default="", validate=length(0, 200))
-    condition = fields.List(
-        fields.String(validate=one_of(tuple(one.value for one in Condition))), load_default=list
-    )
-    severity = fields.List(fields.String(validate=one_of(SEVERITY_ORDER)), load_default=list)
-    overdue = fields.Boolean(load_default=False)
-    due_within = fields.Integer(load_default=None, validate=between(0, 3650))
-    owner = fields.UUID(load_default=None)
-    commune = fields.String(load_default="", validate=length(0, 20))
-    structure_type = fields.List(fields.String(validate=one_of(TYPES)), load_default=list)
-    include_dismantled = fields.Boolean(load_default=False)
+class FollowUpFilters(TowerFilters):
+    """The filters of the register, for the follow-up list."""
 
     @post_load
     def make(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        names = (
-            "q",
-            "condition",
-            "severity",
-            "overdue",
-            "due_within",
-            "owner",
-            "commune",
-            "structure_type",
-            "include_dismantled",
-        )
-        chosen = {name: data.pop(name) for name in names}
-        for name in ("condition", "severity", "structure_type"):
-            chosen[name] = tuple(chosen[name])
-        data["filters"] = Filters(**chosen)
+        data["filters"] = filters_of(data)
         return data
 
 

@@ -15,6 +15,7 @@ from core.geo import to_position
 from core.guard import current_actor
 from core.i18n import current_language
 from core.i18n import gettext as _
+from core.pictures import read_picture
 from core.policy import guard
 from core.problems import field_texts
 from core.words import N_
@@ -27,8 +28,7 @@ from inspections.queries import lists
 from inspections.rules.evaluation import applicable_items
 from inspections.services import checklists, photos, record, review
 from inspections.texts import item_texts
-from towers import queries as towers
-from towers.models import Tower
+from towers.doors import the_tower
 from towers.rules import StructureType
 
 KINDS = ("periodic", "complaint", "after_storm")
@@ -77,13 +77,6 @@ def index() -> str:
         statuses=list(VOCABULARIES["inspection_status"]),
         kinds=list(VOCABULARIES["inspection_kind"]),
     )
-
-
-def the_tower(code: str) -> Tower:
-    tower = None if "\x00" in code else towers.by_code(current_session(), current_actor(), code)
-    if tower is None:
-        raise NotFound()
-    return tower
 
 
 def the_inspection(inspection_id: uuid.UUID) -> Inspection:
@@ -272,7 +265,7 @@ def save(inspection_id: uuid.UUID) -> Response | tuple[str, int]:
             (
                 name.partition(".")[2] or None,
                 upload.filename,
-                photos.read_picture(upload.stream, photo_store()),
+                read_picture(upload.stream, photo_store()),
             )
             for name, uploads in request.files.lists()
             for upload in uploads

@@ -58,20 +58,37 @@ def test_the_folder_of_maps_gives_folium_no_value() -> None:
 REGISTER = {
     "/", "/towers", "/towers/<code>", "/follow-up", "/follow-up.csv", "/follow-up.xlsx",
     "/follow-up.geojson", "/violations", "/violations/<uuid:violation_id>", "/inspections",
-    "/inspections/<uuid:inspection_id>", "/account", "/api/v1/towers", "/api/v1/towers/<code>",
+    "/inspections/<uuid:inspection_id>", "/account", "/proposals",
+    "/proposals/<uuid:proposal_id>", "/api/v1/proposals", "/api/v1/proposals/<uuid:proposal_id>",
+    "/api/v1/documents", "/api/v1/documents/<uuid:document_id>", "/api/v1/organisations",
+    "/api/v1/organisations/<uuid:organisation_id>", "/organisations",
+    "/organisations/<uuid:organisation_id>", "/api/v1/towers", "/api/v1/towers/<code>",
     "/api/v1/follow-up", "/api/v1/violations", "/api/v1/inspections",
     "/api/v1/inspections/<uuid:inspection_id>", "/api/v1/areas", "/areas", "/map",
     "/map/communes.geojson", "/map/owners.json", "/map/places/<code>.json",
     "/map/towers/<uuid:tower_id>.json", "/areas/<int:area_id>",
     "/map/areas/<int:area_id>.geojson", "/api/v1/areas/match",
+    "/towers/<code>/sign", "/towers/<code>/history",
+    "/towers/permits", "/api/v1/permits", "/api/v1/towers/<code>/installations",
+    "/api/v1/towers/<code>/installations/<uuid:part_id>", "/api/v1/towers/<code>/permits",
+    "/api/v1/towers/<code>/permits/<uuid:part_id>", "/api/v1/towers/<code>/anchors",
+    "/api/v1/towers/<code>/anchors/<uuid:part_id>", "/api/v1/towers/<code>/history",
 }  # fmt: skip
 BATCH = {"/towers/reassignments/<uuid:batch>", "/towers/reassignments/<uuid:batch>.csv"}
 ORGANISATIONS = {"/organisations", "/organisations/<uuid:organisation_id>"}
 SHOWN = {
-    "staff": REGISTER | BATCH | ORGANISATIONS | {"/towers/<code>/edit", "/towers/new"},
-    "admin": REGISTER | BATCH | ORGANISATIONS | {"/users", "/users/<uuid:user_id>"},
+    "staff": REGISTER | BATCH | ORGANISATIONS | {"/organisations/<uuid:organisation_id>/edit",
+                         "/organisations/<uuid:organisation_id>/merge", "/towers/new",
+                         "/towers/<code>/edit", "/towers/<code>/merge",
+                         "/towers/<code>/installations/new", "/towers/<code>/permits/new",
+                         "/towers/<code>/anchors/new", "/towers/<code>/footprint/edit",
+                         "/towers/<code>/installations/<uuid:part_id>/edit",
+                         "/towers/<code>/permits/<uuid:part_id>/edit",
+                         "/towers/<code>/anchors/<uuid:part_id>/edit"},
+    "admin": REGISTER | BATCH | ORGANISATIONS | {"/organisations/<uuid:organisation_id>/edit",
+                         "/users", "/users/<uuid:user_id>"},
     "inspector": REGISTER | {"/inspections/<uuid:inspection_id>/edit",
-                             "/towers/<code>/inspect"},
+                             "/towers/<code>/inspect", "/towers/<code>/propose"},
 }  # fmt: skip
 TEXTS["all together"] = " ".join(TEXTS[kind] for kind in sorted(TEXTS) if kind != "combining")
 
@@ -92,8 +109,14 @@ def test_hostile_text_is_only_text(app: Flask, session: Session, kind: str, role
     for person in w.people.values():
         person.name = bad
     w.here.tower.code = CODE
-    w.owner.address = w.owner.phone = bad
+    w.owner.address = w.owner.phone = w.owner.responsible_person = bad
     session.commit()
+    # A change of every text, so that history has something to tell.
+    told = {"name": f"{bad[:299]}.", "note": f"{bad}.", "landowner": f"{bad[:299]}."}
+    change = w["staff"].patch(
+        f"/api/v1/towers/{quote(CODE, safe='')}", json=told, headers={"If-Match": "*"}
+    )
+    doors.answered(change, 200)
     draft = doors.visit(
         CODE,
         submit=False,

@@ -22,6 +22,7 @@ from accounts.cli import hashed
 from accounts.models import Organisation, User
 from areas.models import Area
 from core import audit, clock
+from core.geo import to_polygon
 from core.model import Base
 from core.policy import SYSTEM
 from inspections.services import checklists
@@ -46,7 +47,10 @@ class Place:
     inspection: uuid.UUID
     photo: uuid.UUID
     violation: uuid.UUID
+    document: uuid.UUID
+    proposal: uuid.UUID
     words: str
+    parts: dict[str, uuid.UUID]
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,17 @@ def _place(
         owner=owner,
         address=names,
         note=names,
+        landowner=names,
+        landowner_phone=names,
+        former_commune=names,
+        design_standard=names,
+        footprint=to_polygon([makers.square(longitude, 10.46)]),
     )
+    parts = {
+        "installations": makers.installation(session, tower, owner, note=names, kind=names).id,
+        "permits": makers.permit(session, tower, number=names, organisation=owner).id,
+        "anchors": makers.anchor(session, tower, note=names).id,
+    }
     session.commit()
     inspection, photo = uuid.uuid4(), uuid.uuid4()
     note = names or f"ghi chú {word} Ngọc Điểm"
@@ -167,6 +181,16 @@ def _place(
         ),
         200,
     )
+    document, proposal = uuid.uuid4(), uuid.uuid4()
+    answered(send_document(client, document, tower=tower.code, title=names), 201)
+    suggested = {
+        "id": str(proposal),
+        "kind": "correction",
+        "tower": tower.code,
+        "values": {"name": f"{names[:290]} {word}", "address": f"{names} 2"},
+        "note": note,
+    }
+    answered(client.post("/api/v1/proposals", json=suggested), 201)
     return Place(
         commune=commune,
         inspector=inspector,
@@ -174,7 +198,10 @@ def _place(
         inspection=inspection,
         photo=photo,
         violation=uuid.UUID(found["violations"][0]["id"]),
+        document=document,
+        proposal=proposal,
         words=tower.code,
+        parts=parts,
     )
 
 
@@ -215,6 +242,28 @@ def send_photo(
         data={
             "id": str(photo_id or uuid.uuid4()),
             "inspection": str(inspection),
+            "file": (io.BytesIO(content), name),
+            **fields,
+        },
+    )
+
+
+PDF = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+
+
+def send_document(
+    client: FlaskClient,
+    document_id: uuid.UUID | None = None,
+    *,
+    content: bytes = PDF,
+    name: str = "giay phep.pdf",
+    **fields: str,
+) -> TestResponse:
+    return client.post(
+        "/api/v1/documents",
+        data={
+            "id": str(document_id or uuid.uuid4()),
+            "kind": "permit",
             "file": (io.BytesIO(content), name),
             **fields,
         },

@@ -318,6 +318,17 @@ NAMED_SYSTEMS = tuple(
         DATUM,
     )
 )
+# The same behind the numbers, as papers and messages put it: `X=… Y=… KTT 105°45'`.
+SYSTEM_LAST = tuple(
+    re.compile(rf"(.+?)[\s:;,(]+({head})\s*\)?", re.DOTALL | re.IGNORECASE | re.ASCII)
+    for head in (
+        r"epsg[\s:]*\d{4,6}",
+        rf"{DATUM}[\s/,]*utm(?:\s?zone)?\s?\d\d\s?[npq]?",
+        rf"{DATUM}[\s/,]*(?:kinh tuyen truc\s*)?{MERIDIAN}",
+        r"(?:ktt|kinh tuyen truc)\s*10[2-8](?:\s?[°o.,-]\s?(?:00|0|15|25|30|45|5|50|75)?'?)?",
+        DATUM,
+    )
+)
 
 
 def _read_pair(
@@ -350,18 +361,19 @@ def _read_pair(
 
 
 def _after_its_system(text: str, envelope: Envelope) -> tuple[Reading | None, list[Problem]] | None:
-    """A text that begins with the name of its system, `None` for any other."""
+    """A text that begins or ends with the name of its system, `None` for any other."""
     try:
         text = normal(text)
     except Unreadable:
         return None
-    for beginning in NAMED_SYSTEMS:
-        named = beginning.fullmatch(text)
-        of = find_system(named[1]) if named else None
+    ways = [(one, 1, 2) for one in NAMED_SYSTEMS] + [(one, 2, 1) for one in SYSTEM_LAST]
+    for way, naming, numbers in ways:
+        named = way.fullmatch(text)
+        of = find_system(named[naming]) if named else None
         if named is None or of is None:
             continue
-        found = _read_pair(named[2], envelope, of)
-        if found[0] is not None or beginning is NAMED_SYSTEMS[-1]:
+        found = _read_pair(named[numbers], envelope, of)
+        if found[0] is not None or way in {NAMED_SYSTEMS[-1], SYSTEM_LAST[-1]}:
             return found
     return None
 

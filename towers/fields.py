@@ -86,7 +86,7 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True)
 class Field:
-    """A field: its kind, English label, group and limits.
+    """A field: its kind, English label, group and limits. Those of `towers.parts` have no group.
 
     `least` and `most` are included, `digits` decimals are kept,
     `words` are the values of a choice, whose vocabulary has the name `vocabulary`.
@@ -95,7 +95,7 @@ class Field:
     name: str
     kind: Kind
     label: str
-    group: Group
+    group: Group | None = None
     least: Decimal = Decimal(0)
     most: Decimal = Decimal(0)
     digits: int = 0
@@ -228,6 +228,11 @@ VOCABULARIES = {
         "position": N_("Position"),
         "system": N_("Coordinate system"),
         "call_sign": N_("Call sign"),
+        "document": N_("Document"),
+        "reason": N_("Reason"),
+        "proposal": N_("Proposal"),
+        "merged": N_("Merged entry"),
+        "into": N_("Entry that stays"),
     }
 }
 

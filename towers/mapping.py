@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.errors import Invalid
 from core.geo import Envelope
@@ -121,8 +121,7 @@ class ColumnMapping:
         )
 
 
-@dataclass(frozen=True)
-class MappedRow:
+class MappedRow(NamedTuple):
     """The texts of a row by field, and what is wrong with the row as it was read.
 
     Columns of degrees, minutes and seconds are joined to one text a coordinate.

@@ -5,42 +5,58 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from geoalchemy2 import Geometry
 from geoalchemy2.elements import WKBElement, WKTElement
 from sqlalchemy import (
     CheckConstraint,
+    Column,
     Computed,
     Double,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     Numeric,
     SmallInteger,
+    Table,
     Text,
     UniqueConstraint,
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from accounts.models import Organisation
+from accounts.models import Organisation, User
 from areas.models import Area
 from core.geo import SRID
+from core.merging import Merged
 from core.model import Base, one_of
 from towers.rules import (
     BtsCategory,
     Condition,
     CoordSource,
+    DocumentKind,
     FoundationType,
     Lifecycle,
     ManagingDepartment,
     PermitKind,
     PlanningClass,
+    ProposalKind,
+    ProposalState,
     Service,
     StructureType,
     overall_height,
+)
+
+# The words without marks that towers have, kept by triggers for searches that find nothing.
+tower_word = Table(
+    "tower_word",
+    Base.metadata,
+    Column("form", Text, nullable=False),
+    Index("ix_tower_word_form", "form"),
 )
 
 
@@ -122,11 +138,11 @@ class Tower(Base):
         Index("ix_tower_commune_id_code", "commune_id", "code"),
         Index("ix_tower_owner_id_code", "owner_id", "code"),
         Index("ix_tower_manager_id_code", "manager_id", "code"),
-        Index(
-            "ix_tower_next_deadline",
-            "next_deadline",
-            postgresql_where=text("next_deadline IS NOT NULL"),
-        ),
+        Index("ix_tower_code_form", text("search_form(code)")),
+        Index("ix_tower_next_deadline_code", "next_deadline", "code"),
+        Index("ix_tower_height_m_code", "height_m", "code"),
+        Index("ix_tower_last_inspected_on_code", "last_inspected_on", "code"),
+        Index("ix_tower_updated_at_code", "updated_at", "code"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(
@@ -158,7 +174,13 @@ class Tower(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     search: Mapped[str] = mapped_column(
-        Computed("search_form(code || ' ' || name)", persisted=True), deferred=True
+        Computed(
+            "search_words(code || ' ' || name || ' ' || address || ' '"
+            " || former_commune || ' ' || former_district || ' '"
+            " || regexp_replace(code, '[^[:alnum:]]+', '', 'g'))",
+            persisted=True,
+        ),
+        deferred=True,
     )
 
     planning_class: Mapped[str | None]
@@ -291,10 +313,11 @@ class Permit(Base):
         one_of("kind", PermitKind),
         CheckConstraint("expires_on >= issued_on", name="period"),
         Index("ix_permit_expires_on", "expires_on", "id"),
+        Index("ix_permit_tower_id_kind", "tower_id", "kind"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
-    tower_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tower.id"), index=True)
+    tower_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tower.id"))
     kind: Mapped[str]
     number: Mapped[str] = mapped_column(server_default="", default="")
     issued_on: Mapped[date | None]
@@ -306,4 +329,113 @@ class Permit(Base):
     result: Mapped[str] = mapped_column(server_default="", default="")
     note: Mapped[str] = mapped_column(server_default="", default="")
 
+    tower: Mapped[Tower] = relationship()
     organisation: Mapped[Organisation | None] = relationship()
+
+
+class TowerMerge(Merged, Base):
+    """A tower that was found to be another one; its old code leads to that one."""
+
+    __tablename__ = "tower_merge"
+
+    old_code: Mapped[str] = mapped_column(Text(collation="C"), index=True)
+    by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+
+
+class TowerProposal(Base):
+    """What somebody outside the department found: a tower that is missing, or a mistake.
+
+    The id comes from the device; `body_hash` tells a resend from another body. `values` are the
+    proposed ones, of a correction those that differ; `base` is what the register said of these
+    when it was proposed. `result_id` is the tower that acceptance made or changed.
+    """
+
+    __tablename__ = "tower_proposal"
+    __table_args__ = (
+        one_of("kind", ProposalKind),
+        one_of("state", ProposalState),
+        CheckConstraint("(kind = 'correction') = (tower_id IS NOT NULL)", name="tower_id"),
+        CheckConstraint("kind = 'correction' OR position IS NOT NULL", name="position"),
+        CheckConstraint("accuracy_m >= 0", name="accuracy_m"),
+        CheckConstraint("(state = 'open') = (decided_at IS NULL)", name="decided_at"),
+        CheckConstraint("(state = 'accepted') = (result_id IS NOT NULL)", name="result_id"),
+        CheckConstraint("state <> 'refused' OR btrim(reason) <> ''", name="reason"),
+        Index("ix_tower_proposal_created_at_id", "created_at", "id"),
+        Index(
+            "ix_tower_proposal_open",
+            "created_at",
+            "id",
+            postgresql_where=text("state = 'open'"),
+        ),
+        Index("ix_tower_proposal_position", "position", postgresql_using="gist"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    body_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    kind: Mapped[str]
+    tower_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("tower.id"), index=True)
+    values: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    base: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    position: Mapped[WKBElement | WKTElement | None] = mapped_column(
+        Geometry("POINT", srid=SRID, spatial_index=False)
+    )
+    accuracy_m: Mapped[Decimal | None] = mapped_column(Numeric(8, 1))
+    commune_id: Mapped[int | None] = mapped_column(ForeignKey("area.id"), index=True)
+    note: Mapped[str] = mapped_column(server_default="", default="")
+    state: Mapped[str] = mapped_column(server_default="open", default="open")
+    by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("user.id"), index=True)
+    created_at: Mapped[datetime]
+    decided_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+    decided_at: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(server_default="", default="")
+    result_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("tower.id"), index=True)
+    version: Mapped[int] = mapped_column(server_default="1", default=1)
+
+    tower: Mapped[Tower | None] = relationship(foreign_keys=[tower_id])
+    result: Mapped[Tower | None] = relationship(foreign_keys=[result_id])
+    commune: Mapped[Area | None] = relationship()
+    by: Mapped[User] = relationship(foreign_keys=[by_id])
+    decided_by: Mapped[User | None] = relationship(foreign_keys=[decided_by_id])
+    documents: Mapped[list[Document]] = relationship(
+        back_populates="proposal", order_by="Document.received_at, Document.id"
+    )
+
+
+class Document(Base):
+    """A file that is kept with a tower or a proposal; it lies in the store under its hash.
+
+    Evidence: it is added, it follows its tower through a merge, it is marked as removed with a
+    reason, and never deleted.
+    """
+
+    __tablename__ = "document"
+    __table_args__ = (
+        one_of("kind", DocumentKind),
+        CheckConstraint("tower_id IS NOT NULL OR proposal_id IS NOT NULL", name="belongs"),
+        CheckConstraint("length(btrim(title)) BETWEEN 1 AND 300", name="title"),
+        CheckConstraint("byte_size > 0", name="byte_size"),
+        CheckConstraint("length(sha256) = 32", name="sha256"),
+        CheckConstraint("(removed_at IS NULL) = (removed_reason = '')", name="removed"),
+        Index("ix_document_tower_id", "tower_id", "received_at", "id"),
+        Index("ix_document_proposal_id", "proposal_id", "received_at", "id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    tower_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("tower.id"))
+    proposal_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("tower_proposal.id"))
+    kind: Mapped[str]
+    title: Mapped[str]
+    filename: Mapped[str]
+    media_type: Mapped[str]
+    byte_size: Mapped[int]
+    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+    received_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+    removed_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+    removed_reason: Mapped[str] = mapped_column(server_default="", default="")
+
+    tower: Mapped[Tower | None] = relationship()
+    proposal: Mapped[TowerProposal | None] = relationship(back_populates="documents")
+    by: Mapped[User | None] = relationship(foreign_keys=[by_id])
+    removed_by: Mapped[User | None] = relationship(foreign_keys=[removed_by_id])

@@ -87,8 +87,11 @@ def check_place(
     by: Actor,
     stated_commune: Area | None = None,
     stated_province: Area | None = None,
+    but: Tower | None = None,
 ) -> PlaceCheck:
     """Compare a position with the commune and province that the paper names, and with the towers.
+
+    `but` is the tower that the position is given for: where it stood proves nothing.
 
     The hints are the mistakes whose undoing lands in the stated commune; where none does, on a
     known tower, then in the province, then in any commune. A position that is right by all of
@@ -101,7 +104,7 @@ def check_place(
     away = areas.metres_to(session, stated_commune, position) if stated_commune else None
     in_commune = None if away is None else away == 0
     in_province = areas.province_covers(session, province, [position])[0] if province else None
-    near = queries.nearest(session, by, position, metres=NEAREST_WITHIN_M, limit=1)
+    near = queries.nearest(session, by, position, metres=NEAREST_WITHIN_M, limit=1, but=but)
     inside = envelope.contains(position)
     if in_commune is not None:
         fits = in_commune
@@ -117,6 +120,7 @@ def check_place(
         province=province,
         fits=inside and fits,
         alone=not near or near[0][1] > NEIGHBOUR_M,
+        but=but,
     )
     return PlaceCheck(
         inside_envelope=inside,
@@ -138,10 +142,11 @@ def _hints(
     province: Area | None,
     fits: bool,
     alone: bool,
+    but: Tower | None,
 ) -> tuple[Hint, ...]:
     positions = [one.position for one in others]
     if alone:
-        distances = queries.metres_to_nearest(session, by, positions, metres=SAME_PLACE_M)
+        distances = queries.metres_to_nearest(session, by, positions, metres=SAME_PLACE_M, but=but)
     else:
         distances = [None] * len(positions)
     communes = areas.communes_of(session, positions)

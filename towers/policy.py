@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, false, true
+from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
 from core import policy
 from core.policy import Actor
-from towers.models import Tower
+from towers.models import Document, Tower, TowerProposal
 
 READERS = {"admin", "staff", "inspector", "local_officer"}
 
@@ -27,6 +27,46 @@ def reaches(actor: Actor, tower: Tower) -> bool:
     return actor.communes is None or tower.commune_id in actor.communes
 
 
+def visible_proposals(actor: Actor) -> ColumnElement[bool]:
+    """The proposals about towers and places in the actor's territory, and the actor's own."""
+    if actor.communes is None:
+        return true()
+    mine = TowerProposal.by_id == actor.id
+    if not actor.communes:
+        return mine
+    return or_(
+        mine,
+        TowerProposal.tower_id.in_(select(Tower.id).where(visible(actor))),
+        and_(
+            TowerProposal.tower_id.is_(None), TowerProposal.commune_id.in_(sorted(actor.communes))
+        ),
+    )
+
+
+def reaches_proposal(actor: Actor, proposal: TowerProposal) -> bool:
+    if actor.communes is None or proposal.by_id == actor.id:
+        return True
+    if proposal.tower is not None:
+        return reaches(actor, proposal.tower)
+    return proposal.commune_id in actor.communes
+
+
+def visible_documents(actor: Actor) -> ColumnElement[bool]:
+    """The documents of towers in scope, and those that came with a proposal in scope."""
+    if actor.communes is None:
+        return true()
+    return or_(
+        Document.tower_id.in_(select(Tower.id).where(visible(actor))),
+        Document.proposal_id.in_(select(TowerProposal.id).where(visible_proposals(actor))),
+    )
+
+
+def reaches_document(actor: Actor, document: Document) -> bool:
+    if document.tower is not None and reaches(actor, document.tower):
+        return True
+    return document.proposal is not None and reaches_proposal(actor, document.proposal)
+
+
 def register() -> None:
     policy.register(
         "tower",
@@ -35,9 +75,11 @@ def register() -> None:
             "create": {"staff"},
             "edit": {"staff"},
             "import": {"staff"},
+            "export": READERS,
             "reassign": {"admin", "staff"},
             # An inspector who stands below the mast determines what nobody knew.
             "determine": {"staff", "inspector"},
+            "merge": {"staff"},
         },
         visible=visible,
         reaches=reaches,
@@ -48,4 +90,24 @@ def register() -> None:
         actions={"view": {"staff"}},
         visible=lambda actor: true() if actor.communes is None else false(),
         reaches=lambda actor, batch: actor.communes is None,
+    )
+    policy.register(
+        "document",
+        actions={
+            "view": READERS,
+            "add": {"staff", "inspector", "local_officer"},
+            "remove": {"staff"},
+        },
+        visible=visible_documents,
+        reaches=reaches_document,
+    )
+    policy.register(
+        "proposal",
+        actions={
+            "view": READERS,
+            "create": {"inspector", "local_officer"},
+            "decide": {"staff"},
+        },
+        visible=visible_proposals,
+        reaches=reaches_proposal,
     )

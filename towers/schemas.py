@@ -2,22 +2,58 @@
 
 from __future__ import annotations
 
+import math
 import uuid
+from decimal import Decimal
 from typing import Any
 
 from marshmallow import ValidationError, fields, pre_load, validate, validates_schema
 from werkzeug.datastructures import MultiDict
 
 from core.api import StrictSchema
+from core.geo import Envelope
 from core.validation import between, length, one_of
 from core.words import N_
-from towers.fields import FIELDS, FIRST_DAY, LAST_DAY, Field, Kind
+from towers.fields import FIELDS, FIRST_DAY, LAST_DAY, Field, Kind, decimal
+from towers.lists import RELEVANCE, SORTS
 from towers.queries import Filters
-from towers.rules import Condition, StructureType, code_problem
+from towers.rules import (
+    Condition,
+    Lifecycle,
+    ManagingDepartment,
+    Service,
+    StructureType,
+    code_problem,
+)
 
 SEVERITIES = ("critical", "major", "minor")
 TYPES = tuple(one.value for one in StructureType)
 CONDITIONS = tuple(one.value for one in Condition)
+SERVICES = tuple(one.value for one in Service)
+LIFECYCLES = tuple(one.value for one in Lifecycle)
+DEPARTMENTS = tuple(one.value for one in ManagingDepartment)
+MOST_COMMUNES = 500
+
+
+BBOX = N_("bbox is west,south,east,north in degrees")
+
+
+def envelope_of(text: str) -> Envelope:
+    """The box in a text such as `105,10,106,11`; raises `ValueError` for one not on earth."""
+    west, south, east, north = (float(one) for one in text.split(",", 4))
+    if not all(math.isfinite(one) and abs(one) <= 1000 for one in (west, south, east, north)):
+        raise ValueError("not degrees")
+    if west > east or south > north or south > 90 or north < -90:
+        raise ValueError("no box")
+    return Envelope(west, south, east, north)
+
+
+def _check_box(value: str) -> None:
+    try:
+        if value:
+            envelope_of(value)
+    except ValueError as error:
+        raise ValidationError(BBOX) from error
 
 
 POSITION = {"latitude", "longitude"}
@@ -159,39 +195,88 @@ class TowerBody(GivenFields):
     version = fields.Integer(required=True)
 
 
+class ListedBody(TowerBody):
+    """A tower in a list; the distance is that to the position that was searched for."""
+
+    distance_m = fields.Float()
+
+
+class CountBody(StrictSchema):
+    number = fields.Integer(required=True)
+    more = fields.Boolean(required=True)
+
+
 class TowerPage(StrictSchema):
-    items = fields.List(fields.Nested(TowerBody), required=True)
+    """Some towers; `nearly` says that nothing has the text and what is like it is given.
+
+    `count` is there when it was asked for: how many match, or with `more` that it is more.
+    """
+
+    items = fields.List(fields.Nested(ListedBody), required=True)
     next_cursor = fields.String(allow_none=True, required=True)
+    nearly = fields.Boolean(required=True)
+    count = fields.Nested(CountBody)
 
 
-class TowerQuery(StrictSchema):
-    """Filters and paging of the list of towers."""
+class TowerFilters(StrictSchema):
+    """The filters that the register, the map and the follow-up list share."""
 
-    limit = fields.Integer(load_default=50, validate=between(1, 500))
-    cursor = fields.String(load_default=None, validate=length(1, 500))
-    sort = fields.String(load_default="code", validate=one_of(("code", "name")))
     q = fields.String(load_default="", validate=length(0, 200))
     condition = fields.List(fields.String(validate=one_of(CONDITIONS)), load_default=list)
     severity = fields.List(fields.String(validate=one_of(SEVERITIES)), load_default=list)
     overdue = fields.Boolean(load_default=False)
     due_within = fields.Integer(load_default=None, validate=between(0, 3650))
     owner = fields.UUID(load_default=None)
-    commune = fields.String(load_default="", validate=length(0, 20))
+    manager = fields.UUID(load_default=None)
+    operator = fields.UUID(load_default=None)
+    commune = fields.List(
+        fields.String(validate=length(0, 20)), load_default=list, validate=length(0, MOST_COMMUNES)
+    )
+    without_commune = fields.Boolean(load_default=False)
     structure_type = fields.List(fields.String(validate=one_of(TYPES)), load_default=list)
+    service = fields.List(fields.String(validate=one_of(SERVICES)), load_default=list)
+    lifecycle = fields.List(fields.String(validate=one_of(LIFECYCLES)), load_default=list)
+    managing_department = fields.List(
+        fields.String(validate=one_of(DEPARTMENTS)), load_default=list
+    )
+    built_before = fields.Integer(load_default=None, validate=between(1900, 2201))
+    height_from = fields.Float(allow_nan=False, load_default=None, validate=between(0, 1000))
+    height_to = fields.Float(allow_nan=False, load_default=None, validate=between(0, 1000))
+    bbox = fields.String(
+        load_default="",
+        validate=validate.And(length(0, 200), _check_box),
+        metadata={"description": "west,south,east,north in degrees (WGS 84)"},
+    )
     include_dismantled = fields.Boolean(load_default=False)
 
 
-FILTER_NAMES = (
-    "q", "condition", "severity", "overdue", "due_within", "owner", "commune",
-    "structure_type", "include_dismantled",
+class TowerQuery(TowerFilters):
+    """Filters, order and paging of the list of towers.
+
+    `q` finds words of code, name, address, owner and commune; a position in any form gives the
+    towers round it, the nearest first.
+    """
+
+    limit = fields.Integer(load_default=50, validate=between(1, 500))
+    cursor = fields.String(load_default=None, validate=length(1, 500))
+    sort = fields.String(load_default=RELEVANCE, validate=one_of(SORTS))
+    count = fields.Boolean(load_default=False)
+
+
+MANY = (
+    "condition", "severity", "commune", "structure_type", "service", "lifecycle",
+    "managing_department",
 )  # fmt: skip
 
 
 def filters_of(data: dict[str, Any]) -> Filters:
-    """The filters in a loaded query."""
-    chosen = {name: data[name] for name in FILTER_NAMES if name in data}
-    for name in ("condition", "severity", "structure_type"):
-        chosen[name] = tuple(chosen.get(name, ()))
+    """The filters in a loaded query, taken out of it."""
+    chosen = {name: data.pop(name) for name in TowerFilters().fields}
+    for name in MANY:
+        chosen[name] = tuple(one for one in chosen[name] if one)
+    for name in ("height_from", "height_to"):
+        chosen[name] = None if chosen[name] is None else Decimal(str(chosen[name]))
+    chosen["bbox"] = envelope_of(chosen["bbox"]) if chosen["bbox"] else None
     return Filters(**chosen)
 
 
@@ -202,19 +287,46 @@ def filters_from(args: MultiDict[str, str]) -> Filters:
     def known(name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(one for one in dict.fromkeys(args.getlist(name)) if one in allowed)
 
+    def on(name: str) -> bool:
+        return args.get(name) in {"1", "true", "on"}
+
+    def whole(name: str, longest: int) -> int | None:
+        text = args.get(name, "").strip()
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= longest else None
+
+    def height(name: str) -> Decimal | None:
+        found = decimal(args.get(name, ""))
+        return found if found is not None and 0 <= found <= 1000 else None
+
+    def number(name: str) -> uuid.UUID | None:
+        try:
+            return uuid.UUID(args.get(name, ""))
+        except ValueError:
+            return None
+
     try:
-        owner: uuid.UUID | None = uuid.UUID(args.get("owner", ""))
+        bbox: Envelope | None = envelope_of(args.get("bbox", ""))
     except ValueError:
-        owner = None
-    days = args.get("due_within", "")
+        bbox = None
+    communes = (one.replace("\x00", "")[:20] for one in args.getlist("commune"))
     return Filters(
         q=args.get("q", "").replace("\x00", "")[:200].strip(),
         condition=known("condition", CONDITIONS),
         severity=known("severity", SEVERITIES),
-        overdue=args.get("overdue") in {"1", "true", "on"},
-        due_within=int(days) if days.isascii() and days.isdigit() and len(days) < 5 else None,
-        owner=owner,
-        commune=args.get("commune", "").replace("\x00", "")[:20],
+        overdue=on("overdue"),
+        due_within=whole("due_within", 4),
+        owner=number("owner"),
+        manager=number("manager"),
+        operator=number("operator"),
+        commune=tuple(one for one in dict.fromkeys(communes) if one)[:MOST_COMMUNES],
+        without_commune=on("without_commune"),
         structure_type=known("structure_type", TYPES),
-        include_dismantled=args.get("include_dismantled") in {"1", "true", "on"},
+        service=known("service", SERVICES),
+        lifecycle=known("lifecycle", LIFECYCLES),
+        managing_department=known("managing_department", DEPARTMENTS),
+        built_before=whole("built_before", 4),
+        height_from=height("height_from"),
+        height_to=height("height_to"),
+        bbox=bbox,
+        include_dismantled=on("include_dismantled"),
     )

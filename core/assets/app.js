@@ -1,6 +1,11 @@
 // What every page can do: ask before loss, open and close menus, keep forms from being sent twice.
 import { _, ready } from "core/texts";
 
+// On a narrow screen filters stay folded, so that what they found is seen first.
+if (window.matchMedia("(max-width: 640px)").matches) {
+  for (const panel of document.querySelectorAll("details.filter-panel")) panel.open = false;
+}
+
 await ready;
 
 for (const form of document.querySelectorAll("form[data-confirm]")) {
@@ -33,13 +38,26 @@ for (const form of document.querySelectorAll("form[data-guard]")) {
   window.addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
 }
 
-for (const select of document.querySelectorAll("[data-submit-on-change]")) {
-  select.addEventListener("change", () => select.form.requestSubmit());
+// Rows of fields: one more like the last one, empty.
+for (const rows of document.querySelectorAll("[data-rows]")) {
+  const button = rows.querySelector("[data-add-row]");
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const all = rows.querySelectorAll("[data-row]");
+    const row = all[all.length - 1].cloneNode(true);
+    for (const field of row.querySelectorAll("input")) {
+      field.value = "";
+      field.removeAttribute("id");
+      field.classList.remove("is-invalid");
+    }
+    for (const text of row.querySelectorAll(".wrong")) text.remove();
+    button.before(row);
+    row.querySelector("input").focus();
+  });
 }
 
-// On a narrow screen filters stay folded, so that what they found is seen first.
-if (window.matchMedia("(max-width: 640px)").matches) {
-  for (const panel of document.querySelectorAll("details.filter-panel")) panel.open = false;
+for (const select of document.querySelectorAll("[data-submit-on-change]")) {
+  select.addEventListener("change", () => select.form.requestSubmit());
 }
 
 // What is wrong with a form is read first.

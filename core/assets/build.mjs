@@ -20,7 +20,8 @@ const signs = {
   next: "chevron-right", previous: "chevron-left", camera: "camera", calendar: "calendar-event",
   clock: "clock-history", print: "printer", info: "info-circle", warning: "exclamation-triangle",
   success: "check-circle", danger: "x-octagon", position: "crosshair", key: "key", "sign-out": "box-arrow-right",
-  trash: "trash", settings: "gear", language: "translate", empty: "inbox",
+  trash: "trash", merge: "intersect", file: "file-earmark-text", proposal: "chat-square-text", settings: "gear", language: "translate", empty: "inbox",
+  phone: "telephone", qr: "qr-code",
 };
 
 function sprite() {
@@ -65,7 +66,7 @@ for (const name of features) {
 }
 const common = {
   bundle: true, minify: true, logLevel: "warning", absWorkingDir: root, target: ["es2022"],
-  alias: { "core/texts": path.join(root, "core/assets/_texts.js"), "core/conditions": path.join(root, "core/assets/_conditions.js") },
+  alias: { "core/texts": path.join(root, "core/assets/_texts.js"), "core/geolocation": path.join(root, "core/assets/_geolocation.js"), "core/conditions": path.join(root, "core/assets/_conditions.js") },
   loader: { ".woff2": "file", ".woff": "empty", ".svg": "dataurl", ".png": "file" },
   assetNames: "fonts/[name]-[hash]",
 };

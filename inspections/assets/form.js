@@ -1,5 +1,6 @@
 // The checklist: counts answers, asks what depends on another answer, takes the position once.
-import { _, ready } from "core/texts";
+import { onLocated } from "core/geolocation";
+import { ready } from "core/texts";
 
 await ready;
 const form = document.querySelector("#checklist");
@@ -75,16 +76,9 @@ function showPosition() {
 }
 showPosition();
 
-document.querySelector("#locate").addEventListener("click", () => {
-  located.textContent = _("Looking for the position…");
-  navigator.geolocation.getCurrentPosition(
-    ({ coords }) => {
-      form.elements.position_latitude.value = coords.latitude.toFixed(7);
-      form.elements.position_longitude.value = coords.longitude.toFixed(7);
-      form.elements.position_accuracy.value = Math.round(coords.accuracy);
-      showPosition();
-    },
-    () => { located.textContent = _("The position was not found: allow it, or go outside."); },
-    { enableHighAccuracy: true, timeout: 20000 },
-  );
+onLocated(document.querySelector("#locate"), located, (coords) => {
+  form.elements.position_latitude.value = coords.latitude.toFixed(7);
+  form.elements.position_longitude.value = coords.longitude.toFixed(7);
+  form.elements.position_accuracy.value = Math.round(coords.accuracy);
+  showPosition();
 });

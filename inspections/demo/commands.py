@@ -16,20 +16,22 @@ from PIL import Image, ImageDraw
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
-from accounts import services as accounts
 from accounts.models import User
 from accounts.queries import user_by_email
 from accounts.security import actor_of, hashed, new_password
+from accounts.services import users as accounts
 from areas.cli import load_demo as load_areas
 from areas.models import Area
-from core import clock, store
+from core import audit, clock, store
 from core.cli import urls
 from core.db import current_session, transaction
+from core.pictures import read_picture
 from core.policy import SYSTEM
 from inspections.demo.province import Province
 from inspections.doors import photo_store
 from inspections.models import Answer, Inspection
 from inspections.services import checklists, photos
+from towers.doors import document_store
 from towers.models import Tower
 
 commands = AppGroup("demo", help="The demo province.")
@@ -54,7 +56,7 @@ def load(towers: int, seed: int, if_new: bool) -> None:
                 mark(session, "none")
         return
     started = time.monotonic()
-    now, today = clock.now(), clock.today()
+    now = clock.now()
     with transaction() as session:
         checklists.publish(session, checklists.shipped_document(), by=SYSTEM, now=now)
     if current_session().scalar(select(Area.id).limit(1)) is None:
@@ -69,10 +71,19 @@ def load(towers: int, seed: int, if_new: bool) -> None:
             inspector=inspector.id,
             seed=seed,
             towers=towers,
-            today=today,
+            now=now,
             zone=clock.zone(),
         ).load(lambda done: click.echo(f"{done} of {towers} towers …"))
         mark(session, "loaded")
+        audit.record(
+            session,
+            "demo.load",
+            "setting",
+            "demo",
+            by=SYSTEM,
+            now=now,
+            after={"towers": towers, "seed": seed},
+        )
     analyze()
     load_pictures(seed)
     click.echo(f"The demo province was loaded in {time.monotonic() - started:.0f} s.")
@@ -170,13 +181,13 @@ def load_pictures(seed: int) -> None:
                 uuid.UUID(int=random.getrandbits(128), version=4),
                 inspection,
                 # One of its own each: the same picture at two towers is flagged.
-                photos.read_picture(io.BytesIO(picture(random)), photo_files),
+                read_picture(io.BytesIO(picture(random)), photo_files),
                 store=photo_files,
                 item_key=item_key,
                 original_name="minh-hoa.jpg",
                 sha256=None,
                 by=actor,
-                now=inspection.submitted_at + timedelta(minutes=5),
+                now=min(clock.now(), inspection.submitted_at + timedelta(minutes=5)),
             )
 
 
@@ -221,7 +232,7 @@ def picture(random: Random) -> bytes:
 # With every table that refers to one of these.
 TABLES = (
     "violation_event", "violation", "answer", "photo", "submission", "load_assessment",
-    "inspection", "tower",
+    "inspection", "tower", "tower_merge", "organisation_merge",
 )  # fmt: skip
 
 
@@ -255,38 +266,51 @@ FORGET_AREAS = (
 def remove(everything: bool) -> None:
     """Remove the demo: an empty, ready system stays, with the checklist and real accounts."""
     engine = create_engine(urls()[0])
-    with engine.begin() as connection:
-        real = connection.scalar(text("SELECT count(*) FROM tower WHERE NOT demo"))
+    with Session(engine) as session, session.begin():
+        real = session.scalar(text("SELECT count(*) FROM tower WHERE NOT demo"))
         if real and not everything:
             raise click.ClickException(
                 f"{real} towers do not belong to the demo. Take --everything to remove them too."
             )
-        connection.execute(text(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY CASCADE"))
-        connection.execute(
+        removed = {"towers": session.scalar(text("SELECT count(*) FROM tower"))}
+        files = {
+            kept: session.scalars(text(f"SELECT DISTINCT sha256 FROM {table}")).all()  # noqa: S608
+            for table, kept in (("photo", photo_store()), ("document", document_store()))
+        }
+        session.execute(text(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY CASCADE"))
+        session.execute(
             text('DELETE FROM access_token WHERE user_id IN (SELECT id FROM "user" WHERE demo)')
         )
         for table in ("user_role", "user_territory"):
-            connection.execute(
+            session.execute(
                 text(
                     f"DELETE FROM {table} WHERE user_id IN"  # noqa: S608
                     ' (SELECT id FROM "user" WHERE demo)'
                 )
             )
-        connection.execute(text('DELETE FROM "user" WHERE demo'))
-        connection.execute(
+        session.execute(text('DELETE FROM "user" WHERE demo'))
+        session.execute(
+            text(
+                "DELETE FROM organisation_contact WHERE organisation_id IN"
+                " (SELECT id FROM organisation WHERE demo)"
+            )
+        )
+        session.execute(
             text(
                 "DELETE FROM organisation o WHERE demo AND NOT EXISTS"
                 ' (SELECT 1 FROM "user" u WHERE u.organisation_id = o.id)'
             )
         )
         for statement in FORGET_AREAS:
-            connection.execute(text(statement))
-        connection.execute(
-            text(
-                "INSERT INTO setting (key, value) VALUES ('demo', '\"removed\"')"
-                " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-            )
+            session.execute(text(statement))
+        mark(session, "removed")
+        audit.record(
+            session, "demo.remove", "setting", "demo", by=SYSTEM, now=clock.now(), before=removed
         )
     engine.dispose()
+    # After the rows, so that no row is without its files.
+    for kept, hashes in files.items():
+        for sha256 in hashes:
+            kept.remove(sha256)
     (current_app.config["SETTINGS"].instance / "demo-accounts.txt").unlink(missing_ok=True)
     click.echo("The demo was removed. Make the first administrator: flask accounts add EMAIL")

@@ -6,6 +6,7 @@ One statement serves the page, the API and the exports, so that all three show t
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -94,14 +95,7 @@ def _assessments(actor: Actor, filters: Filters, today: date) -> Select[Any]:
 
 def _of_towers(filters: Filters) -> Filters:
     """The filters that speak of the tower; severity and deadlines are those of each row here."""
-    return Filters(
-        q=filters.q,
-        condition=filters.condition,
-        owner=filters.owner,
-        commune=filters.commune,
-        structure_type=filters.structure_type,
-        include_dismantled=filters.include_dismantled,
-    )
+    return replace(filters, severity=(), overdue=False, due_within=None)
 
 
 def rows(

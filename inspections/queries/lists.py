@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, false, func, select, true
 from sqlalchemy.orm import Session, aliased, joinedload, lazyload, selectinload, undefer
@@ -26,7 +25,7 @@ from inspections.models import (
     ViolationEvent,
 )
 from towers.models import Tower
-from towers.queries import matches
+from towers.search import exactly, matches
 
 
 def inspection(session: Session, actor: Actor, inspection_id: uuid.UUID) -> Inspection | None:
@@ -72,9 +71,14 @@ def inspections(
     if mine:
         statement = statement.where(Inspection.inspector_id == actor.id)
     if q.strip():
-        statement = statement.where(Inspection.tower_id.in_(select(Tower.id).where(matches(q))))
+        found = select(Tower.id).where(matches(exactly(session, q)))
+        statement = statement.where(Inspection.tower_id.in_(found))
     statement = paging.keyset(
-        statement, (_moment_of_list(), Inspection.id), (_moment, uuid.UUID), cursor, descending=True
+        statement,
+        (_moment_of_list(), Inspection.id),
+        (paging.moment, uuid.UUID),
+        cursor,
+        descending=True,
     )
     rows = session.scalars(statement.limit(limit + 1)).all()
     return paging.page_of(rows, limit, lambda row: [row.submitted_at or row.created_at, row.id])
@@ -92,13 +96,6 @@ def _moment_of_list() -> ColumnElement[datetime]:
     return func.coalesce(Inspection.submitted_at, Inspection.created_at)
 
 
-def _moment(value: Any) -> datetime:
-    moment = datetime.fromisoformat(value)
-    if moment.tzinfo is None:
-        raise ValueError("a moment without its zone")
-    return moment
-
-
 def violation(session: Session, actor: Actor, violation_id: uuid.UUID) -> Violation | None:
     """One violation with its events, or `None` outside the reader's scope."""
     return session.scalar(
@@ -110,6 +107,15 @@ def violation(session: Session, actor: Actor, violation_id: uuid.UUID) -> Violat
             selectinload(Violation.events).joinedload(ViolationEvent.by),
         )
     )
+
+
+def continued_by(session: Session, violation: Violation) -> Sequence[Violation]:
+    """The violations with whose events this one went on when towers were merged."""
+    return session.scalars(
+        select(Violation)
+        .where(Violation.continued_in_id == violation.id)
+        .order_by(Violation.found_on, Violation.id)
+    ).all()
 
 
 def violations(
@@ -151,7 +157,8 @@ def violations(
     if overdue_on:
         statement = statement.where(Violation.state == "open", Violation.deadline < overdue_on)
     if q.strip():
-        statement = statement.where(Violation.tower_id.in_(select(Tower.id).where(matches(q))))
+        found = select(Tower.id).where(matches(exactly(session, q)))
+        statement = statement.where(Violation.tower_id.in_(found))
     statement = paging.keyset(
         statement,
         (Violation.found_on, Violation.id),
@@ -167,7 +174,7 @@ def events_of(session: Session, violation_id: uuid.UUID) -> Sequence[ViolationEv
     return session.scalars(
         select(ViolationEvent)
         .where(ViolationEvent.violation_id == violation_id)
-        .order_by(ViolationEvent.id)
+        .order_by(ViolationEvent.place)
     ).all()
 
 
@@ -291,11 +298,12 @@ def found_by(session: Session, inspection_id: uuid.UUID) -> Sequence[Violation]:
     return session.scalars(
         select(Violation)
         .where(
+            Violation.continued_in_id.is_(None),
             Violation.id.in_(
                 select(ViolationEvent.violation_id).where(
                     ViolationEvent.inspection_id == inspection_id
                 )
-            )
+            ),
         )
         .order_by(Violation.urgency, Violation.item_key, Violation.id)
     ).all()

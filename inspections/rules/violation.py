@@ -53,6 +53,8 @@ class EventKind(StrEnum):
     ESCALATED = "escalated"
     ANNULMENT_REQUESTED = "annulment_requested"
     ANNULLED = "annulled"
+    # Two entries of one tower were merged: another violation goes on with what was found here.
+    CONTINUED = "continued"
 
 
 class ReinspectionOutcome(StrEnum):
@@ -69,6 +71,8 @@ OF_INSPECTIONS = frozenset(
         EventKind.REINSPECTION_WITHDRAWN,
     }
 )
+# What people do with a violation; that another one goes on with it follows from a merge.
+TAKEN = frozenset(EventKind) - OF_INSPECTIONS - {EventKind.CONTINUED}
 _ALWAYS = frozenset(
     {
         EventKind.EMERGENCY_MEASURES,
@@ -150,8 +154,8 @@ def fold(events: Iterable[Event]) -> ViolationState:
     Each inspection that found the defect is a source until it takes that back. The severity is
     that of the source that came last (a later correction of an older one does not move it
     behind). The deadline is the earliest of them; an extension replaces those of what was found
-    before it. A violation without sources, or annulled, is withdrawn; one that a re-inspection
-    saw fixed, and that did not take it back, is closed.
+    before it. A violation without sources, annulled, or gone on with in another one, is
+    withdrawn; one that a re-inspection saw fixed, and that did not take it back, is closed.
     """
     life = _Life()
     for event in events:
@@ -235,6 +239,9 @@ class _Life:
             self.level += 1
         elif kind is EventKind.ANNULLED:
             self.annulled = True
+        elif kind is EventKind.CONTINUED:
+            self.sources.clear()
+            self.fixed.clear()
 
     def state(self) -> ViolationState:
         closed_by = None

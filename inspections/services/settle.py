@@ -62,7 +62,7 @@ def events_of(session: Session, violation_ids: list[uuid.UUID]) -> dict[uuid.UUI
     for row in session.scalars(
         select(ViolationEvent)
         .where(ViolationEvent.violation_id.in_(violation_ids))
-        .order_by(ViolationEvent.id)
+        .order_by(ViolationEvent.place)
     ):
         events[row.violation_id].append(as_event(row))
     return events
@@ -104,15 +104,17 @@ def _add(
 
 
 def _touched_by(session: Session, inspection: Inspection) -> list[Violation]:
-    """The violations in whose events this inspection stands."""
+    """The violations in whose events this inspection stands; one that another goes on with is
+    past, and the other one has its events."""
     return list(
         session.scalars(
             select(Violation).where(
+                Violation.continued_in_id.is_(None),
                 Violation.id.in_(
                     select(ViolationEvent.violation_id).where(
                         ViolationEvent.inspection_id == inspection.id
                     )
-                )
+                ),
             )
         )
     )

@@ -19,7 +19,7 @@ from core.errors import Conflict, FieldText, Forbidden, Invalid
 from core.i18n import N_
 from core.policy import Actor
 from inspections.models import Violation, ViolationEvent
-from inspections.rules.violation import ANSWERS, OF_INSPECTIONS, EventKind, ViolationState, fold
+from inspections.rules.violation import ANSWERS, TAKEN, EventKind, ViolationState, fold
 from inspections.services import condition
 from inspections.services.settle import as_event, events_of, project
 from towers import services as towers
@@ -76,7 +76,7 @@ def take_step(
     missing reason, party or day, and `Forbidden` where the one who asked would decide alone.
     """
     policy.require(by, ACTIONS.get(step.kind, "violation.follow_up"), violation)
-    if step.kind in OF_INSPECTIONS:
+    if step.kind not in TAKEN:
         raise Invalid(fields={"kind": [N_("This is said by an inspection, not by a step")]})
     # One writer a tower: an inspection may be settling the same violation.
     tower = towers.hold(session, violation.tower_id)
@@ -152,7 +152,7 @@ def _request(
     return session.scalar(
         select(ViolationEvent)
         .where(ViolationEvent.violation_id == violation.id, ViolationEvent.kind == kind)
-        .order_by(ViolationEvent.id.desc())
+        .order_by(ViolationEvent.place.desc())
         .limit(1)
     )
 

@@ -74,13 +74,47 @@ function nameControls(map) {
   sayAll();
 }
 
+// The source lets a coast go on across 180° and ends Antarctica at its coast. Here each ring is one
+// piece around its middle, in degrees that may go beyond 180, and a polar one goes over its pole.
+function wholeRing(ring) {
+  let turn = 0;
+  const whole = ring.map(([x, y], index) => {
+    const step = index ? x - ring[index - 1][0] : 0;
+    if (Math.abs(step) > 180) turn -= 360 * Math.sign(step);
+    return [x + turn, y];
+  });
+  if (turn) {
+    const pole = 90 * Math.sign(whole[0][1]);
+    whole.push([whole.at(-1)[0], pole], [whole[0][0], pole], whole[0]);
+  }
+  const [west, east] = reach(whole);
+  return moved(whole, -360 * Math.round((west + east) / 720));
+}
+
+const reach = (ring) => ring.reduce(([west, east], [x]) => [Math.min(west, x), Math.max(east, x)], [Infinity, -Infinity]);
+const moved = (ring, degrees) => ring.map(([x, y]) => [x + degrees, y]);
+
+// What goes beyond 180° is drawn once more where the map shows that side.
+function wholeLand(topology) {
+  const polygons = feature(topology, topology.objects.land).features.flatMap((one) => one.geometry.coordinates);
+  const coordinates = polygons.flatMap((polygon) => {
+    const whole = polygon.map(wholeRing);
+    const [west, east] = reach(whole[0]);
+    const again = [];
+    if (west < -180) again.push(whole.map((ring) => moved(ring, 360)));
+    if (east > 180) again.push(whole.map((ring) => moved(ring, -360)));
+    return [whole, ...again];
+  });
+  return { type: "MultiPolygon", coordinates };
+}
+
 export function addLand(map) {
   map.createPane("land").style.zIndex = 150;
   const layer = L.geoJSON(null, {
     pane: "land", interactive: false,
     style: { color: "#b9c3b4", weight: 1, fillColor: "#f4f3ec", fillOpacity: 1 },
   }).addTo(map);
-  load("/static/dist/land.json").then((topology) => layer.addData(feature(topology, topology.objects.land)));
+  load("/static/dist/land.json").then((topology) => layer.addData(wholeLand(topology)));
   return layer;
 }
 
@@ -127,6 +161,20 @@ export function addCommunes(map) {
 
 // Towers
 
+// Parts of a ring differ by their weave too, for those who cannot tell the colours apart: lengths of
+// a dash and of the gap after it, in pixels; what is satisfactory is one plain stroke.
+const WEAVES = { dangerous: [9, 1], assessment_needed: [6, 2], needs_follow_up: [3, 1.5], unchecked: [1, 1.5] };
+
+// The dashes of a stroke that covers this length of a ring and leaves out the rest.
+function woven(name, length, round) {
+  const weave = WEAVES[name];
+  if (!weave || length < weave[0]) return `${length} ${round}`;
+  const dashes = Math.max(1, Math.round(length / (weave[0] + weave[1])));
+  const stretch = length / (dashes * (weave[0] + weave[1]));
+  const pairs = Array(dashes).fill(weave.map((one) => one * stretch));
+  return [...pairs.flat(), 0, round].join(" ");
+}
+
 export function donut(conditions, total) {
   const radius = Math.min(32, 15 + 3.2 * Math.log10(total) * 1.6);
   const size = 2 * radius + 4;
@@ -140,7 +188,7 @@ export function donut(conditions, total) {
     if (!share) continue;
     box.append(drawing("circle", {
       cx: middle, cy: middle, r: radius - 3, fill: "none", stroke: COLOURS[name], "stroke-width": 6,
-      "stroke-dasharray": `${share * round} ${round}`, "stroke-dashoffset": -done * round,
+      "stroke-dasharray": woven(name, share * round, round), "stroke-dashoffset": -done * round,
       transform: `rotate(-90 ${middle} ${middle})`,
     }));
     done += share;
@@ -332,11 +380,40 @@ export function addLayerSwitch(map) {
   });
 }
 
+// Round a tower: where it may fall, its ground, guys to their anchors, and its neighbours.
+function drawSurroundings(map, place, around) {
+  if (around.fall_zone) {
+    const zone = L.geoJSON(around.fall_zone.geometry, {
+      interactive: false, style: { color: "#b3261e", weight: 2, dashArray: "6 5", fillColor: "#b3261e", fillOpacity: 0.08 },
+    }).addTo(map);
+    map.fitBounds(zone.getBounds().pad(0.6), { maxZoom: 18, animate: false });
+  }
+  if (around.footprint) {
+    L.geoJSON(around.footprint, { interactive: false, style: { color: "#0d3b52", weight: 2, fillOpacity: 0.15 } }).addTo(map);
+  }
+  for (const anchor of around.anchors) {
+    const held = [anchor.latitude, anchor.longitude];
+    const named = _("Anchor %(number)s", { number: anchor.number });
+    L.polyline([place, held], { color: "#4b5a66", weight: 1.5, interactive: false }).addTo(map);
+    L.circleMarker(held, { radius: 4, color: "#0d3b52", weight: 2, fillColor: "#fff", fillOpacity: 1 })
+      .bindTooltip(() => element("span", { text: `${named} · ${number(anchor.distance_m)} m` }))
+      .addTo(map);
+  }
+  for (const other of around.neighbours) {
+    const marker = L.marker([other.latitude, other.longitude], {
+      icon: L.divIcon({ html: sign(other.condition), className: "neighbour", iconSize: [18, 18] }),
+      alt: other.code, zIndexOffset: -100,
+    }).bindTooltip(() => element("span", { text: `${other.code} · ${number(other.metres)} m` })).addTo(map);
+    whenChosen(marker, () => { window.top.location.assign(`/towers/${encodeURIComponent(other.code)}`); });
+  }
+}
+
 export function addOneTower(map) {
   const code = window.location.pathname.split("/").pop();
-  Promise.all([ready, load(`/map/places/${code}.json`)]).then(([, tower]) => {
+  Promise.all([ready, load(`/map/places/${code}.json`), load(`/map/surroundings/${code}.json`)]).then(([, tower, around]) => {
     const place = [tower.latitude, tower.longitude];
-    map.setView(place, 13, { animate: false });
+    map.setView(place, 16, { animate: false });
+    drawSurroundings(map, place, around);
     L.marker(place, {
       icon: L.divIcon({ html: sign(tower.condition, tower.overdue), className: "", iconSize: [24, 24] }),
       alt: conditionTexts()[tower.condition], keyboard: false,
@@ -385,6 +462,39 @@ export function addOneArea(map) {
     }).addTo(map);
     if (layer.getLayers().length) map.fitBounds(layer.getBounds(), { padding: [20, 20], animate: false });
   });
+}
+
+export function addPlaces(map) {
+  const places = new URLSearchParams(window.location.search).getAll("place")
+    .map((one) => one.split(",").map(Number))
+    .filter(([lat, lon]) => Math.abs(lat) <= 90 && Math.abs(lon) <= 180);
+  const towers = L.layerGroup().addTo(map);
+  places.forEach((place, index) => {
+    const pin = element("div", { class: "place" }, [element("b", { text: places.length > 1 ? String(index + 1) : "" })]);
+    L.marker(place, {
+      icon: L.divIcon({ html: pin, className: "", iconSize: [26, 26] }), keyboard: false, interactive: false,
+      zIndexOffset: 10000,
+    }).addTo(map);
+  });
+  const around = async () => {
+    towers.clearLayers();
+    // From afar every tower of the province would stand in front of the places.
+    if (map.getZoom() < 14) return;
+    const bounds = map.getBounds();
+    const box = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()].map((one) => one.toFixed(6));
+    const data = await load(`/map/towers.json?bbox=${box}&zoom=${map.getZoom()}`);
+    for (const [id, x, y, condition, late] of data.towers || []) {
+      const marker = L.marker([y, x], {
+        icon: L.divIcon({ html: sign(condition, late), className: "", iconSize: [24, 24] }),
+        alt: conditionTexts()[condition], title: conditionTexts()[condition],
+      });
+      whenChosen(marker, (byKeyboard) => showTower(map, [y, x], id, byKeyboard));
+      towers.addLayer(marker);
+    }
+  };
+  if (!places.length) return;
+  map.fitBounds(L.latLngBounds(places), { animate: false, maxZoom: 17, padding: [60, 60] });
+  ready.then(() => { map.on("moveend", around); around(); });
 }
 
 export function addPicker(map) {

@@ -1,4 +1,4 @@
-"""The documents: the violation map, one tower, one area, and the picker of a position."""
+"""The documents: the violation map, one tower, one area, some places, and a position's picker."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from maps.render.layers import (
     OneArea,
     OneTower,
     Picker,
+    Places,
     Towers,
 )
 from maps.render.shell import finish, new_map
@@ -41,6 +42,15 @@ def area_map(language: str) -> tuple[str, str]:
     drawn = new_map()
     drawn.add_child(Communes())
     drawn.add_child(OneArea())
+    return finish(drawn, language)
+
+
+@cache
+def places_map(language: str) -> tuple[str, str]:
+    """The document that compares places: of proposals, of two towers that may be one."""
+    drawn = new_map(zoom=13)
+    drawn.add_child(Communes())
+    drawn.add_child(Places())
     return finish(drawn, language)
 
 

@@ -65,6 +65,12 @@ class ImportedRows(_Call):
     function = "addImportedRows"
 
 
+class Places(_Call):
+    """The places that stand in the address of the document, among the towers around them."""
+
+    function = "addPlaces"
+
+
 class _DataLayer(Layer):
     """A layer that our script fills from an address of ours."""
 

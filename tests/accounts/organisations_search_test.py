@@ -14,4 +14,4 @@ from tests import makers
 def test_a_search_finds_the_text_itself(session, text, found) -> None:
     makers.organisation(session, "Viễn thông Đồng Tháp")
     staff = makers.actor(session, "staff")
-    assert len(organisations(session, staff, q=text)) == found
+    assert len(organisations(session, staff, q=text).rows) == found

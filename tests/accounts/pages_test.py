@@ -118,7 +118,7 @@ def test_an_organisation_is_made_changed_and_found(admin: FlaskClient, session: 
     session.commit()
     made = session.scalars(select(Organisation)).one()
     form = {**ORGANISATION, "phone": "0277 3855 001", "version": "1"}
-    assert admin.post(f"/organisations/{made.id}", data=form).status_code == 302
+    assert admin.post(f"/organisations/{made.id}/edit", data=form).status_code == 302
     assert "0277 3855 001" in admin.get(f"/organisations/{made.id}").get_data(as_text=True)
     for query, found in (("q=vien thong", True), ("q=%25", False), ("kind=manager", False),
                          ("kind=owner", True), ("kind=x", True)):  # fmt: skip
@@ -138,6 +138,9 @@ def test_an_organisation_is_made_changed_and_found(admin: FlaskClient, session: 
         ({"email": "x"}, "email", 422),
         ({"phone": "1" * 501}, "phone", 422),
         ({"address": "x" * 501}, "address", 422),
+        ({"tax_code": "0100233480"}, "tax_code", 422),
+        ({"responsible_email": "x"}, "responsible_email", 422),
+        ({"contact_phone": "0277"}, "contacts.0.name", 422),
     ],
 )
 def test_a_wrong_organisation_is_named(
@@ -158,7 +161,7 @@ def test_an_inspector_reads_organisations_and_changes_none(app: Flask, session: 
     page = client.get(f"/organisations/{made.id}").get_data(as_text=True)
     assert "Chủ cột" in page
     assert 'name="kind"' not in page
-    assert client.post(f"/organisations/{made.id}", data=ORGANISATION).status_code == 403
+    assert client.post(f"/organisations/{made.id}/edit", data=ORGANISATION).status_code == 403
 
 
 def test_what_is_not_there_is_404(admin: FlaskClient) -> None:

@@ -406,3 +406,8 @@ def test_cookies_are_hidden_from_scripts_and_other_sites(app: Flask, session: Se
     for cookie in set_ones:
         assert "HttpOnly" in cookie, cookie
         assert "SameSite=Lax" in cookie, cookie
+
+
+def test_the_commands_of_the_library_that_know_no_audit_are_not_offered(app: Flask) -> None:
+    assert {"accounts", "towers"} < set(app.cli.commands)
+    assert not {"users", "roles"} & set(app.cli.commands)

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from time import perf_counter
 
-from tests.bench import demo, exports, imports, lists, map_page, start_up
+from tests.bench import demo, exports, imports, lists, map_page, search, start_up
 from tests.bench.figures import Figure, keep, table
 from tests.bench.stage import Stage
 
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "start-up": start_up.measure,
     "demo": demo.measure,
     "lists": lists.measure,
+    "search": search.measure,
     "map": map_page.measure,
     "exports": exports.measure,
     "imports": imports.measure,
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
 # Those that take minutes or gigabytes run only when they are named.
 LONG: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "demo-million": demo.measure_million,
+    "search-million": search.measure_million,
 }
 
 

@@ -73,7 +73,11 @@ def measure(stage: Stage) -> Iterator[Figure]:
         cluster = cluster_for(ROOT, instance)
         try:
             yield Figure("A start-up, the very first, with the demo", start(instance), "s")
-            cluster.stop()
-            yield Figure("A start-up", start(instance), "s", most=5)
+            # The least of some: what others do on the machine at that moment is no work of ours.
+            times = []
+            for _ in range(3):
+                cluster.stop()
+                times.append(start(instance))
+            yield Figure("A start-up", min(times), "s", most=5)
         finally:
             cluster.destroy()

@@ -45,6 +45,14 @@ def test_map_of_a_province(walk, province, language):
     expect(inside.locator(CLUSTERS).first).to_be_visible()
     expect(legend.first).to_have_text(str(counted[0]))
     one.look("map-clusters")
+    # The parts of a ring differ by more than their colours: what is in order is one plain stroke.
+    arcs = inside.locator("svg.cluster circle[stroke-dasharray]")
+    weaves = arcs.evaluate_all(
+        "all => all.map((a) => ['stroke', 'stroke-dasharray'].map((name) => a.getAttribute(name)))"
+    )
+    plain = {colour for colour, weave in weaves if float(weave.split()[0]) > 10}
+    woven = {colour for colour, weave in weaves if len(weave.split()) > 2}
+    assert len(plain) == 1 and len(woven) >= 2 and not plain & woven
     kept = page.url
     assert re.search(r"/map#\d+/", kept)
 
@@ -73,22 +81,59 @@ def test_map_of_a_province(walk, province, language):
     expect(inside.locator(SIGNS)).to_have_count(drawn)
 
     # Filters of the form: each narrows what is drawn to what the register says.
-    for name, value in (("structure_type", "guyed_mast"), ("overdue", None), ("severity", "major")):
+    for name, value in (
+        ("structure_type", "Ground guyed mast"),
+        ("overdue", None),
+        ("severity", "Major"),
+    ):
         one.open("/map")
         one.unfold_filters()
-        field = one.field(name)
-        field.check() if value is None else field.select_option(value)
+        if value is None:
+            one.field(name).check()
+        else:
+            one.choose(name, one.text(value))
         one.press("Show")
         expect(count).to_have_text(re.compile(r"\d"))
         on_map = int(re.findall(r"\d+", count.inner_text())[1])
         page.goto(page.url.replace("/map", "/towers").split("#")[0])
-        listed = page.locator(".pager .count")
+        listed = page.locator(".list-head .count")
         assert on_map == int(re.findall(r"\d+", listed.inner_text())[0]) > 0
 
     one.open("/map")
     one.unfold_filters()
-    for name in ("owner", "commune"):
-        assert one.field(name).locator("option").count() > 2, name
+    assert one.field("owner").locator("option").count() > 2
+    assert one.field("commune").count() > 2
+
+
+# Whether land is drawn at places, given in degrees, of the map at zoom 2 around 65° N, 170° W.
+LAND = """(places) => {
+  const path = document.querySelector(".leaflet-land-pane path");
+  const box = document.querySelector(".leaflet-container").getBoundingClientRect();
+  const world = 256 * 2 ** 2;
+  const at = ([latitude, longitude]) => [
+    world * (longitude + 180) / 360,
+    world * (0.5 - Math.log(Math.tan(Math.PI / 4 + latitude * Math.PI / 360)) / (2 * Math.PI)),
+  ];
+  const [x0, y0] = at([65, -170]);
+  return places.map((place) => {
+    const [x, y] = at(place);
+    const point = new DOMPoint(box.x + box.width / 2 + x - x0, box.y + box.height / 2 + y - y0);
+    return path.isPointInFill(point.matrixTransform(path.getScreenCTM().inverse()));
+  });
+}"""
+
+
+def test_land_and_sea_are_told_apart_where_coasts_cross_180_degrees(walk, province):
+    """A list of another continent shows them: no band of land lies across the Arctic Ocean."""
+    one = walk(province, "vi", signed_in="staff@example.org")
+    one.open("/map#2/65/-170")
+    expect(one.map().locator(".leaflet-land-pane path")).to_have_attribute("d", re.compile("L"))
+    (frame,) = [frame for frame in one.page.frames if "/map/document" in frame.url]
+    land = [(66.5, -173), (65.5, -155), (60, -110)]
+    sea = [(71.2, -140), (70.9, -170), (68.5, -166.5), (67.5, -168), (55, -150), (71.2, -60)]
+    assert frame.evaluate(LAND, land) == [True] * len(land)
+    assert frame.evaluate(LAND, sea) == [False] * len(sea)
+    one.look("map-180-degrees")
 
 
 def test_map_says_when_it_cannot_load(walk, province):

@@ -185,7 +185,7 @@ def test_a_moment_without_its_zone_is_no_cursor(staff: FlaskClient) -> None:
 def test_extreme_cursors_of_the_right_kind_only_end_the_list(staff: FlaskClient) -> None:
     far = str(uuid.UUID(int=2**128 - 1))
     for path, values in (
-        ("/api/v1/towers", ["\uffff" * 60]),
+        ("/api/v1/towers", [0, "\uffff" * 60]),
         ("/api/v1/areas", ["zzz", "zzz"]),
         ("/api/v1/violations", ["0001-01-01", str(uuid.UUID(int=0))]),
         ("/api/v1/inspections", ["0001-01-01T00:00:00+14:00", far]),
@@ -193,7 +193,7 @@ def test_extreme_cursors_of_the_right_kind_only_end_the_list(staff: FlaskClient)
         ("/api/v1/follow-up", [32767, "9999-12-31", far]),
     ):
         body = doors.answered(staff.get(path, query_string={"cursor": encoded(values)}), 200)
-        assert body == {"items": [], "next_cursor": None}, path
+        assert (body["items"], body["next_cursor"]) == ([], None), path
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,34 @@ def test_a_database_of_another_version_is_not_ready(app: Flask, database_urls) -
     assert response.headers["Retry-After"]
 
 
+def test_while_the_database_is_down_the_service_lives_and_says_so(app: Flask) -> None:
+    from sqlalchemy import create_engine
+    from sqlalchemy.orm import sessionmaker
+
+    from core.db import database
+
+    usual = database().sessions
+    gone = create_engine("postgresql+psycopg://u:geheim@127.0.0.1:1/x")
+    database().sessions = sessionmaker(gone)
+    client = app.test_client()
+    token = {"Authorization": "Bearer tc_whatever"}
+    try:
+        assert client.get("/healthz").status_code == 200
+        answers = [
+            client.get("/readyz"),
+            client.get("/towers", headers=token),
+            client.get("/api/v1/towers", headers=token),
+        ]
+    finally:
+        database().sessions = usual
+        gone.dispose()
+    for answer in answers:
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"]
+        assert "geheim" not in answer.get_data(as_text=True)
+    assert answers[-1].mimetype == "application/problem+json"
+
+
 @pytest.mark.parametrize(
     ("role", "path", "status"),
     [("inspector", "/users", 403), ("staff", "/towers/KHONG-CO", 404), ("staff", "/xyz", 404)],

@@ -20,8 +20,9 @@ from tests.inspections.visits import (
     record,
     visit,
 )
+from towers.lists import towers
 from towers.models import StructureKind, Tower
-from towers.queries import Filters, towers
+from towers.queries import Filters
 from towers.services import update_tower
 
 

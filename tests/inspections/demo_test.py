@@ -6,7 +6,9 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -16,12 +18,19 @@ from sqlalchemy.orm import Session
 from areas.models import Area
 from core import clock, migrate
 from core.db import current_session
+from core.geo import to_position
+from core.pictures import COPIES
 from core.settings import Settings
+from inspections.doors import photo_store
 from inspections.models import ChecklistVersion, Inspection, Photo, Violation, ViolationEvent
 from inspections.rules.evaluation import GivenAnswer, Structure, evaluate
 from inspections.services.checklists import catalogue_of
 from tests import makers
-from towers.models import Tower
+from towers.coordinate_systems import system, to_wgs84
+from towers.models import Installation, Permit, Tower
+from towers.queries.parts import anchors
+from towers.rules import PermitState, permit_state
+from towers.vocabularies import unusual
 
 TOWERS = 800
 
@@ -186,6 +195,21 @@ def test_work_is_spread_over_two_years_and_none_lies_in_the_future(session: Sess
     assert overdue > 0 and coming > 0
 
 
+def test_a_province_made_before_work_begins_has_no_work_of_that_day_done(
+    house: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+):
+    midnight = clock.now().astimezone(ZoneInfo("Asia/Ho_Chi_Minh")).replace(hour=0, minute=5)
+    now = midnight.astimezone(UTC)
+    monkeypatch.setattr(clock, "now", lambda: now)
+    app = house()
+    run(app, "demo", "load", "--towers", "400")
+    with app.app_context():
+        session = current_session()
+        assert session.scalar(select(func.max(Inspection.inspected_on))) == midnight.date()
+        for moment in (Inspection.submitted_at, ViolationEvent.at, Photo.received_at):
+            assert session.scalar(select(func.max(moment))) <= now
+
+
 def test_recomputing_the_conditions_finds_no_difference(province: Flask):
     assert f"{TOWERS} towers, 0 differ" in run(province, "recompute-conditions")
 
@@ -248,6 +272,41 @@ def test_a_violation_is_closed_by_a_reinspection_only(session: Session):
     assert states["open"] > 0 and states["closed"] > 0
 
 
+def test_towers_have_papers_people_and_what_stands_at_them(session: Session, province: Flask):
+    towers = {one.id: one for one in session.scalars(select(Tower))}
+    installed = session.scalars(select(Installation)).all()
+    assert {one.tower_id for one in installed} == set(towers), "each carries something"
+    assert all(one.service in towers[one.tower_id].services for one in installed)
+    assert any(len(one.antennas) == 3 for one in installed)
+    today = clock.today()
+    permits = session.scalars(select(Permit)).all()
+    states = Counter(permit_state(one.expires_on, today=today, soon_days=90) for one in permits)
+    assert all(states[state] > 0 for state in PermitState), states
+    assert states["expired"] + states["soon"] < len(permits) / 4
+    guyed = [
+        one for one in towers.values() if one.structure_type in {"guyed_mast", "rooftop_guyed"}
+    ]
+    for one in guyed:
+        found = anchors(session, one.id)
+        assert len(found) == one.anchor_count >= 3
+        assert one.guy_levels >= 1
+        for anchor in found:
+            assert anchor.distance_m == pytest.approx(float(one.anchor_radius_m), rel=0.05)
+    assert not any(one.guy_levels for one in towers.values() if one not in guyed)
+    assert sum(one.manager_id is not None for one in towers.values()) > len(towers) / 4
+    assert sum(bool(one.former_district) for one in towers.values()) > len(towers) / 4
+    unlike = [one for one in towers.values()
+              if unusual(one.structure_type, one.planning_class, one.bts_category)]  # fmt: skip
+    assert len(unlike) < len(towers) / 20
+    original = [one for one in towers.values() if one.source_srid in {5897, 9210}]
+    assert len(original) > len(towers) / 6
+    for one in original:
+        there = to_wgs84(one.source_x, one.source_y, system(one.source_srid))
+        here = to_position(one.geom)
+        assert there.latitude == pytest.approx(here.latitude, abs=1e-7)
+        assert there.longitude == pytest.approx(here.longitude, abs=1e-7)
+
+
 def test_the_pictures_lie_in_the_store(session: Session, province: Flask):
     photos = session.scalars(select(Photo)).all()
     assert len(photos) == 30
@@ -293,6 +352,10 @@ def test_removing_leaves_an_empty_ready_system(house: Callable[..., Flask], smal
     with owner.connect() as connection:
         for table in (
             "tower",
+            "guy_anchor",
+            "installation",
+            "antenna",
+            "permit",
             "inspection",
             "answer",
             "submission",
@@ -307,12 +370,31 @@ def test_removing_leaves_an_empty_ready_system(house: Callable[..., Flask], smal
         ):
             assert connection.scalar(text(f"SELECT count(*) FROM {table}")) == 0, table
         assert connection.scalar(text("SELECT count(*) FROM checklist_version")) == 1
+        last = connection.execute(
+            text("SELECT action, before FROM audit_entry ORDER BY id DESC LIMIT 1")
+        ).one()
+        assert tuple(last) == ("demo.remove", {"towers": 30})
     owner.dispose()
     assert not accounts.exists()
     run(app, "demo", "load", "--if-new")
     assert towers_of(app) == []
     run(app, "demo", "load", "--towers", "10")
     assert len(towers_of(app)) == 10
+
+
+def test_removing_takes_the_files_of_the_pictures_along(
+    house: Callable[..., Flask], province: Flask
+):
+    app = house(province)
+    with app.app_context():
+        pictures = current_session().scalars(select(Photo.sha256)).all()
+        files = photo_store()
+        for sha256 in pictures:
+            for variant in ("original", *COPIES):
+                files.write(files.path(sha256, variant), b"drawn")
+    assert pictures
+    run(app, "demo", "remove", "--yes")
+    assert not [path for path in files.folder.rglob("*") if path.is_file()]
 
 
 def test_removing_keeps_real_towers_unless_told_otherwise(

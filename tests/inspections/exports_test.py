@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
@@ -164,6 +165,19 @@ def test_csv_for_excel_and_plain_differ_by_the_mark_alone(
         assert response.mimetype == "text/csv"
         name = f"theo-doi-{clock.today().isoformat()}.csv"
         assert response.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+
+
+def test_the_page_offers_every_form_with_its_own_filters(staff: FlaskClient, listing: None) -> None:
+    page = html.unescape(staff.get("/follow-up?severity=major&q=Tr").get_data(as_text=True))
+    offered = set(re.findall(r'href="(/follow-up\.[^"]*)"', page))
+    assert {re.split(r"\?", one)[0] for one in offered} == {
+        "/follow-up.csv", "/follow-up.geojson", "/follow-up.xlsx",
+    }  # fmt: skip
+    assert sum("plain=1" in one for one in offered) == 1
+    assert len(offered) == 4
+    for one in offered:
+        assert "severity=major" in one and "q=Tr" in one
+        assert staff.get(one).status_code == 200
 
 
 def test_the_columns_are_named_in_the_language_of_the_reader(

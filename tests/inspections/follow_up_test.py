@@ -23,7 +23,7 @@ from tests.inspections.visits import (
     record,
     visit,
 )
-from towers.queries import Filters
+from towers.queries import Filters, understood
 
 
 @pytest.fixture
@@ -66,7 +66,8 @@ def assessment(session, tower, due=0):
 
 
 def listed(session, actor, today=TODAY, **filters):
-    return follow_up.follow_up(session, actor, Filters(**filters), today=today).rows
+    asked = understood(session, actor, Filters(**filters))
+    return follow_up.follow_up(session, actor, asked, today=today).rows
 
 
 def test_urgency_then_deadline(session, staff, version) -> None:
@@ -126,7 +127,7 @@ def test_filters_of_the_tower_and_of_the_row(session, staff, version) -> None:
     def codes(**filters):
         return [(row.code, row.item_key) for row in listed(session, staff, **filters)]
 
-    assert codes(commune="90001") == [(here.code, "ant_mount"), (here.code, "clb_ladder")]
+    assert codes(commune=("90001",)) == [(here.code, "ant_mount"), (here.code, "clb_ladder")]
     assert codes(owner=owner.id) == [(there.code, None), (there.code, "clb_ladder")]
     assert codes(severity=("critical",)) == [(here.code, "ant_mount")]
     assert codes(q="go thap") == [(here.code, "ant_mount"), (here.code, "clb_ladder")]

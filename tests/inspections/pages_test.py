@@ -255,4 +255,7 @@ def test_a_closed_violation_needs_a_reinspection(
     assert done.status_code == 302
     (one,) = answered(inspector.get("/api/v1/violations"), 200)["items"]
     assert one["state"] == "closed"
+    # It asked for what was found alone: it is neither complete nor incomplete.
+    rows = inspector.get("/inspections?kind=reinspection").get_data(as_text=True)
+    assert re.findall(r'data-label="Đầy đủ">([^<]*)<', html.unescape(rows)) == ["–"]
     assert answered(inspector.get("/api/v1/follow-up"), 200)["items"] == []

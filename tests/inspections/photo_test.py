@@ -11,8 +11,10 @@ from PIL import Image
 from sqlalchemy import func, select
 
 from core.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge, UnsupportedMedia
+from core.files import FileStore
+from core.pictures import read_picture
 from inspections.models import Photo
-from inspections.services.photos import PhotoStore, add_photo, read_picture
+from inspections.services.photos import add_photo
 from inspections.services.review import accept_inspection
 from tests import makers
 from tests.inspections.visits import NOW, inspected, passing, picture, published, record, visit
@@ -20,7 +22,7 @@ from tests.inspections.visits import NOW, inspected, passing, picture, published
 
 @pytest.fixture
 def store(tmp_path):
-    return PhotoStore(tmp_path / "photos", max_bytes=200_000, max_pixels=100_000)
+    return FileStore(tmp_path / "photos", max_bytes=200_000, max_pixels=100_000)
 
 
 @pytest.fixture

@@ -544,7 +544,7 @@ def test_a_dismantled_tower_keeps_its_violations_but_leaves_the_lists(
     session, tower, inspector
 ) -> None:
     from inspections.queries import follow_up
-    from towers import queries
+    from towers import lists, queries
     from towers.queries import Filters
 
     inspected(session, tower, by=inspector, **MAJOR)
@@ -556,10 +556,10 @@ def test_a_dismantled_tower_keeps_its_violations_but_leaves_the_lists(
     session.flush()
     assert follow_up.follow_up(session, reader, shown, today=TODAY).rows == []
     assert follow_up.count(session, reader, shown, today=TODAY) == 0
-    assert queries.towers(session, reader, shown, today=TODAY).rows == []
+    assert lists.towers(session, reader, shown, today=TODAY).rows == []
     assert queries.counts_by_condition(session, reader, today=TODAY) == {}
     assert len(follow_up.follow_up(session, reader, asked, today=TODAY).rows) == 1
-    assert [one.code for one in queries.towers(session, reader, asked, today=TODAY).rows] == [
+    assert [one.code for one in lists.towers(session, reader, asked, today=TODAY).rows] == [
         tower.code
     ]
     assert open_items(session, tower) == {"clb_ladder"}

@@ -14,12 +14,14 @@ from PIL import Image
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.files import FileStore
+from core.pictures import read_picture
 from core.policy import SYSTEM, Actor
 from inspections.models import ChecklistVersion, Inspection, Violation, ViolationEvent
 from inspections.rules.catalogue import Catalogue, Item
 from inspections.rules.evaluation import applicable_items
 from inspections.services import checklists
-from inspections.services.photos import PhotoStore, add_photo, read_picture
+from inspections.services.photos import add_photo
 from inspections.services.record import (
     Visit,
     correct_inspection,
@@ -102,7 +104,7 @@ def photograph(
     session: Session, inspection: Inspection, item_key: str, folder: Path, *, by: Actor
 ) -> None:
     """A real photo of one item in the store under `folder`."""
-    store = PhotoStore(folder, max_bytes=1_000_000, max_pixels=1_000_000)
+    store = FileStore(folder, max_bytes=1_000_000, max_pixels=1_000_000)
     add_photo(
         session,
         uuid.uuid4(),
@@ -185,7 +187,7 @@ def events(session: Session, violation: Violation) -> list[tuple[str, str | None
         for row in session.scalars(
             select(ViolationEvent)
             .where(ViolationEvent.violation_id == violation.id)
-            .order_by(ViolationEvent.id)
+            .order_by(ViolationEvent.place)
         )
     ]
 

@@ -14,12 +14,14 @@ from core import store
 from core.audit import AuditEntry
 from core.errors import Forbidden, Invalid
 from core.geo import to_position
+from core.i18n import translate
 from core.policy import SYSTEM
 from inspections.services import condition
 from tests import makers
 from tests.inspections.visits import inspected, published
 from tests.towers.imported import HEADER, Imported, load, load_lines
 from towers.models import Tower
+from towers.services.merge import merge_towers
 
 NOW = makers.NOW
 GOOD = [
@@ -361,3 +363,37 @@ def test_a_new_structure_type_is_not_ok_on_the_strength_of_the_old_checklist(ses
     now_guyed = tower(session, "A")
     assert (now_guyed.condition, now_guyed.condition_reason) == ("unchecked", "incomplete")
     assert [code for code, differs in condition.recompute(session) if differs] == []
+
+
+def test_where_the_list_had_its_positions_in_vn2000_they_are_kept_as_written(session) -> None:
+    report = run(
+        session,
+        "A;Trạm;1156833,58;569044,81",
+        header="Mã;Tên;X (VN-2000, KTT 105°00');Y (VN-2000, KTT 105°00')",
+    )
+    assert counts(report) == (1, 1, 0, 0, 0)
+    made = tower(session, "A")
+    assert (made.source_srid, made.source_x, made.source_y) == (5897, 569044.81, 1156833.58)
+    position = to_position(made.geom)
+    assert (round(position.latitude, 4), round(position.longitude, 4)) == (10.4603, 105.6325)
+
+
+def test_a_row_in_other_letters_and_a_shape_that_is_no_point_are_bad_rows(session) -> None:
+    content = "code,name,latitude,longitude\nA,Trạm,10.5,105.5\nC,Trạm,10.6,105.6\n".encode()
+    report = load(session, "list.csv", content + b"B,Tra\xf2m,10.5,105.5\n")
+    assert counts(report) == (3, 2, 0, 0, 1)
+    assert reasons(report)[4][0] == "_row"
+    line = {"type": "LineString", "coordinates": [[105, 10], [106, 11]]}
+    feature = {"type": "Feature", "geometry": line, "properties": {"code": "A"}}
+    collection = json.dumps({"type": "FeatureCollection", "features": [feature]}).encode()
+    report = load(session, "list.geojson", collection)
+    assert reasons(report)[1] == ("_geometry", translate("The geometry is not a point"))
+
+
+def test_a_list_with_a_merged_duplicate_does_not_bring_it_back(session) -> None:
+    keep, drop = makers.tower(session, code="A-1"), makers.tower(session, code="A-2")
+    merge_towers(session, keep, drop, by=SYSTEM, now=NOW, today=NOW.date())
+    report = run(session, "A-2,Hai,monopole,30,10.5,105.5,", "A-3,Ba,monopole,30,10.6,105.6,")
+    assert [(cell.number, cell.column) for cell in report.wrong] == [(2, "code")]
+    assert "A-1" in report.wrong[0].reason
+    assert report.counts.bad == 1

@@ -17,8 +17,9 @@ from core.policy import SYSTEM
 from tests import makers
 from tests.areas.provinces import boundary, load
 from towers import moves
+from towers.lists import towers
 from towers.models import Tower
-from towers.queries import Filters, towers
+from towers.queries import Filters
 
 WEST, EAST = (105.0, 10.0, 105.5, 10.5), (105.5, 10.0, 106.0, 10.5)
 LATER = date(2026, 3, 1)

@@ -184,6 +184,17 @@ def test_the_empty_register_says_what_to_do_next(staff: FlaskClient) -> None:
     assert staff.get("/map").status_code == 200
 
 
+def test_an_administrator_of_an_empty_system_is_led_to_areas_and_people(
+    app: Flask, session: Session
+) -> None:
+    admin = doors.client_of(app, session, makers.user(session, "admin"))
+    page = admin.get("/?lang=en").get_data(as_text=True)
+    content = page[page.index("<main") :]
+    assert 'href="/areas"' in content
+    assert 'href="/users/new"' in content
+    assert "/towers/import" not in content
+
+
 def test_a_filter_without_a_match_can_be_cleared(staff: FlaskClient, session: Session) -> None:
     makers.tower(session)
     session.commit()

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import uuid
+from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from flask import Response, jsonify, request
 from flask.views import MethodView
 
-from accounts import queries as accounts
-from accounts.models import Organisation
-from accounts.services import owner_named
 from core import clock
 from core.api import Blueprint, require_match, version_tag, with_tag
 from core.db import current_session, transaction
-from core.errors import Invalid, PreconditionFailed
+from core.errors import PreconditionFailed
 from core.geo import Position, to_position
 from core.guard import current_actor
 from core.policy import guard
-from core.words import N_
-from towers import queries, services
-from towers.coordinate_systems import NoSuchPlace, UnknownSystem, system, to_wgs84
-from towers.coordinates import Reading
-from towers.doors import effective, the_tower
-from towers.fields import FIELDS, KEPT, ORGANISATIONS, Kind
+from towers import lists, services
+from towers.api import history, parts, vocabularies
+from towers.api.documents import documents
+from towers.api.imports import imports
+from towers.api.merge import merges
+from towers.api.proposals import proposals
+from towers.bodies import as_json, named, organisation_from, split
+from towers.doors import effective, place_in, the_tower
+from towers.fields import KEPT, ORGANISATIONS
 from towers.models import Tower
 from towers.schemas import (
-    ORIGINAL,
-    POSITION,
     NewTower,
     TowerBody,
     TowerFields,
@@ -39,7 +36,17 @@ from towers.schemas import (
 )
 
 towers = Blueprint("api_towers", __name__, url_prefix="/api/v1/towers")
-BLUEPRINTS = (towers,)
+for below in (parts, history):
+    below.add_to(towers)
+BLUEPRINTS = (
+    towers,
+    documents,
+    proposals,
+    merges,
+    imports,
+    parts.permits,
+    vocabularies.blueprint,
+)
 # What a field is that a whole body leaves out.
 EMPTY = {field.name: field.empty for field in (*KEPT, *ORGANISATIONS) if not field.required}
 
@@ -51,13 +58,9 @@ def body(tower: Tower, today: date) -> dict[str, Any]:
         tower,
         to_position(tower.geom),
         {"code": commune.code, "name": commune.name} if commune else None,
-        {field.name: _named(getattr(tower, field.name)) for field in ORGANISATIONS},
+        {field.name: named(getattr(tower, field.name)) for field in ORGANISATIONS},
         today,
     )
-
-
-def _named(organisation: Organisation | None) -> dict[str, str] | None:
-    return {"id": str(organisation.id), "name": organisation.name} if organisation else None
 
 
 def row_body(row: Any, today: date) -> dict[str, Any]:
@@ -87,7 +90,7 @@ def _values(
     today: date,
 ) -> dict[str, Any]:
     condition, reason = effective(tower, today)
-    plain = {field.name: _json(getattr(tower, field.name)) for field in KEPT}
+    plain = {field.name: as_json(getattr(tower, field.name)) for field in KEPT}
     return {
         "id": str(tower.id),
         **plain,
@@ -97,73 +100,18 @@ def _values(
         "source_x": tower.source_x,
         "source_y": tower.source_y,
         "commune": commune,
-        "commune_distance_m": _json(tower.commune_distance_m),
+        "commune_distance_m": as_json(tower.commune_distance_m),
         **organisations,
         "condition": condition,
         "condition_reason": reason,
-        "ok_until": _json(tower.ok_until),
+        "ok_until": as_json(tower.ok_until),
         "worst_severity": tower.worst_severity,
-        "next_deadline": _json(tower.next_deadline),
+        "next_deadline": as_json(tower.next_deadline),
         "overdue": tower.next_deadline is not None and tower.next_deadline < today,
         "open_violations": tower.open_violations,
-        "last_inspected_on": _json(tower.last_inspected_on),
+        "last_inspected_on": as_json(tower.last_inspected_on),
         "version": tower.version,
     }
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return float(value)
-    return value.isoformat() if isinstance(value, date) else value
-
-
-def split(data: dict[str, Any]) -> tuple[Reading | None, dict[str, Any]]:
-    """The position and the other fields of a loaded body, its organisations looked up.
-
-    Raises `Invalid` for an unknown system or organisation.
-    """
-    values = {name: value for name, value in data.items() if name not in POSITION | ORIGINAL}
-    for field in FIELDS:
-        value = values.get(field.name)
-        if field.kind is Kind.ORGANISATION and field.name in values:
-            values[field.name] = organisation_from(value, field.name)
-        elif field.kind is Kind.NUMBER and value is not None:
-            values[field.name] = round(Decimal(str(value)), field.digits)
-        elif field.kind is Kind.CHOICES and value is not None:
-            values[field.name] = sorted(set(value))
-    if "source_srid" in data:
-        return original(data["source_srid"], data["source_x"], data["source_y"]), values
-    if "latitude" in data:
-        return Reading.of(Position(data["latitude"], data["longitude"])), values
-    return None, values
-
-
-def original(srid: int, x: float, y: float) -> Reading:
-    """The position of x (east) and y (north) in a system; raises `Invalid` for no such place."""
-    try:
-        of = system(srid)
-        return Reading(to_wgs84(x, y, of), of, x, y)
-    except UnknownSystem as error:
-        message = N_("There is no coordinate system with this EPSG code")
-        raise Invalid(message, fields={"source_srid": [message]}) from error
-    except NoSuchPlace as error:
-        message = N_("These coordinates are no place in their system")
-        raise Invalid(message, fields={"source_x": [message], "source_y": [message]}) from error
-
-
-def organisation_from(given: str | None, field: str) -> Organisation | None:
-    """The organisation that a body names by id or by name; a new name makes one."""
-    if not given:
-        return None
-    try:
-        wanted = uuid.UUID(given)
-    except ValueError:
-        return owner_named(current_session(), given, by=current_actor(), now=clock.now())
-    found = accounts.organisation(current_session(), current_actor(), wanted)
-    if found is None:
-        message = N_("There is no organisation with this id")
-        raise Invalid(message, fields={field: [message]})
-    return found
 
 
 def answer(tower: Tower, status: int = 200) -> Response:
@@ -178,20 +126,40 @@ class Towers(MethodView):
     @towers.arguments(TowerQuery, location="query")
     @towers.response(200, TowerPage)
     def get(self, query: dict[str, Any]) -> Response:
-        """List towers with all filters."""
-        today = clock.today()
-        page = queries.listed(
-            current_session(),
-            current_actor(),
-            filters_of(query),
+        """List towers with all filters, or those round a position in `q`."""
+        session, actor, today = current_session(), current_actor(), clock.today()
+        filters = filters_of(query)
+        reading = place_in(filters.q).reading
+        if reading is not None:
+            found = lists.around(
+                session,
+                actor,
+                replace(filters, q=""),
+                reading.position,
+                today=today,
+                limit=query["limit"],
+            )
+            near = [{**body(one, today), "distance_m": away} for one, away in found]
+            return jsonify(items=near, next_cursor=None, nearly=False)
+        filters, page = lists.searched(
+            lists.listed,
+            session,
+            actor,
+            filters,
             today=today,
             limit=query["limit"],
             cursor=query["cursor"],
             sort=query["sort"],
         )
-        return jsonify(
-            items=[row_body(row, today) for row in page.rows], next_cursor=page.next_cursor
-        )
+        answer: dict[str, Any] = {
+            "items": [row_body(row, today) for row in page.rows],
+            "next_cursor": page.next_cursor,
+            "nearly": filters.nearly,
+        }
+        if query["count"]:
+            count = lists.counted(session, actor, filters, today=today, at_least=len(page.rows))
+            answer["count"] = {"number": count.number, "more": count.more}
+        return jsonify(answer)
 
     @guard("tower.create")
     @towers.arguments(NewTower)
@@ -199,7 +167,7 @@ class Towers(MethodView):
     def post(self, data: dict[str, Any]) -> Response:
         """Register a tower."""
         with transaction() as session:
-            reading, values = split(data)
+            reading, values = split(data, organisation_from)
             assert reading is not None
             made = services.create_tower(
                 session,
@@ -242,7 +210,7 @@ def differing(data: dict[str, Any], present: dict[str, Any]) -> dict[str, dict[s
     for key, there in present.items():
         if key not in data:
             continue
-        yours = _json(data[key])
+        yours = as_json(data[key])
         named = key in {field.name for field in ORGANISATIONS}
         same = (yours or "") in (there or {"": ""}).values() if named else yours == there
         if not same:
@@ -253,7 +221,7 @@ def differing(data: dict[str, Any], present: dict[str, Any]) -> dict[str, dict[s
 def change(code: str, data: dict[str, Any]) -> Response:
     with transaction() as session:
         tower = the_tower(code)
-        session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
+        services.hold(session, tower.id)
         try:
             require_match(request.headers.get("If-Match"), tower.version)
         except PreconditionFailed as error:
@@ -262,7 +230,7 @@ def change(code: str, data: dict[str, Any]) -> Response:
                 current=version_tag(tower.version),
                 differing=differing(data, present),
             ) from error
-        reading, values = split(data)
+        reading, values = split(data, organisation_from)
         services.update_tower(
             session,
             tower,

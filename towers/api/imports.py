@@ -55,7 +55,7 @@ class ConfirmSchema(StrictSchema):
     good_rows = fields.Boolean(load_default=False, truthy={True}, falsy={False})
 
 
-class DecisionSchema(StrictSchema):
+class DuplicateDecisionSchema(StrictSchema):
     decision = fields.String(
         required=True,
         validate=one_of((DuplicateState.UPDATED, DuplicateState.REGISTERED, DuplicateState.SKIPPED)),
@@ -295,7 +295,7 @@ class ImportUndone(MethodView):
 @imports.route("/<uuid:batch_id>/duplicates/<uuid:duplicate_id>")
 class DuplicateDecided(MethodView):
     @guard("tower.import")
-    @imports.arguments(DecisionSchema)
+    @imports.arguments(DuplicateDecisionSchema)
     @imports.response(200, ImportBody)
     def post(
         self, data: dict[str, Any], batch_id: uuid.UUID, duplicate_id: uuid.UUID

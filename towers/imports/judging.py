@@ -15,6 +15,9 @@ from towers.imports.rows import RowReader
 
 # A name that so many rows have tells nothing, such as "BTS".
 COMMON_NAME = 5
+# Within so many degrees, a centimetre, a position is the same: other systems and spreadsheets do
+# not bring the last digits back.
+SAME = 1e-7
 POINT = f"ST_SetSRID(ST_MakePoint(s.lon, s.lat), {SRID})"
 
 
@@ -64,7 +67,9 @@ def judge(session: Session, reader: RowReader) -> None:
     An empty cell keeps what is known. What is compared to find duplicates stands beside it.
     """
     session.execute(text("ANALYZE pg_temp.staging"))
-    differs = ["ST_X(t.geom) <> s.lon OR ST_Y(t.geom) <> s.lat"]
+    differs = [
+        f"abs(ST_X(t.geom) - s.lon) >= {SAME} OR abs(ST_Y(t.geom) - s.lat) >= {SAME}",
+    ]
     differs += [
         f"coalesce({said(of)}, t.{of.column}) IS DISTINCT FROM t.{of.column}" for of in reader.given
     ]

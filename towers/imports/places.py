@@ -23,6 +23,7 @@ from core.words import N_
 from towers.coordinate_systems import system
 from towers.coordinates import Reading
 from towers.fields import BY_NAME
+from towers.former import former_commune_id
 from towers.imports.rows import RowReader
 from towers.mistakes import MISTAKES, Alternative, alternatives
 
@@ -46,9 +47,10 @@ def suspect(session: Session, reader: RowReader) -> int:
             " ON COMMIT DROP"
         )
     )
+    stated = look_up_stated(session, reader)
     if not session.scalar(text("SELECT EXISTS (SELECT FROM area WHERE level = 'commune')")):
         return 0
-    if _look_up_stated(session, reader):
+    if stated:
         session.execute(text(_elsewhere(reader)), {"else": ELSEWHERE, "none": NOT_THERE})
     session.execute(
         text(
@@ -71,37 +73,55 @@ def suspect(session: Session, reader: RowReader) -> int:
     return number
 
 
-def _look_up_stated(session: Session, reader: RowReader) -> bool:
-    """`stated`: the communes that the list names, and which of today each may be."""
+def look_up_stated(session: Session, reader: RowReader) -> bool:
+    """`stated`: the communes that the list names, which of today each may be, and which of before
+    the reform it is; returns whether there are any."""
     if BY_NAME["former_commune"] not in reader.given:
         return False
-    district = "s.former_district" if BY_NAME["former_district"] in reader.given else "NULL"
     named = session.execute(
         text(
             f"""
-            SELECT DISTINCT s.former_commune, {district}
+            SELECT DISTINCT s.former_commune, {around(reader)}
             FROM staging s JOIN judged j ON j.line = s.line
-            WHERE s.former_commune IS NOT NULL AND j.geom IS NOT NULL
+            WHERE s.former_commune IS NOT NULL AND j.verdict IN ('new', 'changed')
             LIMIT :limit
             """  # noqa: S608 - our own columns
         ),
         {"limit": MAX_STATED},
     ).all()
-    found: list[dict[str, Any]] = []
-    for commune, around in named:
-        ids = commune_ids(session, commune, around)
-        if ids:
-            found.append({"commune": commune, "around": around, "ids": ids})
     session.execute(text("DROP TABLE IF EXISTS pg_temp.stated"))
     session.execute(
         text(
-            "CREATE TEMPORARY TABLE stated (commune text, around text, ids integer[])"
-            " ON COMMIT DROP"
+            "CREATE TEMPORARY TABLE stated (commune text, around text, ids integer[],"
+            " former_id integer) ON COMMIT DROP"
         )
     )
+    found = [
+        {
+            "commune": commune,
+            "around": district,
+            "ids": commune_ids(session, commune, district),
+            "former_id": former_commune_id(session, commune, district or ""),
+        }
+        for commune, district in named
+    ]
     if found:
-        session.execute(text("INSERT INTO stated VALUES (:commune, :around, :ids)"), found)
+        values = "(:commune, :around, :ids, :former_id)"
+        session.execute(text(f"INSERT INTO stated VALUES {values}"), found)  # noqa: S608
+    session.execute(text("ANALYZE pg_temp.stated"))
     return bool(found)
+
+
+def around(reader: RowReader) -> str:
+    """What lies around the stated commune of a row."""
+    return "s.former_district" if BY_NAME["former_district"] in reader.given else "NULL::text"
+
+
+def joined_stated(reader: RowReader) -> str:
+    return (
+        "LEFT JOIN stated st ON st.commune = s.former_commune"
+        f" AND st.around IS NOT DISTINCT FROM {around(reader)}"
+    )
 
 
 def commune_ids(session: Session, name: str, around: str | None) -> list[int]:
@@ -117,21 +137,15 @@ def commune_ids(session: Session, name: str, around: str | None) -> list[int]:
 
 
 def _elsewhere(reader: RowReader) -> str:
-    around = (
-        "s.former_district IS NOT DISTINCT FROM st.around"
-        if BY_NAME["former_district"] in reader.given
-        else "true"
-    )
     return f"""
     INSERT INTO doubted
     SELECT j.line, jsonb_build_array(jsonb_build_object('column', 'former_commune',
         'value', s.former_commune,
         'message', CASE WHEN a.id IS NULL THEN cast(:none AS text) ELSE :else END,
         'facts', jsonb_build_object('found', a.name, 'stated', s.former_commune))), st.ids
-    FROM judged j JOIN staging s ON s.line = j.line
-        JOIN stated st ON st.commune = s.former_commune AND {around}
+    FROM judged j JOIN staging s ON s.line = j.line {joined_stated(reader)}
         LEFT JOIN located l ON l.line = j.line LEFT JOIN area a ON a.id = l.commune_id
-    WHERE j.geom IS NOT NULL AND j.verdict IN ('new', 'changed')
+    WHERE j.geom IS NOT NULL AND j.verdict IN ('new', 'changed') AND st.ids <> '{{}}'
         AND (l.commune_id = ANY (st.ids)) IS NOT TRUE
     """  # noqa: S608 - our own columns
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from accounts.services import owner_named
+from accounts.services.organisations import owner_named
 from core import audit, policy
 from core.errors import Conflict, Invalid, NotFound
 from core.geo import from_xy

@@ -140,7 +140,7 @@ def _judge(
 ) -> None:
     watch.step("judging")
     staging.number_made_codes(session, reader)
-    counts.bad += staging.refuse_repeated(session)
+    counts.bad += staging.refuse_repeated(session) + staging.refuse_merged(session)
     if write:
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITING})
     judging.name_organisations(session, reader)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import IO, Any
 
 from sqlalchemy import text
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 from core.words import N_
 from towers.imports.rows import SQL_TYPES, BadCell, RowReader
 from towers.imports.watching import Watch
+from towers.queries.merges import successors
 from towers.readers import Row
 
 TABLES = ("staging", "known", "fresh", "suspect", "stated", "refused")
@@ -148,6 +148,34 @@ def refuse_repeated(session: Session) -> int:
     ).rowcount  # type: ignore[attr-defined]
 
 
-def kept_folder(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
+MERGED = N_("%(code)s was merged into %(kept)s: change that tower instead")
+
+
+def refuse_merged(session: Session) -> int:
+    """Take every row out whose code was left behind by a merge: the list would bring it back.
+
+    Returns how many.
+    """
+    codes = session.scalars(
+        text("SELECT code FROM staging WHERE code IN (SELECT old_code FROM tower_merge)")
+    ).all()
+    kept = successors(session, codes) if codes else {}
+    if not kept:
+        return 0
+    return session.execute(
+        text(
+            """
+            WITH merged AS (
+                SELECT * FROM unnest(cast(:codes AS text[]), cast(:kept AS text[])) AS m(code, kept)
+            ), taken AS (
+                DELETE FROM staging s USING merged m WHERE s.code = m.code
+                RETURNING s.line, s.cells, s.code, m.kept
+            )
+            INSERT INTO refused
+            SELECT line, cells, 'code', code, :message,
+                jsonb_build_object('code', code, 'kept', kept)
+            FROM taken
+            """
+        ),
+        {"codes": list(kept), "kept": list(kept.values()), "message": MERGED},
+    ).rowcount  # type: ignore[attr-defined]

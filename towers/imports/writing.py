@@ -15,8 +15,14 @@ from sqlalchemy.orm import Session
 from core.policy import Actor
 from towers import services
 from towers.fields import BY_NAME, Field
+from towers.former import link_former_communes
+from towers.imports import places
 from towers.imports.judging import joined_organisations, organisations_of, said
 from towers.imports.rows import RowReader
+
+
+# The communes of so many towers are looked up together.
+LINKED_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -98,15 +104,19 @@ def write_new(session: Session, reader: RowReader, origin: Origin) -> None:
     fields = always(reader)
     columns = [of.column for of in fields]
     srid, x, y = original(reader)
+    stated = BY_NAME["former_commune"] in reader.given
     session.execute(
         text(
             f"""
             INSERT INTO tower (id, code, {", ".join(columns)}, geom, source_srid, source_x,
-                source_y, commune_id, commune_distance_m, condition_reason, created_at, updated_at)
+                source_y, commune_id, commune_distance_m, former_commune_id, condition_reason,
+                created_at, updated_at)
             SELECT j.id, s.code, {", ".join(value_of(of, reader) for of in fields)}, j.geom,
-                {srid}, {x}, {y}, l.commune_id, l.metres, 'never', :now, :now
+                {srid}, {x}, {y}, l.commune_id, l.metres,
+                {"st.former_id" if stated else "NULL"}, 'never', :now, :now
             FROM judged j JOIN staging s ON s.line = j.line
                 LEFT JOIN located l ON l.line = j.line {joined_organisations(reader)}
+                {places.joined_stated(reader) if stated else ""}
             WHERE j.verdict = 'new'
             """  # noqa: S608 - our own columns
         ),
@@ -116,6 +126,7 @@ def write_new(session: Session, reader: RowReader, origin: Origin) -> None:
     if BY_NAME["name"] not in reader.given:
         told.append(f"'name', {value_of(BY_NAME['name'], reader)}")
     told += ["'code', s.code", "'latitude', s.lat", "'longitude', s.lon"]
+    told.append("'commune_id', l.commune_id")
     if reader.placed:
         told += [f"'source_srid', {srid}", f"'source_x', {x}", f"'source_y', {y}"]
     session.execute(
@@ -124,7 +135,8 @@ def write_new(session: Session, reader: RowReader, origin: Origin) -> None:
             INSERT INTO audit_entry (at, actor_id, actor, action, kind, object_id, after, batch)
             SELECT :now, :actor_id, :actor, 'tower.create', 'tower', j.id::text,
                 jsonb_strip_nulls(jsonb_build_object({", ".join(told)})), cast(:batch AS uuid)
-            FROM judged j JOIN staging s ON s.line = j.line {joined_organisations(reader)}
+            FROM judged j JOIN staging s ON s.line = j.line
+                LEFT JOIN located l ON l.line = j.line {joined_organisations(reader)}
             WHERE j.verdict = 'new'
             """  # noqa: S608 - our own columns
         ),
@@ -210,6 +222,14 @@ def write_changed(session: Session, reader: RowReader, origin: Origin) -> None:
         ),
         origin.facts,
     )
+    moved = session.scalars(
+        text(
+            "SELECT id FROM altered WHERE after ?| ARRAY['former_commune', 'former_district']"
+            " ORDER BY line"
+        )
+    )
+    for ids in moved.partitions(LINKED_AT_ONCE):
+        link_former_communes(session, ids)
     retyped = session.scalars(text("SELECT id FROM altered WHERE retyped")).all()
     if retyped:
         services.was_retyped(session, retyped)

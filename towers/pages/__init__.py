@@ -1,198 +1,108 @@
-"""Pages of the register: list, tower, form and import."""
+"""Pages of the register: tower and form; the list and the search are in `browsing`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from accounts import queries as accounts
-from accounts.models import Organisation
-from accounts.services import owner_named
 from areas import queries as areas
 from core import clock, store
-from core.audit import AuditEntry
 from core.db import current_session, transaction
 from core.errors import Conflict, DomainError, Invalid
-from core.geo import to_position
 from core.guard import current_actor
 from core.i18n import gettext as _
 from core.policy import guard
 from core.problems import field_texts
-from core.slots import panels
 from core.words import N_
 from towers import queries, services
+from towers.browsing import browsing_routes
 from towers.coordinate_systems import WGS84, named_systems
-from towers.coordinates import Reading, read_columns
-from towers.doors import effective, the_tower
-from towers.fields import FIELDS, KEPT, ORGANISATIONS, Group, Kind, Unreadable, read
+from towers.coordinates import Reading
+from towers.doors import the_tower
+from towers.downloads import export_routes
+from towers.fields import FIELDS, Group
+from towers.forms import checked, given_tower, is_untouched, shown_tower
 from towers.models import Tower
-from towers.rules import Condition, StructureType
-from towers.schemas import SEVERITIES, filters_from
+from towers.pages.documents import document_routes
+from towers.pages.history import history_routes
+from towers.pages.imports import import_routes
+from towers.pages.merge import merge_routes
+from towers.pages.parts import part_routes
+from towers.pages.position import (
+    Doubts,
+    checked_place,
+    confirmation_of,
+    doubts_about,
+    position_routes,
+    stated_commune,
+)
+from towers.pages.proposals import proposal_routes
+from towers.pages.tower import tower_routes
+from towers.pages.vocabularies import vocabulary_routes
 
 blueprint = Blueprint("towers", "towers", template_folder="templates")
+for add_routes in (
+    tower_routes,
+    history_routes,
+    part_routes,
+    position_routes,
+    vocabulary_routes,
+    document_routes,
+    proposal_routes,
+    merge_routes,
+    import_routes,
+    browsing_routes,
+    export_routes,
+):
+    add_routes(blueprint)
 
 DUPLICATE_METRES = 100.0
-
-
-def filter_choices() -> dict[str, Any]:
-    """What the filter forms of lists and map offer."""
-    session = current_session()
-    return {
-        "conditions": list(Condition),
-        "severities": SEVERITIES,
-        "structure_types": list(StructureType),
-        "communes": areas.communes(session),
-        "owners": queries.owners_with_towers(session, current_actor()),
-    }
-
-
-@blueprint.get("/towers")
-@guard("tower.view")
-def index() -> str:
-    session, actor, today = current_session(), current_actor(), clock.today()
-    filters = filters_from(request.args)
-    sort = request.args.get("sort", "code")
-    page = queries.towers(
-        session,
-        actor,
-        filters,
-        today=today,
-        cursor=request.args.get("cursor"),
-        sort=sort if sort in queries.SORTS else "code",
-    )
-    return render_template(
-        "towers/index.html",
-        page=page,
-        filters=filters,
-        sort=sort,
-        matching=queries.count(session, actor, filters, today=today),
-        total=queries.count(session, actor, queries.Filters(include_dismantled=True), today=today),
-        today=today,
-        effective=effective,
-        **filter_choices(),
-    )
-
-
-@blueprint.get("/towers/<code>")
-@guard("tower.view")
-def detail(code: str) -> str:
-    tower, today = the_tower(code), clock.today()
-    condition, reason = effective(tower, today)
-    history = (
-        current_session()
-        .scalars(
-            select(AuditEntry)
-            .where(AuditEntry.kind == "tower", AuditEntry.object_id == str(tower.id))
-            .order_by(AuditEntry.id.desc())
-            .limit(50)
-        )
-        .all()
-    )
-    return render_template(
-        "towers/detail.html",
-        tower=tower,
-        position=to_position(tower.geom),
-        condition=condition,
-        reason=reason,
-        today=today,
-        history=history,
-        commune_names=areas.names_of(
-            current_session(),
-            {
-                values["commune_id"]
-                for entry in history
-                for values in (entry.before, entry.after)
-                if values and values.get("commune_id")
-            },
-        ),
-        panels=panels("tower", tower),
-        map_panels=panels("tower_map", tower),
-        interval=queries.intervals(current_session()).get(tower.structure_type),
-    )
 
 
 # Forms
 
 
-def given_tower() -> dict[str, Any]:
-    """What was typed, as it was typed, so that nothing is lost when something is wrong."""
-    given: dict[str, Any] = {
-        field.name: request.form.getlist(field.name)
-        if field.kind is Kind.CHOICES
-        else request.form.get(field.name, "").strip()
-        for field in FIELDS
-    }
-    given["srid"] = request.form.get("srid", str(WGS84.srid))
-    given["confirmed"] = "confirmed" in request.form
-    return given
+def doubts_before_saving(
+    given: dict[str, Any], reading: Reading | None, tower: Tower | None
+) -> Doubts | None:
+    """What is asked about a position before it is saved; `None` where nothing is, or it was asked.
 
-
-def checked(given: dict[str, Any]) -> tuple[Reading, dict[str, Any]]:
-    """The typed values of a form; raises `Invalid` with a text for each field that is wrong.
-
-    Organisations come as the names that were typed.
+    A confirmation counts for the position and commune that it was given for, and no others.
     """
-    wrong: dict[str, list[Any]] = {}
-    values: dict[str, Any] = {}
-    for field in FIELDS:
-        if field.kind is Kind.COORDINATE:
-            continue
-        text = given[field.name]
-        try:
-            values[field.name] = read(field, ",".join(text) if isinstance(text, list) else text)
-        except Unreadable as error:
-            wrong[field.name] = [(error.text, error.facts)]
-    of = next((one for one in named_systems() if str(one.srid) == given["srid"]), None)
-    if of is None:
-        raise Invalid(fields={**wrong, "srid": [N_("Choose one of the answers")]})
-    reading, problems = read_columns(
-        given["latitude"], given["longitude"], store.envelope(current_session()), of
-    )
-    for name, message, facts in problems:
-        wrong.setdefault(name, []).append((message, facts))
-    if wrong or reading is None:
-        raise Invalid(fields=wrong)
-    return reading, values
+    if reading is None or given["place_confirmed"] == confirmation_of(given):
+        return None
+    stated = stated_commune(given["stated_commune"])
+    return doubts_about(checked_place(reading, stated, tower), stated) or None
 
 
-def with_organisations(values: dict[str, Any]) -> dict[str, Any]:
-    """The values with organisations in the place of their names; a new name makes one."""
-    made = {
-        field.name: owner_named(
-            current_session(), values[field.name] or "", by=current_actor(), now=clock.now()
-        )
-        for field in ORGANISATIONS
-    }
-    return {**values, **made}
-
-
-def shown_position(tower: Tower) -> dict[str, str]:
-    """The tower's coordinates as the form shows them: as they were given, where that is known."""
-    of = next((one for one in named_systems() if one.srid == tower.source_srid), WGS84)
-    if of == WGS84 or tower.source_x is None or tower.source_y is None:
-        position = to_position(tower.geom)
-        x, y = position.longitude, position.latitude
-        of = WGS84
-    else:
-        x, y = tower.source_x, tower.source_y
-    digits = 3 if of.metric else 6
-    return {"srid": str(of.srid), "latitude": f"{y:.{digits}f}", "longitude": f"{x:.{digits}f}"}
-
-
-def form(tower: Tower | None, given: dict[str, Any], *, errors: Any = None, near: Any = ()) -> str:
+def form(
+    tower: Tower | None,
+    given: dict[str, Any],
+    *,
+    errors: Any = None,
+    near: Any = (),
+    doubts: Doubts | None = None,
+) -> str:
     return render_template(
         "towers/form.html",
         tower=tower,
         given=given,
         errors=errors,
         near=near,
+        doubts=doubts,
+        confirmation=confirmation_of(given) if doubts else "",
+        communes=areas.communes(current_session()),
         groups=[(group, [one for one in FIELDS if one.group is group]) for group in Group],
         systems=named_systems(),
-        organisations=accounts.organisations(current_session(), current_actor()),
+        organisations=accounts.organisation_names(current_session(), current_actor()),
     )
+
+
+# What a form that nobody filled in yet says beside the fields.
+UNASKED = {"anything": "", "stated_commune": "", "place_confirmed": ""}
 
 
 @blueprint.get("/towers/new")
@@ -201,25 +111,29 @@ def new() -> str:
     given: dict[str, Any] = {field.name: field.empty for field in FIELDS}
     for name in ("latitude", "longitude"):
         given[name] = request.args.get(name, "")
-    return form(None, {**given, "srid": str(WGS84.srid)})
+    return form(None, {**given, **UNASKED, "srid": str(WGS84.srid)})
 
 
 @blueprint.post("/towers/new")
 @guard("tower.create")
 def create() -> Response | str | tuple[str, int]:
-    given = given_tower()
+    given = given_tower(request.form)
     try:
-        reading, values = checked(given)
+        reading, values = checked(given, store.envelope(current_session()))
         near = queries.nearest(
             current_session(), current_actor(), reading.position, metres=DUPLICATE_METRES
         )
-        if near and not given["confirmed"]:
-            return form(None, given, near=near), 409
+        near = () if given["confirmed"] else near
+        doubts = doubts_before_saving(given, reading, None)
+        if near or doubts:
+            return form(None, given, near=near, doubts=doubts), 409
         with transaction() as session:
             made = services.create_tower(
                 session,
                 reading=reading,
-                values=with_organisations(values),
+                values=services.with_organisations(
+                    session, values, by=current_actor(), now=clock.now()
+                ),
                 by=current_actor(),
                 now=clock.now(),
             )
@@ -237,32 +151,24 @@ def errors_of(error: DomainError) -> dict[str, list[str]]:
 @guard("tower.edit")
 def edit(code: str) -> str:
     tower = the_tower(code)
-    given: dict[str, Any] = {
-        **{field.name: getattr(tower, field.name) for field in KEPT},
-        **{field.name: getattr(tower, field.name) for field in ORGANISATIONS},
-        **shown_position(tower),
-    }
-    for field in FIELDS:
-        value = given[field.name]
-        if isinstance(value, Organisation):
-            given[field.name] = value.name
-        elif field.kind is Kind.FLAG and value is not None:
-            given[field.name] = "yes" if value else "no"
-    return form(tower, given)
+    return form(tower, shown_tower(tower))
 
 
 @blueprint.post("/towers/<code>/edit")
 @guard("tower.edit")
 def update(code: str) -> Response | str | tuple[str, int]:
-    tower, given = the_tower(code), given_tower()
+    tower, given = the_tower(code), given_tower(request.form)
     try:
         reading: Reading | None
-        reading, values = checked(given)
+        reading, values = checked(given, store.envelope(current_session()))
         # The form shows rounded coordinates; an untouched position must not move the tower.
-        if shown_position(tower).items() <= given.items():
+        if is_untouched(tower, given):
             reading = None
+        doubts = doubts_before_saving(given, reading, tower)
+        if doubts:
+            return form(tower, given, doubts=doubts), 409
         with transaction() as session:
-            session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
+            services.hold(session, tower.id)
             if request.form.get("version", "") != str(tower.version):
                 raise Conflict(
                     N_(
@@ -274,7 +180,9 @@ def update(code: str) -> Response | str | tuple[str, int]:
                 session,
                 tower,
                 reading=reading,
-                values=with_organisations(values),
+                values=services.with_organisations(
+                    session, values, by=current_actor(), now=clock.now()
+                ),
                 by=current_actor(),
                 now=clock.now(),
             )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, send_file, url_for
 from flask import Response as FlaskResponse
-from flask import flash, jsonify, redirect, render_template, request, send_file, url_for
 from flask_babel import format_decimal
 from werkzeug.wrappers import Response
 
@@ -28,14 +28,34 @@ from towers.imports import batches, review, undoing
 from towers.imports.models import ImportBatch
 from towers.imports.report import explained
 from towers.imports.states import AT_WORK, OPEN, State
-from towers.pages import blueprint
 from towers.readers import ENDINGS, MAX_BYTES
 
 # What stands around the file in its request.
 AROUND = 1_000_000
 
 
-@blueprint.get("/towers/import")
+def import_routes(blueprint: Blueprint) -> None:
+    """Add the pages of imports to the feature's blueprint."""
+    blueprint.add_url_rule("/towers/import", view_func=import_page)
+    blueprint.add_url_rule("/towers/import", view_func=upload, methods=["POST"])
+    blueprint.add_url_rule("/towers/imports", view_func=imports)
+    here = "/towers/imports/<uuid:batch_id>"
+    blueprint.add_url_rule(here, view_func=import_batch)
+    blueprint.add_url_rule(f"{here}/state.json", view_func=import_state)
+    blueprint.add_url_rule(f"{here}/points.json", view_func=import_points)
+    blueprint.add_url_rule(f"{here}/report.xlsx", view_func=import_report)
+    for name, view in (
+        ("part", choose_import_part),
+        ("columns", choose_import_columns),
+        ("check", check_list),
+        ("import", import_list),
+        ("cancel", cancel_import),
+        ("undo", undo_import),
+        ("duplicates/<uuid:duplicate_id>", decide_duplicate),
+    ):
+        blueprint.add_url_rule(f"{here}/{name}", view_func=view, methods=["POST"])
+
+
 @guard("tower.import")
 def import_page() -> str:
     return upload_form()
@@ -50,7 +70,6 @@ def upload_form(error: DomainError | None = None) -> str:
     )
 
 
-@blueprint.post("/towers/import")
 @guard("tower.import")
 @large_body(MAX_BYTES + AROUND)
 def upload() -> Response | tuple[str, int]:
@@ -72,7 +91,6 @@ def upload() -> Response | tuple[str, int]:
     return redirect(address, 303)
 
 
-@blueprint.get("/towers/imports")
 @guard("import.view")
 def imports() -> str:
     page = batches.listed(current_session(), current_actor(), cursor=request.args.get("cursor"))
@@ -83,7 +101,6 @@ def the_batch(batch_id: uuid.UUID) -> ImportBatch:
     return batches.batch_by_id(current_session(), current_actor(), batch_id)
 
 
-@blueprint.get("/towers/imports/<uuid:batch_id>")
 @guard("import.view")
 def import_batch(batch_id: uuid.UUID) -> str:
     batch = the_batch(batch_id)
@@ -168,9 +185,8 @@ def back(batch: ImportBatch) -> Response:
     return redirect(url_for("towers.import_batch", batch_id=batch.id), 303)
 
 
-@blueprint.post("/towers/imports/<uuid:batch_id>/part")
 @guard("tower.import")
-def choose_part(batch_id: uuid.UUID) -> Response | tuple[str, int]:
+def choose_import_part(batch_id: uuid.UUID) -> Response | tuple[str, int]:
     batch = the_batch(batch_id)
     try:
         with transaction() as session:
@@ -186,9 +202,8 @@ def choose_part(batch_id: uuid.UUID) -> Response | tuple[str, int]:
     return back(batch)
 
 
-@blueprint.post("/towers/imports/<uuid:batch_id>/columns")
 @guard("tower.import")
-def choose_columns(batch_id: uuid.UUID) -> Response | tuple[str, int]:
+def choose_import_columns(batch_id: uuid.UUID) -> Response | tuple[str, int]:
     """Take the columns as chosen, keep them under a name if one is given, and check the list."""
     batch = the_batch(batch_id)
     try:
@@ -219,7 +234,6 @@ def set_to_work(batch: ImportBatch, work: State, **options: Any) -> None:
             batches.work(session, uploads(), batch, by=current_actor(), now=clock.now())
 
 
-@blueprint.post("/towers/imports/<uuid:batch_id>/check")
 @guard("tower.import")
 def check_list(batch_id: uuid.UUID) -> Response | tuple[str, int]:
     batch = the_batch(batch_id)
@@ -230,7 +244,6 @@ def check_list(batch_id: uuid.UUID) -> Response | tuple[str, int]:
     return back(batch)
 
 
-@blueprint.post("/towers/imports/<uuid:batch_id>/import")
 @guard("tower.import")
 def import_list(batch_id: uuid.UUID) -> Response | tuple[str, int]:
     batch = the_batch(batch_id)
@@ -244,7 +257,6 @@ def import_list(batch_id: uuid.UUID) -> Response | tuple[str, int]:
     return back(batch)
 
 
-@blueprint.post("/towers/imports/<uuid:batch_id>/cancel")
 @guard("tower.import")
 def cancel_import(batch_id: uuid.UUID) -> Response | tuple[str, int]:
     batch = the_batch(batch_id)
@@ -257,7 +269,6 @@ def cancel_import(batch_id: uuid.UUID) -> Response | tuple[str, int]:
     return back(batch)
 
 
-@blueprint.post("/towers/imports/<uuid:batch_id>/undo")
 @guard("tower.import")
 def undo_import(batch_id: uuid.UUID) -> Response | tuple[str, int]:
     batch = the_batch(batch_id)
@@ -271,7 +282,6 @@ def undo_import(batch_id: uuid.UUID) -> Response | tuple[str, int]:
     return back(batch)
 
 
-@blueprint.post("/towers/imports/<uuid:batch_id>/duplicates/<uuid:duplicate_id>")
 @guard("tower.import")
 def decide_duplicate(batch_id: uuid.UUID, duplicate_id: uuid.UUID) -> Response | tuple[str, int]:
     batch = the_batch(batch_id)
@@ -292,7 +302,6 @@ def decide_duplicate(batch_id: uuid.UUID, duplicate_id: uuid.UUID) -> Response |
     return redirect(url_for("towers.import_batch", batch_id=batch.id, _anchor="review"), 303)
 
 
-@blueprint.get("/towers/imports/<uuid:batch_id>/state.json")
 @guard("import.view")
 def import_state(batch_id: uuid.UUID) -> FlaskResponse:
     """How far a list is, for the page that waits for it."""
@@ -312,7 +321,6 @@ def state_body(batch: ImportBatch) -> dict[str, Any]:
     return body
 
 
-@blueprint.get("/towers/imports/<uuid:batch_id>/points.json")
 @guard("import.view")
 def import_points(batch_id: uuid.UUID) -> FlaskResponse:
     points = batches.outcome_of(uploads(), the_batch(batch_id)).points()
@@ -321,7 +329,6 @@ def import_points(batch_id: uuid.UUID) -> FlaskResponse:
     return FlaskResponse(points, content_type="application/json")
 
 
-@blueprint.get("/towers/imports/<uuid:batch_id>/report.xlsx")
 @guard("import.view")
 def import_report(batch_id: uuid.UUID) -> Response:
     batch = the_batch(batch_id)

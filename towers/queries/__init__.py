@@ -4,45 +4,56 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from geoalchemy2 import Geometry
 from sqlalchemy import (
     ARRAY,
+    CTE,
     ColumnElement,
     Double,
-    Row,
+    Integer,
     Select,
     Text,
+    Uuid,
     and_,
     case,
     cast,
+    column,
     func,
     literal,
     or_,
     select,
 )
-from sqlalchemy.orm import Session, aliased, joinedload
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.orm import Session, joinedload
 
 from accounts.models import Organisation
 from areas.models import Area
-from core import paging, policy
-from core.geo import SRID, Position, to_point, to_xy
-from core.paging import Page
+from core import policy
+from core.geo import SRID, Envelope, Position, to_point, to_xy
 from core.policy import Actor
+from towers import search
 from towers.coordinate_systems import WGS84, System, proj_text
-from towers.fields import KEPT
-from towers.models import StructureKind, Tower
+from towers.models import Installation, StructureKind, Tower
+from towers.search import Wanted
 
 OUT_OF_DATE = "out_of_date"
+# So many points are transformed together.
+AT_ONCE = 10_000
 Listed = TypeVar("Listed", bound="Select[*tuple[Any, ...]]")
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What a list, the map and an export are narrowed to; empty means everything."""
+    """What a list, the map and an export are narrowed to; empty means everything.
+
+    `wanted` is `q` as `understood` has read it. Heights are in metres, the box is in degrees of
+    EPSG:4326.
+    """
 
     q: str = ""
     condition: tuple[str, ...] = ()
@@ -50,13 +61,47 @@ class Filters:
     overdue: bool = False
     due_within: int | None = None
     owner: uuid.UUID | None = None
-    commune: str = ""
+    manager: uuid.UUID | None = None
+    operator: uuid.UUID | None = None
+    commune: tuple[str, ...] = ()
+    without_commune: bool = False
     structure_type: tuple[str, ...] = ()
+    service: tuple[str, ...] = ()
+    lifecycle: tuple[str, ...] = ()
+    managing_department: tuple[str, ...] = ()
+    built_before: int | None = None
+    height_from: Decimal | None = None
+    height_to: Decimal | None = None
+    bbox: Envelope | None = None
     include_dismantled: bool = False
+    wanted: Wanted | None = field(default=None, compare=False)
 
     @property
     def any(self) -> bool:
         return self != Filters()
+
+    @property
+    def narrow(self) -> bool:
+        """Whether one of the filters is set that forms keep folded."""
+        return any(
+            getattr(self, name) not in (None, False, ())
+            for name in (
+                "due_within", "service", "lifecycle", "managing_department", "built_before",
+                "height_from", "height_to", "without_commune", "include_dismantled",
+            )
+        )  # fmt: skip
+
+    @property
+    def nearly(self) -> bool:
+        """Whether the search text is written nowhere and what is like it is shown."""
+        return self.wanted is not None and self.wanted.nearly
+
+
+def understood(session: Session, actor: Actor, filters: Filters) -> Filters:
+    """The filters with their search text read; every list, map and export needs them so."""
+    if not filters.q.strip():
+        return filters
+    return replace(filters, wanted=search.understood(session, actor, filters.q))
 
 
 def condition_on(today: date) -> ColumnElement[str]:
@@ -94,24 +139,24 @@ def has_condition(conditions: Sequence[str], today: date) -> ColumnElement[bool]
     return or_(*parts)
 
 
-def like(text: str) -> str:
-    """A pattern that finds a text anywhere in it, its own wildcards taken literally."""
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
-
-
-def matches(text: str) -> ColumnElement[bool]:
-    """Every word of the text occurs in code or name, whatever case and marks."""
-    return and_(*(Tower.search.like(func.search_form(like(word))) for word in text.split()[:8]))
+def operated_by(organisation: uuid.UUID) -> ColumnElement[bool]:
+    """The towers on which an operator has an installation."""
+    return Tower.id.in_(
+        select(Installation.tower_id).where(Installation.operator_id == organisation)
+    )
 
 
 def narrowed(filters: Filters, today: date) -> list[ColumnElement[bool]]:
-    """The filters as predicates on `Tower`."""
+    """The filters as predicates on `Tower`; raises `ValueError` for a text that nobody has read."""
     wanted: list[ColumnElement[bool]] = []
-    if not filters.include_dismantled:
+    if filters.lifecycle:
+        wanted.append(Tower.lifecycle.in_(filters.lifecycle))
+    elif not filters.include_dismantled:
         wanted.append(Tower.lifecycle != "dismantled")
     if filters.q.strip():
-        wanted.append(matches(filters.q))
+        if filters.wanted is None:
+            raise ValueError("the search text was not read by `understood`")
+        wanted.append(search.matches(filters.wanted))
     if filters.condition:
         wanted.append(has_condition(filters.condition, today))
     if filters.severity:
@@ -124,106 +169,40 @@ def narrowed(filters: Filters, today: date) -> list[ColumnElement[bool]]:
         )
     if filters.owner:
         wanted.append(Tower.owner_id == filters.owner)
+    if filters.manager:
+        wanted.append(Tower.manager_id == filters.manager)
+    if filters.operator:
+        wanted.append(operated_by(filters.operator))
     if filters.commune:
         wanted.append(
             Tower.commune_id.in_(
-                select(Area.id).where(Area.code == filters.commune, Area.level == "commune")
+                select(Area.id).where(Area.code.in_(filters.commune), Area.level == "commune")
             )
         )
+    if filters.without_commune:
+        wanted.append(Tower.commune_id.is_(None))
     if filters.structure_type:
         wanted.append(Tower.structure_type.in_(filters.structure_type))
+    if filters.service:
+        wanted.append(Tower.services.overlap(filters.service))
+    if filters.managing_department:
+        wanted.append(Tower.managing_department.in_(filters.managing_department))
+    if filters.built_before is not None:
+        wanted.append(Tower.built_year < filters.built_before)
+    if filters.height_from is not None:
+        wanted.append(Tower.height_m >= filters.height_from)
+    if filters.height_to is not None:
+        wanted.append(Tower.height_m <= filters.height_to)
+    if filters.bbox is not None:
+        box = filters.bbox
+        envelope = func.ST_MakeEnvelope(box.west, box.south, box.east, box.north, SRID)
+        wanted.append(Tower.geom.op("&&")(envelope))
     return wanted
 
 
 def filtered(statement: Listed, actor: Actor, filters: Filters, *, today: date) -> Listed:
     """A statement over `Tower` with the reader's scope and then the filters."""
     return statement.where(policy.visible(actor, "tower"), *narrowed(filters, today))
-
-
-SORTS = {"code": (Tower.code,), "name": (Tower.name.collate("vi-x-icu"), Tower.code)}
-
-
-def towers(
-    session: Session,
-    actor: Actor,
-    filters: Filters,
-    *,
-    today: date,
-    limit: int | None = None,
-    cursor: str | None = None,
-    sort: str = "code",
-) -> Page[Tower]:
-    """One page of the register, by code (bytewise) or by name (Vietnamese order)."""
-    limit = paging.clamp(limit)
-    keys = SORTS[sort]
-    statement = filtered(select(Tower), actor, filters, today=today).options(
-        joinedload(Tower.commune), joinedload(Tower.owner)
-    )
-    statement = paging.keyset(statement, keys, [paging.text_value] * len(keys), cursor)
-    rows = session.scalars(statement.limit(limit + 1)).all()
-    return paging.page_of(
-        rows, limit, lambda row: [row.code] if sort == "code" else [row.name, row.code]
-    )
-
-
-MANAGER = aliased(Organisation)
-# What the API says of a tower, as columns: an object a row would take longer than the query.
-LISTED = (
-    Tower.id,
-    *(getattr(Tower, field.name) for field in KEPT),
-    func.ST_Y(Tower.geom).label("latitude"),
-    func.ST_X(Tower.geom).label("longitude"),
-    Area.code.label("commune_code"),
-    Area.name.label("commune_name"),
-    Tower.commune_distance_m,
-    Tower.source_srid,
-    Tower.source_x,
-    Tower.source_y,
-    Tower.owner_id,
-    Organisation.name.label("owner_name"),
-    Tower.manager_id,
-    MANAGER.name.label("manager_name"),
-    Tower.condition,
-    Tower.condition_reason,
-    Tower.ok_until,
-    Tower.worst_severity,
-    Tower.next_deadline,
-    Tower.open_violations,
-    Tower.last_inspected_on,
-    Tower.version,
-)
-
-
-def listed(
-    session: Session,
-    actor: Actor,
-    filters: Filters,
-    *,
-    today: date,
-    limit: int | None = None,
-    cursor: str | None = None,
-    sort: str = "code",
-) -> Page[Row[Any]]:
-    """The same page as `towers`, as rows with the columns of `LISTED`."""
-    limit = paging.clamp(limit)
-    keys = SORTS[sort]
-    statement = filtered(select(*LISTED), actor, filters, today=today)
-    statement = (
-        statement.outerjoin(Area, Area.id == Tower.commune_id)
-        .outerjoin(Organisation, Organisation.id == Tower.owner_id)
-        .outerjoin(MANAGER, MANAGER.id == Tower.manager_id)
-    )
-    statement = paging.keyset(statement, keys, [paging.text_value] * len(keys), cursor)
-    rows = session.execute(statement.limit(limit + 1)).all()
-    return paging.page_of(
-        rows, limit, lambda row: [row.code] if sort == "code" else [row.name, row.code]
-    )
-
-
-def count(session: Session, actor: Actor, filters: Filters, *, today: date) -> int:
-    """How many towers match, in the reader's scope."""
-    statement = filtered(select(func.count()).select_from(Tower), actor, filters, today=today)
-    return session.scalar(statement) or 0
 
 
 def count_former(session: Session, actor: Actor, area: Area) -> int:
@@ -245,6 +224,19 @@ def by_code(session: Session, actor: Actor, code: str) -> Tower | None:
     )
 
 
+def one_code(session: Session, actor: Actor, text: str) -> str | None:
+    """The code that a text is, whatever its case and marks; `None` for none and for several."""
+    found = session.scalars(
+        select(Tower.code)
+        .where(
+            func.search_form(Tower.code) == func.search_form(text),
+            policy.visible(actor, "tower"),
+        )
+        .limit(2)
+    ).all()
+    return found[0] if len(found) == 1 else None
+
+
 def by_id(session: Session, actor: Actor, tower_id: uuid.UUID) -> Tower | None:
     return session.scalar(
         select(Tower)
@@ -254,19 +246,32 @@ def by_id(session: Session, actor: Actor, tower_id: uuid.UUID) -> Tower | None:
 
 
 def nearest(
-    session: Session, actor: Actor, position: Position, *, metres: float, limit: int = 5
+    session: Session,
+    actor: Actor,
+    position: Position,
+    *,
+    metres: float,
+    limit: int = 5,
+    only: Sequence[ColumnElement[bool]] = (),
+    but: Tower | None = None,
 ) -> Sequence[tuple[Tower, float]]:
-    """The nearest towers within some metres of a point, with their distances in metres."""
+    """The nearest towers (of `only`) within some metres, with their distances in metres.
+
+    `but` is the tower that is asked about: it is no neighbour of its own.
+    """
     point = func.geography(literal(to_point(position), Geometry("POINT", srid=SRID)))
     distance = func.ST_Distance(func.geography(Tower.geom), point)
     rows = session.execute(
         select(Tower, distance)
         .where(
             policy.visible(actor, "tower"),
+            *only,
             # About as many degrees as metres at these latitudes, a little wide, for the index.
             Tower.geom.op("&&")(func.ST_Expand(to_point(position), metres / 90_000)),
             distance <= metres,
+            *([Tower.id != but.id] if but is not None else []),
         )
+        .options(joinedload(Tower.commune), joinedload(Tower.owner))
         .order_by(distance, Tower.code)
         .limit(limit)
     )
@@ -274,11 +279,16 @@ def nearest(
 
 
 def metres_to_nearest(
-    session: Session, actor: Actor, positions: Sequence[Position], *, metres: float
+    session: Session,
+    actor: Actor,
+    positions: Sequence[Position],
+    *,
+    metres: float,
+    but: Tower | None = None,
 ) -> list[float | None]:
     """For each point (EPSG:4326) the distance in metres to the nearest tower that still stands.
 
-    `None` where the reader sees none within `metres`. One query for all points.
+    `None` where the reader sees none within `metres`, save `but`. One query for all points.
     """
     if not positions:
         return []
@@ -294,6 +304,7 @@ def metres_to_nearest(
         select(given.c.place, func.min(distance))
         .join(Tower, Tower.geom.op("&&")(func.ST_Expand(point, metres / 90_000)))
         .where(policy.visible(actor, "tower"), Tower.lifecycle != "dismantled", distance <= metres)
+        .where(*([Tower.id != but.id] if but is not None else []))
         .group_by(given.c.place)
     )
     found: list[float | None] = [None] * len(positions)
@@ -317,14 +328,41 @@ def point_from(
     return func.ST_Transform(point, cast(proj_text(system), Text), SRID)
 
 
-def point_in(geom: ColumnElement[Any], system: System) -> ColumnElement[Any]:
-    """A point of EPSG:4326 in a named system, x (east) and y (north) in its metres or degrees.
+def places_in(actor: Actor, filters: Filters, system: System, *, today: date) -> CTE:
+    """`id`, `x` (east) and `y` (north) of the filtered towers in a named system.
 
-    Its SRID is 0: read `ST_X` and `ST_Y` of it. Raises `ValueError` for another system.
+    In its metres or degrees. PostGIS reads the definition of a system again for every geometry
+    that it transforms, which takes a millisecond: thousands of points go as one. Raises
+    `ValueError` for a system that is not a named one.
     """
     if system.srid == SRID:
-        return geom
-    return func.ST_Transform(geom, cast(proj_text(WGS84), Text), cast(proj_text(system), Text))
+        own = select(Tower.id, func.ST_X(Tower.geom).label("x"), func.ST_Y(Tower.geom).label("y"))
+        return filtered(own, actor, filters, today=today).cte("places")
+    number = func.row_number().over(order_by=Tower.code)
+    listed = filtered(
+        select(Tower.id, Tower.geom, number.label("number")), actor, filters, today=today
+    ).subquery("listed")
+    together = func.ST_Collect(aggregate_order_by(listed.c.geom, listed.c.number))
+    moved = func.ST_Transform(together, cast(proj_text(WGS84), Text), cast(proj_text(system), Text))
+    ids = func.array_agg(aggregate_order_by(listed.c.id, listed.c.number), type_=ARRAY(Uuid))
+    # `/` between whole numbers leaves a whole number in PostgreSQL.
+    group = listed.c.number.op("/")(literal(AT_ONCE))
+    groups = select(ids.label("ids"), moved.label("points")).group_by(group).subquery("groups")
+    points = func.ST_Dump(groups.c.points).table_valued(
+        column("path", ARRAY(Integer)), column("geom", Geometry), name="points"
+    )
+    return (
+        select(
+            groups.c.ids[points.c.path[1]].label("id"),
+            func.ST_X(points.c.geom).label("x"),
+            func.ST_Y(points.c.geom).label("y"),
+        )
+        .select_from(groups)
+        .join(points, literal(True))
+        # Joined without it, every row would carry the points of its group along.
+        .cte("places")
+        .prefix_with("MATERIALIZED")
+    )
 
 
 def counts_by_condition(session: Session, actor: Actor, *, today: date) -> dict[str, int]:
@@ -334,10 +372,6 @@ def counts_by_condition(session: Session, actor: Actor, *, today: date) -> dict[
         filtered(select(condition, func.count()), actor, Filters(), today=today).group_by(condition)
     )
     return {row[0]: row[1] for row in rows}
-
-
-def overdue_count(session: Session, actor: Actor, *, today: date) -> int:
-    return count(session, actor, Filters(overdue=True), today=today)
 
 
 def owners_with_towers(session: Session, actor: Actor) -> Sequence[tuple[uuid.UUID, str]]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.errors import TooLarge
-from core.words import N_
+from core.words import N_, unprotected
 
 MAX_BYTES = 300_000_000
 MAX_ROWS = 1_100_000
@@ -22,8 +21,7 @@ Note = tuple[str, Mapping[str, Any]]
 Problem = tuple[str, str, Mapping[str, Any], str]
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One row: its number as an editor shows it, its cells as texts, what is wrong with it."""
 
     number: int
@@ -69,18 +67,14 @@ def numbered(columns: int) -> tuple[str, ...]:
     return tuple(f"Column {number}" for number in range(1, columns + 1))
 
 
-# Our exports put this before a text that a spreadsheet would take for a formula.
-PROTECTED = re.compile(r"'(?=[=+@\t\r-])")
-
-
 def clean(cells: list[str]) -> list[str]:
     """Cells without outer blanks and our own mark of protection, their letters composed."""
     made = [cell.strip() for cell in cells]
     whole = "".join(made)
     if not whole.isascii():
-        made = [unicodedata.normalize("NFC", cell) for cell in made]
+        made = [c if c.isascii() else unicodedata.normalize("NFC", c) for c in made]
     if "'" in whole:
-        made = [cell[1:] if PROTECTED.match(cell) else cell for cell in made]
+        made = [unprotected(cell) for cell in made]
     return made
 
 

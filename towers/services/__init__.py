@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from accounts.models import Organisation
+from accounts.services.organisations import owner_named
 from areas.places import placement_of
 from core import audit, policy, store
 from core.errors import Conflict, Invalid
@@ -23,6 +24,7 @@ from towers.coordinates import Reading
 from towers.fields import KEPT, ORGANISATIONS
 from towers.former import link_former_communes
 from towers.models import Tower
+from towers.queries.merges import successors
 from towers.rules import StructureType
 
 # What else follows from the structure type of towers, in the same transaction. The register knows
@@ -43,6 +45,8 @@ def was_retyped(session: Session, tower_ids: Sequence[uuid.UUID]) -> None:
         derive(session, tower_ids)
 
 
+MERGED_MEANWHILE = N_("This tower was merged into another one in the meantime: open it again")
+NO_CAUSE: Mapping[str, str] = {}
 # What history keeps beside the fields themselves.
 DERIVED_FROM_OTHERS = (
     "source_srid", "source_x", "source_y", "owner_id", "manager_id", "commune_id",
@@ -102,13 +106,20 @@ def _require_own_territory(by: Actor, action: str, tower: Tower) -> None:
 
 
 def create_tower(
-    session: Session, *, reading: Reading, values: dict[str, Any], by: Actor, now: datetime
+    session: Session,
+    *,
+    reading: Reading,
+    values: dict[str, Any],
+    cause: Mapping[str, str] = NO_CAUSE,
+    by: Actor,
+    now: datetime,
 ) -> Tower:
     """Register a structure.
 
     `reading` is its position with the coordinates as they were given; `values` has the fields of
     `fields.KEPT` by name, and organisations (or `None`) by `owner` and `manager`. Raises `Invalid`
-    for a position outside the envelope and `Conflict` for a known code.
+    for a position outside the envelope and `Conflict` for a known code, also that of a tower that
+    was merged into another. `cause` names in the history what led to it, such as a proposal.
     """
     policy.require(by, "tower.create")
     values = _normal(values)
@@ -127,7 +138,8 @@ def create_tower(
     session.add(tower)
     session.flush()
     _link_former_commune(session, tower)
-    audit.record(session, "tower.create", "tower", tower.id, by=by, now=now, after=snapshot(tower))
+    after = {**snapshot(tower), **cause}
+    audit.record(session, "tower.create", "tower", tower.id, by=by, now=now, after=after)
     return tower
 
 
@@ -137,6 +149,7 @@ def update_tower(
     *,
     reading: Reading | None = None,
     values: dict[str, Any],
+    cause: Mapping[str, str] = NO_CAUSE,
     by: Actor,
     now: datetime,
 ) -> Tower:
@@ -148,7 +161,7 @@ def update_tower(
     before = snapshot(tower)
     values = _normal(values)
     if "code" in values and values["code"] != tower.code:
-        _require_new_code(session, values["code"])
+        _require_new_code(session, values["code"], tower.code)
     _assign(tower, values)
     if reading is not None and reading.position != to_position(tower.geom):
         require_inside_envelope(session, reading.position)
@@ -173,15 +186,32 @@ def update_tower(
         by=by,
         now=now,
         before={key: before[key] for key in sorted(changed)},
-        after={key: after[key] for key in sorted(changed)},
+        after={**{key: after[key] for key in sorted(changed)}, **cause},
     )
     return tower
 
 
-def _require_new_code(session: Session, code: str) -> None:
+def _require_new_code(session: Session, code: str, present: str | None = None) -> None:
+    """Raise `Conflict` for a code that stands for a tower, but not for one that `present` left."""
     if session.scalar(select(Tower.id).where(Tower.code == code)):
         message = N_("The code %(code)s is already in the register")
         raise Conflict(message, fields={"code": [message]}, code=code)
+    kept = successors(session, [code]).get(code)
+    if kept is not None and kept != present:
+        message = N_("%(code)s was merged into %(kept)s: change that tower instead")
+        raise Conflict(message, fields={"code": [message]}, code=code, kept=kept)
+
+
+def with_organisations(
+    session: Session, values: dict[str, Any], *, by: Actor, now: datetime
+) -> dict[str, Any]:
+    """The values with organisations in the place of their names; a new name makes one."""
+    made = {
+        field.name: owner_named(session, values[field.name] or "", by=by, now=now, kind=field.name)
+        for field in ORGANISATIONS
+        if field.name in values
+    }
+    return {**values, **made}
 
 
 def _assign(tower: Tower, values: dict[str, Any]) -> None:
@@ -244,14 +274,18 @@ def hold(session: Session, tower_id: uuid.UUID) -> Tower:
     """The tower as it is now, held by this transaction: one writer a tower.
 
     `FOR NO KEY UPDATE`, because whoever inserts a row about the tower holds its key already,
-    and two of them would wait for each other with the stronger lock.
+    and two of them would wait for each other with the stronger lock. Raises `Conflict` for a tower
+    that was merged into another one while this transaction waited for it.
     """
-    return session.scalars(
+    held = session.scalars(
         select(Tower)
         .where(Tower.id == tower_id)
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
-    ).one()
+    ).one_or_none()
+    if held is None:
+        raise Conflict(MERGED_MEANWHILE)
+    return held
 
 
 def set_condition(
@@ -287,11 +321,16 @@ def set_condition(
 
 
 def _normal(values: dict[str, Any]) -> dict[str, Any]:
-    """Known fields only, texts in NFC without outer blanks."""
+    """Known fields only, texts in NFC without outer blanks, their lines ended as in Unix.
+
+    Forms send another end of line, which XML, and so workbooks and KML, would not bring back.
+    """
     unknown = set(values) - {field.name for field in (*KEPT, *ORGANISATIONS)}
     if unknown:
         raise LookupError(f"not fields of a tower: {sorted(unknown)}")
     return {
-        key: unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else value
+        key: unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip()
+        if isinstance(value, str)
+        else value
         for key, value in values.items()
     }

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from alembic import context, op
 
-revision = "0011"
-down_revision = "0009"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
@@ -124,6 +124,14 @@ def upgrade() -> None:
         FOR EACH STATEMENT EXECUTE FUNCTION towers_inside_envelope()
         """
     )
+    # What is no place on earth cannot even be projected.
+    op.execute(
+        """
+        CREATE TRIGGER tower_on_earth BEFORE INSERT ON tower FOR EACH ROW
+        WHEN (NOT (ST_X(NEW.geom) BETWEEN -180 AND 180 AND ST_Y(NEW.geom) BETWEEN -90 AND 90))
+        EXECUTE FUNCTION tower_inside_envelope()
+        """
+    )
     op.execute(
         """
         CREATE TRIGGER tower_envelope_moved BEFORE UPDATE OF geom ON tower
@@ -142,6 +150,7 @@ def downgrade() -> None:
         " FOREIGN KEY (structure_type) REFERENCES structure_kind"
     )
     op.execute("DROP TRIGGER tower_envelope_moved ON tower")
+    op.execute("DROP TRIGGER tower_on_earth ON tower")
     op.execute("DROP TRIGGER tower_envelope_added ON tower")
     op.execute("DROP FUNCTION towers_inside_envelope")
     op.execute(

@@ -1,4 +1,4 @@
-"""Changing accounts and organisations; passwords come hashed from the doors."""
+"""Changing accounts; passwords come hashed from the doors."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from accounts import tokens
 from accounts.models import AccessToken, Organisation, Role, User
-from accounts.queries import organisation_by_name, user_by_email
-from accounts.rules import OrganisationKind
+from accounts.queries import user_by_email
 from accounts.rules import Role as RoleName
+from accounts.rules import is_email
 from areas.models import Area
 from core import audit, policy
 from core.errors import Conflict, Invalid, NotFound
@@ -35,15 +35,6 @@ def check_password(password: str, email: str) -> None:
     if password.strip().lower() in {email.lower(), email.partition("@")[0].lower()}:
         message = N_("The password must not be the e-mail address")
         raise Invalid(message, fields={"password": [message]})
-
-
-def _check_email(email: str) -> str:
-    email = email.strip()
-    local, _, host = email.partition("@")
-    if not local or "." not in host or any(c.isspace() for c in email) or len(email) > 254:
-        message = N_("This is not an e-mail address.")
-        raise Invalid(message, fields={"email": [message]})
-    return email
 
 
 def _roles(session: Session, names: Collection[str]) -> list[Role]:
@@ -70,7 +61,10 @@ def create_user(
 ) -> User:
     """Make an account; raises `Conflict` for a known address."""
     policy.require(by, "user.edit")
-    email = _check_email(email)
+    email = email.strip()
+    if not is_email(email):
+        message = N_("This is not an e-mail address.")
+        raise Invalid(message, fields={"email": [message]})
     if user_by_email(session, email) is not None:
         message = N_("There is already an account with this address")
         raise Conflict(message, fields={"email": [message]})
@@ -185,66 +179,3 @@ def _plain(user: User) -> dict[str, Any]:
         "organisation_id": str(user.organisation_id) if user.organisation_id else None,
         "active": user.active,
     }
-
-
-ORGANISATION_FIELDS = ("name", "kind", "email", "phone", "address")
-
-
-def save_organisation(
-    session: Session,
-    organisation: Organisation | None,
-    values: dict[str, str],
-    *,
-    by: Actor,
-    now: datetime,
-) -> Organisation:
-    """Make or change an organisation; raises `Invalid` and `Conflict` (name taken)."""
-    policy.require(by, "organisation.edit")
-    values = {key: values.get(key, "").strip() for key in ORGANISATION_FIELDS}
-    if not 1 <= len(values["name"]) <= 300:
-        message = N_("A name has 1 to 300 characters")
-        raise Invalid(message, fields={"name": [message]})
-    if values["kind"] not in set(OrganisationKind):
-        message = N_("Choose one of the kinds")
-        raise Invalid(message, fields={"kind": [message]})
-    if values["email"]:
-        _check_email(values["email"])
-    for key in ("phone", "address"):
-        if len(values[key]) > 500:
-            message = N_("This text is too long")
-            raise Invalid(message, fields={key: [message]})
-    namesake = organisation_by_name(session, values["name"])
-    if namesake is not None and namesake is not organisation:
-        message = N_("There is already an organisation with this name")
-        raise Conflict(message, fields={"name": [message]})
-    new = organisation is None
-    organisation = organisation or Organisation(id=uuid.uuid4(), version=0, created_at=now)
-    before = None if new else {key: getattr(organisation, key) for key in ORGANISATION_FIELDS}
-    if values == before:
-        return organisation
-    for key, value in values.items():
-        setattr(organisation, key, value)
-    organisation.version += 1
-    session.add(organisation)
-    session.flush()
-    audit.record(
-        session,
-        "organisation.create" if new else "organisation.edit",
-        "organisation",
-        organisation.id,
-        by=by,
-        now=now,
-        before=before,
-        after=values,
-    )
-    return organisation
-
-
-def owner_named(session: Session, name: str, *, by: Actor, now: datetime) -> Organisation | None:
-    """The organisation with a name, made as an owner where it is new; `None` without a name."""
-    if not name.strip():
-        return None
-    known = organisation_by_name(session, name)
-    if known is not None:
-        return known
-    return save_organisation(session, None, {"name": name, "kind": "owner"}, by=by, now=now)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from alembic import context, op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,114 @@
+"""What follows when two towers are found to be one: inspections, violations, assessments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import audit
+from core.i18n import N_
+from core.merging import Follower, Merge
+from inspections.models import Inspection, LoadAssessment, Violation, ViolationEvent
+from inspections.queries import lists
+from inspections.rules.violation import OF_INSPECTIONS, EventKind, Stage
+from inspections.services import condition
+from inspections.services.settle import project
+
+# What the violation that goes on takes over: what inspections found, and what was done about the
+# danger itself. Notices and deadlines of the other record are its own and stay there.
+TAKEN_OVER = OF_INSPECTIONS | {EventKind.EMERGENCY_MEASURES, EventKind.AUTHORITY_INFORMED}
+COPIED = (
+    "kind", "at", "by_id", "inspection_id", "severity", "deadline", "outcome", "reason", "party",
+    "emergency_by",
+)  # fmt: skip
+STAGES = list(Stage)
+
+
+def _continue_twins(session: Session, merge: Merge) -> None:
+    """Of two open violations of one item, one goes on and the other points to it.
+
+    The one that has come further with its owner goes on, of two alike the one found first. What
+    inspections said of the other is copied to where it happened, so that severity and deadline
+    follow from both, and a later correction of any inspection finds its own words. The other
+    keeps its events, and one more that ends it.
+    """
+    open_ones = session.scalars(
+        select(Violation).where(
+            Violation.tower_id.in_((merge.keep, merge.drop)), Violation.state == "open"
+        )
+    ).all()
+    by_item: dict[str, list[Violation]] = {}
+    for violation in open_ones:
+        by_item.setdefault(violation.item_key, []).append(violation)
+    for twins in by_item.values():
+        if len(twins) == 2:
+            _continue(session, twins, merge)
+
+
+def _continue(session: Session, twins: Sequence[Violation], merge: Merge) -> None:
+    goes_on, ends = sorted(
+        twins, key=lambda twin: (-STAGES.index(Stage(twin.stage)), twin.found_on, twin.id)
+    )
+    for event in lists.events_of(session, ends.id):
+        if event.kind in TAKEN_OVER:
+            facts = {name: getattr(event, name) for name in COPIED}
+            session.add(ViolationEvent(violation_id=goes_on.id, copy_of=event.place, **facts))
+    session.add(
+        ViolationEvent(
+            violation_id=ends.id, kind=EventKind.CONTINUED, at=merge.now, by_id=merge.by.id
+        )
+    )
+    ends.continued_in_id = goes_on.id
+    goes_on.found_on = min(goes_on.found_on, ends.found_on)
+    session.flush()
+    for twin in (ends, goes_on):
+        project(session, twin, today=merge.today)
+    session.flush()
+
+
+def _settle_requests(session: Session, merge: Merge) -> None:
+    """A tower has one unanswered request for an assessment: the earlier one stays.
+
+    What the other one asked for is written into the history of the tower.
+    """
+    requests = session.scalars(
+        select(LoadAssessment)
+        .where(
+            LoadAssessment.tower_id.in_((merge.keep, merge.drop)),
+            LoadAssessment.answered_at.is_(None),
+        )
+        .order_by(LoadAssessment.requested_at, LoadAssessment.id)
+    ).all()
+    if len(requests) < 2:
+        return
+    stays, leaves = requests
+    stays.deadline = min(stays.deadline, leaves.deadline)
+    audit.record(
+        session,
+        "assessment.join",
+        "tower",
+        merge.keep,
+        by=merge.by,
+        now=merge.now,
+        before={
+            "requested_on": leaves.requested_on.isoformat(),
+            "deadline": leaves.deadline.isoformat(),
+            "reason": leaves.reason,
+            "inspection": str(leaves.inspection_id) if leaves.inspection_id else None,
+        },
+        after={"deadline": stays.deadline.isoformat(), "reason": stays.reason},
+    )
+    session.delete(leaves)
+
+
+def derive_condition(session: Session, merge: Merge) -> None:
+    condition.derive_again(session, [merge.keep])
+
+
+FOLLOWERS = (
+    Follower(N_("Inspections"), Inspection.tower_id),
+    Follower(N_("Violations"), Violation.tower_id, before=_continue_twins),
+    Follower(N_("Load-safety assessments"), LoadAssessment.tower_id, before=_settle_requests),
+)

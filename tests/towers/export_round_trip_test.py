@@ -1,0 +1,138 @@
+"""Importing what was exported changes nothing, whatever the form and whoever wrote the names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import struct
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from accounts.models import Organisation
+from core.audit import AuditEntry
+from core.policy import SYSTEM
+from core.words import FORMULA, unprotected
+from tests import doors, makers
+from tests.towers.exporting import HOSTILE, exported, full_register, layer, sheet_rows
+from tests.towers.imported import Imported, load
+from towers.models import Tower
+
+
+@pytest.fixture
+def staff(app: Flask, session: Session) -> FlaskClient:
+    return doors.client_of(app, session, makers.user(session, "staff"))
+
+
+@pytest.fixture
+def register(session: Session) -> list[Tower]:
+    return full_register(session, towers=2 * len(HOSTILE))
+
+
+def imported(session: Session, name: str, content: bytes) -> Imported:
+    report = load(session, name, content)
+    session.commit()
+    return report
+
+
+def unchanged(session: Session, report: Imported, register: list[Tower]) -> None:
+    assert not report.wrong, report.wrong[:3]
+    assert not report.changes, report.changes[:2]
+    assert report.short == (len(register), 0, 0, len(register), 0)
+    assert set(session.scalars(select(Tower.version))) == {1}
+    assert not session.scalar(
+        select(func.count()).select_from(AuditEntry).where(AuditEntry.kind == "tower")
+    )
+    organisations = session.scalar(select(func.count()).select_from(Organisation))
+    assert organisations == 2 * (len(register) - 2)
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"format": "csv"},
+        {"format": "csv", "plain": "1"},
+        {"format": "csv", "values": "keys"},
+        {"format": "geojson"},
+        {"format": "geojson", "values": "labels"},
+    ],
+    ids=str,
+)
+def test_the_register_comes_back_as_it_was(
+    staff: FlaskClient,
+    session: Session,
+    register: list[Tower],
+    query: dict[str, str],
+    language: str,
+) -> None:
+    content = exported(staff, **query, lang=language).data
+    unchanged(session, imported(session, f"list.{query['format']}", content), register)
+
+
+def as_csv(rows: list[dict[str, Any]]) -> bytes:
+    """Rows as a list that the import reads."""
+    made = io.StringIO(newline="")
+    writer = csv.DictWriter(made, list(rows[0]))
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: written(value) for name, value in row.items()})
+    return made.getvalue().encode()
+
+
+def written(value: Any) -> str:
+    if value is None or value != value:
+        return ""
+    if isinstance(value, datetime):
+        value = value.date()
+    if isinstance(value, float):
+        return f"{value:.15g}"
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_a_workbook_comes_back_as_it_was(
+    staff: FlaskClient, session: Session, register: list[Tower], language: str
+) -> None:
+    rows = sheet_rows(exported(staff, format="xlsx", lang=language).data)
+    unchanged(session, imported(session, "list.csv", as_csv(rows)), register)
+
+
+@pytest.mark.parametrize("ending", ["gpkg", "kml"])
+def test_a_layer_comes_back_as_it_was(
+    staff: FlaskClient, session: Session, register: list[Tower], ending: str, tmp_path: Path
+) -> None:
+    _, rows = layer(exported(staff, format=ending).data, ending, tmp_path)
+    for row in rows:
+        row["longitude"], row["latitude"] = struct.unpack_from("<dd", row.pop("wkb"), 5)
+        for name, value in row.items():
+            # Layers have no mark of protection, lists have.
+            if isinstance(value, str) and FORMULA.match(value):
+                row[name] = f"'{value}"
+    unchanged(session, imported(session, "list.csv", as_csv(rows)), register)
+
+
+def test_a_change_in_an_exported_list_is_the_only_change(
+    staff: FlaskClient, session: Session, register: list[Tower]
+) -> None:
+    content = exported(staff, format="csv", lang="en").data.decode()
+    given = register[2]
+    before = (given.source_srid, given.source_x, given.source_y)
+    assert "TRỐNG,Trạm Thử Nghiệm" in content
+    changed = content.replace("TRỐNG,Trạm Thử Nghiệm", "TRỐNG,Trạm Mới")
+    report = imported(session, "list.csv", changed.encode())
+    assert (report.counts.changed, report.counts.same) == (1, len(register) - 1)
+    session.expire_all()
+    assert (given.source_srid, given.source_x, given.source_y) == before
+
+
+@pytest.mark.parametrize("text", ["=1", "'=1", "''=1", "-x", "'", "''", "'a", "+", "@x", "\tx"])
+def test_the_mark_is_taken_off_again(text: str) -> None:
+    marked = f"'{text}" if FORMULA.match(text) else text
+    assert unprotected(marked) == text
