@@ -37,11 +37,11 @@ import towers.labels
 import towers.moves
 import towers.pages
 import towers.pages.parts
+import towers.pages.reassigning
 import towers.pages.tower
 import towers.panels
 import towers.parts
 import towers.policy
-import towers.reassigning
 import towers.services
 import towers.services.merge
 import towers.services.organisations
@@ -148,7 +148,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         accounts.pages,
         areas.pages,
         towers.pages,
-        towers.reassigning,
+        towers.pages.reassigning,
         inspections.pages,
         maps.pages,
     ):

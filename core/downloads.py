@@ -43,7 +43,7 @@ FORMS = {
         Form("csv", "CSV", "text/csv; charset=utf-8", spreadsheet=True, any_system=True),
         Form(
             "xlsx",
-            "Excel (XLSX)",
+            "Excel",
             "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             spreadsheet=True,
             any_system=True,

@@ -63,14 +63,18 @@ def zip_labels(values: Iterable[Any], vocabulary: str) -> list[tuple[str, str]]:
     return [(str(value), label(value, vocabulary)) for value in values]
 
 
-def with_query(**changes: Any) -> str:
-    """This page's address with some arguments changed; `None` takes one away."""
+def with_query(path: str = "", /, **changes: Any) -> str:
+    """The address of this page, or of another path, with this page's arguments, some changed.
+
+    `None` takes one away. Not by `url_for`, which takes some names for its own.
+    """
     arguments = request.args.to_dict(flat=False)
     for name, value in changes.items():
         arguments.pop(name, None)
         if value is not None:
             arguments[name] = [str(value)]
-    return f"{request.path}?{urlencode(arguments, doseq=True)}" if arguments else request.path
+    path = path or request.path
+    return f"{path}?{urlencode(arguments, doseq=True)}" if arguments else path
 
 
 def init_app(app: Flask, labels: Mapping[str, Mapping[str, str]]) -> None:

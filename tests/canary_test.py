@@ -12,6 +12,7 @@ import uuid
 from urllib.parse import quote
 
 import openpyxl
+import pyogrio
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
@@ -57,7 +58,8 @@ def test_the_folder_of_maps_gives_folium_no_value() -> None:
 # Where the names must be seen, so that the walk below cannot pass on empty pages.
 REGISTER = {
     "/", "/towers", "/towers/<code>", "/follow-up", "/follow-up.csv", "/follow-up.xlsx",
-    "/follow-up.geojson", "/violations", "/violations/<uuid:violation_id>", "/inspections",
+    "/follow-up.geojson", "/follow-up.gpkg", "/follow-up.kml", "/towers/export",
+    "/violations", "/violations/<uuid:violation_id>", "/inspections",
     "/inspections/<uuid:inspection_id>", "/account", "/proposals",
     "/proposals/<uuid:proposal_id>", "/api/v1/proposals", "/api/v1/proposals/<uuid:proposal_id>",
     "/api/v1/documents", "/api/v1/documents/<uuid:document_id>", "/api/v1/organisations",
@@ -175,6 +177,9 @@ def _check(response, stored: str, bad: str, rule: str) -> bool:
         cells = [cell for row in sheet.iter_rows() for cell in row]
         assert all(cell.data_type != "f" for cell in cells)
         return any(cell.value in {stored, bad} for cell in cells)
+    if kind in {"application/geopackage+sqlite3", "application/vnd.google-earth.kml+xml"}:
+        _, _, _, columns = pyogrio.raw.read(response.data)
+        return any({stored, bad} & {cell for cell in column if cell} for column in columns)
     return False
 
 

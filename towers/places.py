@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from areas import queries as areas
 from areas.models import Area
+from areas.places import placement_of
 from core import store
 from core.policy import Actor
 from towers import queries
@@ -57,12 +58,14 @@ class Hint:
 class PlaceCheck:
     """What is known about a position; distances in metres.
 
+    `far` says that it lies outside all communes, and too far from each to belong to it.
     `in_stated_commune`, `metres_from_stated` and `in_stated_province` are `None` where the paper
     named none or no boundary is known. `nearest` is a tower that the reader may see.
     """
 
     inside_envelope: bool
     commune: Area | None
+    far: bool
     in_stated_commune: bool | None
     metres_from_stated: float | None
     in_stated_province: bool | None
@@ -125,6 +128,7 @@ def check_place(
     return PlaceCheck(
         inside_envelope=inside,
         commune=commune,
+        far=commune is None and placement_of(session, position).commune is None,
         in_stated_commune=in_commune,
         metres_from_stated=away,
         in_stated_province=in_province,

@@ -64,12 +64,14 @@ class Names:
         """A value of the tower itself under its name in history."""
         if value in (None, "", []):
             return ""
-        if name == "commune_id":
+        if name in {"commune_id", "former_commune_id"}:
             return self.communes.get(value, str(value))
         if name == "source_srid":
             return _system_name(value)
         if name in {"source_x", "source_y"}:
             return number(value, 6)
+        if name == "commune_distance_m":
+            return number(Decimal(str(value)))
         one = BY_COLUMN.get(name) or BY_NAME.get(name)
         if one is None:
             return str(value)

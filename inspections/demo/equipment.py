@@ -5,7 +5,6 @@ Everything follows from the structure and a random number; nobody in it exists.
 
 from __future__ import annotations
 
-import csv
 import math
 import uuid
 from collections.abc import Mapping, Sequence
@@ -13,11 +12,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 from random import Random
 from typing import Any
 
-import areas
+from areas.services.reform import reform_pairs
 from core.geo import Position, to_point
 from inspections.rules.evaluation import Structure
 from towers.coordinate_systems import from_wgs84, system
@@ -47,27 +45,26 @@ BASE_WIDTHS = {"lattice_self_support": (250, 700), "guyed_mast": (40, 90), "mono
 USES = ("nhà ở", "bưu điện", "trụ sở cơ quan", "khách sạn", "trường học", "chợ")
 FAMILIES = ("Nguyễn Văn", "Trần Thị", "Lê Hữu", "Phạm Thị", "Huỳnh Văn", "Võ Thị")
 GIVEN = ("Sen", "Lúa", "Tràm", "Súng", "Cò", "Điên Điển")
-REFORM = Path(areas.__file__).resolve().parent / "data" / "dong-thap-reform-2025.csv"
 # The columns of `tower` that `facts` fills in.
 FACTS = (
     "planning_class", "bts_category", "managing_department", "hardened", "manager_id",
     "lifecycle_since", "landowner", "landowner_phone", "land_contract_end", "source_srid",
     "source_x", "source_y", "coord_source", "coord_accuracy_m", "elevation_m", "address",
-    "former_commune", "former_district", "host_building_use", "host_building_floors",
+    "former_commune", "former_district", "former_commune_id", "host_building_use",
+    "host_building_floors",
     "foundation_type", "base_width_m", "guy_levels", "anchor_count", "anchor_radius_m",
     "design_standard", "design_wind_kn_m2", "last_reinforced_on", "obstruction_light",
 )  # fmt: skip
 
 
 @cache
-def former_places() -> Mapping[str, Sequence[tuple[str, str]]]:
-    """By the code of a commune of today the names of old communes in it, with their districts."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    with REFORM.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(line for line in file if not line.startswith("#")):
-            if not row["doubt"]:
-                places = found.setdefault(row["new_code"], [])
-                places.append((row["old_name"], row["old_district"]))
+def former_places() -> Mapping[str, Sequence[tuple[str, str, str]]]:
+    """By the code of a commune of today the old communes in it: code, name and district."""
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for pair in reform_pairs():
+        if not pair["doubt"]:
+            places = found.setdefault(pair["new_code"], [])
+            places.append((pair["old_code"], pair["old_name"], pair["old_district"]))
     return found
 
 
@@ -102,12 +99,14 @@ class Equipment:
         *,
         operators: Sequence[uuid.UUID],
         managers: Sequence[uuid.UUID],
+        former_ids: Mapping[str, int],
         today: date,
         whole: bool,
     ) -> None:
         self.random = random
         self.operators = operators
         self.managers = managers
+        self.former_ids = former_ids
         self.today = today
         self.whole = whole
 
@@ -165,7 +164,8 @@ class Equipment:
         found: dict[str, Any] = {"elevation_m": Decimal(random.randrange(6, 34)) / 10}
         former = former_places().get(site.commune_code)
         if former and self.chance(0.6):
-            found["former_commune"], found["former_district"] = random.choice(former)
+            code, found["former_commune"], found["former_district"] = random.choice(former)
+            found["former_commune_id"] = self.former_ids.get(code)
         if self.chance(0.6):
             found["address"] = f"Ấp {random.randrange(1, 9)}, {site.commune}"
         if self.chance(0.3 if self.whole else 0.03):

@@ -138,6 +138,7 @@ class Province:
             Random(self.seed + 1),  # noqa: S311
             operators=self._organisations("operator", OPERATORS),
             managers=self._organisations("manager", MANAGERS),
+            former_ids=self._former_communes(),
             today=self.today,
             whole=self.all_answers,
         )
@@ -178,6 +179,13 @@ class Province:
             facts,
         )
         return [row[0] for row in rows]
+
+    def _former_communes(self) -> dict[str, int]:
+        """The communes of before the reform by their codes, as far as they are loaded."""
+        rows = self.session.execute(
+            text("SELECT code, id FROM area WHERE level = 'commune' AND valid_to IS NOT NULL")
+        )
+        return {code: key for code, key in rows}
 
     def _places(self) -> Iterator[tuple[int, str, float, float, str]]:
         """Points inside the communes, as many in each as its share of the area."""

@@ -341,6 +341,10 @@ def follow_up(walk: Walk, code: str) -> None:
 
 
 def download(walk: Walk, name: str) -> Download:
+    """Take the list along in a form of the page."""
+    export = walk.page.locator("details.download")
+    if export.get_attribute("open") is None:
+        export.locator("summary").click()
     with walk.page.expect_download() as waiting:
         walk.page.locator("main").get_by_role("link", name=name, exact=True).click()
     return waiting.value

@@ -294,7 +294,11 @@ def test_towers_have_papers_people_and_what_stands_at_them(session: Session, pro
             assert anchor.distance_m == pytest.approx(float(one.anchor_radius_m), rel=0.05)
     assert not any(one.guy_levels for one in towers.values() if one not in guyed)
     assert sum(one.manager_id is not None for one in towers.values()) > len(towers) / 4
-    assert sum(bool(one.former_district) for one in towers.values()) > len(towers) / 4
+    former = [one for one in towers.values() if one.former_district]
+    assert len(former) > len(towers) / 4
+    assert all(
+        session.get(Area, one.former_commune_id).name == one.former_commune for one in former
+    )
     unlike = [one for one in towers.values()
               if unusual(one.structure_type, one.planning_class, one.bts_category)]  # fmt: skip
     assert len(unlike) < len(towers) / 20

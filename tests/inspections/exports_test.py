@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import openpyxl
+import pyogrio
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -120,6 +121,8 @@ def test_every_form_has_the_rows_of_the_screen(
     assert [row[0] for row in sheet_rows(staff, query)[1:]] == shown
     features = geojson(staff, query)["features"]
     assert [one["properties"]["code"] for one in features] == shown
+    for ending in ("gpkg", "kml"):
+        assert [row["code"] for row in layer_rows(staff, ending, query)] == shown
     asked = {**query, "limit": "500"}
     if asked.get("overdue"):
         asked["overdue"] = "true"
@@ -155,6 +158,23 @@ def geojson(client: FlaskClient, query: dict[str, Any]) -> dict[str, Any]:
     return json.loads(response.data)
 
 
+def layer_rows(client: FlaskClient, ending: str, query: dict[str, Any]) -> list[dict[str, Any]]:
+    response = client.get(f"/follow-up.{ending}", query_string=query)
+    assert response.status_code == 200
+    meta, _, _, columns = pyogrio.raw.read(response.data)
+    assert meta["crs"] == "EPSG:4326"
+    return [dict(zip(meta["fields"], row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def test_layers_have_the_same_texts_as_the_sheet(staff: FlaskClient, listing: None) -> None:
+    (row,) = layer_rows(staff, "gpkg", {"q": "T-003", "lang": "en"})
+    (same,) = layer_rows(staff, "kml", {"q": "T-003", "lang": "en"})
+    assert row["severity"] == same["severity"] == "Critical"
+    deadline = clock.today() + timedelta(days=3 - 35)
+    assert row["deadline"] == deadline and same["deadline"] == deadline.isoformat()
+    assert row["days_overdue"] == same["days_overdue"] == 32
+
+
 def test_csv_for_excel_and_plain_differ_by_the_mark_alone(
     staff: FlaskClient, listing: None
 ) -> None:
@@ -171,10 +191,11 @@ def test_the_page_offers_every_form_with_its_own_filters(staff: FlaskClient, lis
     page = html.unescape(staff.get("/follow-up?severity=major&q=Tr").get_data(as_text=True))
     offered = set(re.findall(r'href="(/follow-up\.[^"]*)"', page))
     assert {re.split(r"\?", one)[0] for one in offered} == {
-        "/follow-up.csv", "/follow-up.geojson", "/follow-up.xlsx",
+        "/follow-up.csv", "/follow-up.geojson", "/follow-up.xlsx", "/follow-up.gpkg",
+        "/follow-up.kml",
     }  # fmt: skip
     assert sum("plain=1" in one for one in offered) == 1
-    assert len(offered) == 4
+    assert len(offered) == 6
     for one in offered:
         assert "severity=major" in one and "q=Tr" in one
         assert staff.get(one).status_code == 200

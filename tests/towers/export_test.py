@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import struct
 import subprocess
 from datetime import date, datetime
@@ -22,6 +23,7 @@ from sqlalchemy.orm import Session
 from core.audit import AuditEntry
 from core.downloads import FORMS
 from core.geo import to_position
+from core.i18n import translate
 from core.words import plain
 from tests import doors, makers
 from tests.towers.exporting import (
@@ -203,8 +205,6 @@ def test_chosen_columns_in_their_usual_order(staff: FlaskClient, register: list[
 
 
 def test_headers_of_what_the_system_computes_mean_nothing_to_an_import(app: Flask) -> None:
-    from core.i18n import translate
-
     with app.test_request_context():
         for column in exports.DERIVED:
             for text in (column.name, column.label, translate(column.label)):
@@ -353,8 +353,6 @@ def test_a_geopackage_carries_the_shift_of_the_datum(
     staff: FlaskClient, register: list[Tower], tmp_path: Path
 ) -> None:
     """Programs that do not know the code, only its definition, land where we do."""
-    import sqlite3
-
     path = tmp_path / "towers.gpkg"
     path.write_bytes(exported(staff, format="gpkg", srid="5897", q="T'0").data)
     with sqlite3.connect(path) as database:

@@ -26,6 +26,7 @@ from towers.parts import ANCHOR, INSTALLATION, PARTS, PERMIT
 from towers.queries import history
 from towers.queries import parts as parts_queries
 from towers.services import parts
+from towers.services.merge import merge_towers
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HERE = Position(10.46, 105.63)
@@ -275,3 +276,24 @@ def test_the_same_value_in_two_writings_is_no_change() -> None:
     assert not history.same("hardened", None, False)
     assert BY_NAME["height_m"].digits == 1
     assert json.dumps(history.canonical("height_m", 42)) == '"42.0"'
+
+
+def test_what_came_by_a_merge_was_not_there_before(app: Flask, session: Session) -> None:
+    life = Life(session)
+    life.take(("add", "permit"))
+    before = life.state()
+    other = makers.tower(session, code="T-2", latitude=10.47, longitude=105.63)
+    makers.permit(session, other)
+    makers.anchor(session, other)
+    merged_at = life.now + timedelta(hours=1)
+    merge_towers(
+        session, life.tower, other, take=["name"], by=SYSTEM, now=merged_at, today=START.date()
+    )
+    session.expire_all()
+    now = parts.state(session, life.tower)
+    assert len([name for name in now if name.startswith("permit:")]) == 2
+    assert history.state_at(session, life.tower, now, life.now) == before
+    rows = history.entries(session, life.tower).rows
+    assert {one.action for one in rows} >= {"tower.merge", "tower.merged_away", "permit.add"}
+    (merge,) = [one for one in rows if one.action == "tower.merge"]
+    assert len(history.changes(merge)) == 2, "the codes and numbers beside them are no values"

@@ -31,21 +31,25 @@ def history_routes(blueprint: Blueprint) -> None:
 
 @dataclass(frozen=True)
 class Told:
-    """An entry of history in words; `batch` and `proposal` are where it came from."""
+    """An entry of history in words; `other` says that it is of a tower that was merged in."""
 
     entry: AuditEntry
     title: str
     changes: Sequence[Change]
-    batch: str
-    proposal: str
-    source: str
+    other: bool
 
     @property
     def at(self) -> str:
         return self.entry.at.isoformat()
 
+    def origin(self, name: str) -> str:
+        """What the entry says about where it came from: `import`, `source`, `proposal` …"""
+        if name == "import" and self.entry.batch:
+            return str(self.entry.batch)
+        return str((self.entry.after or {}).get(name) or "")
 
-def told(entries: Sequence[AuditEntry]) -> list[Told]:
+
+def told(entries: Sequence[AuditEntry], tower: Tower) -> list[Told]:
     """Entries in words, every name looked up at once."""
     changed = [(entry, queries.changes(entry)) for entry in entries]
     names = names_in(
@@ -56,21 +60,10 @@ def told(entries: Sequence[AuditEntry]) -> list[Told]:
             entry,
             label(entry.action, "audit_action"),
             [names.change(*one) for one in changes],
-            *_origin(entry),
+            entry.object_id != str(tower.id),
         )
         for entry, changes in changed
     ]
-
-
-def _origin(entry: AuditEntry) -> tuple[str, str, str]:
-    after = entry.after or {}
-    # Entries of before there were batches have it among their values.
-    batch = str(entry.batch or after.get("import") or "")
-    return (
-        batch,
-        str(after.get("proposal") or ""),
-        str(after.get("source") or "") if batch else "",
-    )
 
 
 def names_in(values: Sequence[tuple[str, Any]]) -> Names:
@@ -87,7 +80,7 @@ def history(code: str) -> str:
         "towers/history.html",
         tower=tower,
         page=page,
-        entries=told(page.rows),
+        entries=told(page.rows, tower),
         comparison=compared(tower, at, against) if at else None,
         at=at,
         against=against,

@@ -211,7 +211,7 @@ def part_form(
         antenna_fields=ANTENNA_FIELDS,
         rows=[*given["antennas"], *({} for _row in range(SPARE_ROWS))],
         systems=named_systems(),
-        organisations=accounts.organisations(current_session(), current_actor()),
+        organisations=accounts.organisation_names(current_session(), current_actor()),
         mast=to_position(tower.geom),
     )
 

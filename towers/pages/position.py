@@ -71,7 +71,7 @@ def checked_place(reading: Reading, stated: Area | None, tower: Tower | None) ->
 def doubts_about(check: PlaceCheck, stated: Area | None) -> Doubts:
     """What speaks against a position, in words."""
     reasons: list[str] = []
-    if check.commune is None and areas.communes(current_session()):
+    if check.far and areas.communes(current_session()):
         reasons.append(translate(N_("The position lies in no commune of the register.")))
     if stated is not None and check.in_stated_commune is False:
         away = number(check.metres_from_stated or 0, 0)

@@ -11,25 +11,31 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, union_all
 from sqlalchemy.orm import Session
 
-from accounts.models import Organisation
+from accounts.models import Organisation, OrganisationMerge
 from areas.models import Area
 from core import paging
 from core.audit import AuditEntry
 from core.paging import Page
-from towers.fields import BY_NAME, Kind
+from towers.fields import BY_NAME, FIELDS, Kind
 from towers.models import Tower
-from towers.parts import kind_of_key
+from towers.parts import FOOTPRINT, kind_of_key
+from towers.queries.merges import with_predecessors
 
-# What an entry says beside the values of the tower: where they came from.
-ORIGINS = ("import", "proposal", "source")
+# The columns of the tower beside its fields that entries speak of.
+FOLLOWING = (
+    "commune_id", "commune_distance_m", "former_commune_id", "source_srid", "source_x", "source_y",
+)  # fmt: skip
+VALUES = frozenset({*BY_NAME, *(field.column for field in FIELDS), *FOLLOWING, FOOTPRINT})
+# Numbers with their decimals that follow from the position.
+DERIVED_NUMBERS = {"commune_distance_m": 1}
 
 
-def _entries(tower: Tower) -> Any:
+def _entries(ids: Iterable[uuid.UUID]) -> Any:
     return select(AuditEntry).where(
-        AuditEntry.kind == "tower", AuditEntry.object_id == str(tower.id)
+        AuditEntry.kind == "tower", AuditEntry.object_id.in_([str(one) for one in ids])
     )
 
 
@@ -41,9 +47,12 @@ def entries(
     limit: int | None = None,
     cursor: str | None = None,
 ) -> Page[AuditEntry]:
-    """The changes of a tower, the latest first; `until` leaves out what came after a moment."""
+    """The changes of a tower, the latest first; `until` leaves out what came after a moment.
+
+    Those of towers that were merged into it stand among them.
+    """
     limit = paging.clamp(limit)
-    statement = _entries(tower)
+    statement = _entries(with_predecessors(session, tower))
     if until is not None:
         statement = statement.where(AuditEntry.at <= until)
     statement = paging.keyset(statement, (AuditEntry.id,), (_number,), cursor, descending=True)
@@ -60,19 +69,22 @@ def _number(value: Any) -> int:
 def changes(entry: AuditEntry) -> list[tuple[str, Any, Any]]:
     """What an entry changed as (name, before, after); a new tower's values come from nothing.
 
-    The words about the origin are no values, save a `source` that the entry found as another.
+    What it says beside the values of the tower, such as where they came from, is left out.
     """
     before, after = entry.before or {}, entry.after or {}
     found = [
         (name, before.get(name), after.get(name))
         for name in dict.fromkeys((*before, *after))
-        if name not in ORIGINS or (name == "source" and _is_field(before, after))
+        if _is_value(name, before, after)
     ]
     return [(name, old, new) for name, old, new in found if not same(name, old, new)]
 
 
-def _is_field(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    return "source" in before or "import" not in after
+def _is_value(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether a name means a value of the tower: lists write theirs under `source`, too."""
+    if name == "source" and "import" in after:
+        return "source" in before
+    return name in VALUES or kind_of_key(name) is not None
 
 
 def state_at(
@@ -86,7 +98,7 @@ def state_at(
     if moment < tower.created_at:
         return None
     found = dict(now)
-    later = _entries(tower).where(AuditEntry.at > moment).order_by(AuditEntry.id.desc())
+    later = _entries([tower.id]).where(AuditEntry.at > moment).order_by(AuditEntry.id.desc())
     for entry in session.scalars(later):
         found.update(entry.before or {})
     for name in [name for name, value in found.items() if value is None and _absent(name)]:
@@ -96,7 +108,7 @@ def state_at(
 
 def _absent(name: str) -> bool:
     """Whether nothing under this name means that there is none, rather than an empty field."""
-    return kind_of_key(name) is not None or name == "footprint"
+    return kind_of_key(name) is not None or name == FOOTPRINT
 
 
 def differences(
@@ -114,10 +126,11 @@ def differences(
 def canonical(name: str, value: Any) -> Any:
     """A value of history in one writing: lists write numbers as numbers, forms as texts."""
     field = BY_NAME.get(name)
-    if field is None or field.kind is not Kind.NUMBER or value is None:
+    digits = field.digits if field and field.kind is Kind.NUMBER else DERIVED_NUMBERS.get(name)
+    if digits is None or value is None:
         return value
     try:
-        return str(round(Decimal(str(value)), field.digits))
+        return str(round(Decimal(str(value)), digits))
     except InvalidOperation:
         return value
 
@@ -134,7 +147,7 @@ def names(
 ) -> tuple[dict[str, str], dict[int, str]]:
     """What the keys in these (name, value) are called: organisations by key, communes by number.
 
-    In two queries, however many there are.
+    In two queries, however many there are; organisations that were merged away have their names.
     """
     organisations: set[uuid.UUID] = set()
     areas: set[int] = set()
@@ -148,8 +161,13 @@ def names(
                 continue
     called: dict[str, str] = {}
     if organisations:
+        merged = select(OrganisationMerge.old_id, OrganisationMerge.old_name)
+        known = select(Organisation.id, Organisation.name)
         rows = session.execute(
-            select(Organisation.id, Organisation.name).where(Organisation.id.in_(organisations))
+            union_all(
+                merged.where(OrganisationMerge.old_id.in_(organisations)),
+                known.where(Organisation.id.in_(organisations)),
+            )
         )
         called = {str(key): name for key, name in rows}
     there: dict[int, str] = {}

@@ -29,6 +29,7 @@ from towers.models import (
     TowerMerge,
     TowerProposal,
 )
+from towers.queries.parts import plain_parts
 from towers.rules import StructureType
 
 # Where a tower stands is one choice, whatever its coordinates are written in.
@@ -94,6 +95,7 @@ def merge_towers(
         )
     )
     moved = dict(merging.counts(session, "tower", drop.id))
+    own = plain_parts(session, keep.id)
     merging.move(session, "tower", merge)
     session.delete(drop)
     session.flush()
@@ -103,9 +105,10 @@ def merge_towers(
     keep.updated_at = now
     session.flush()
     merging.finish(session, "tower", merge)
-    for action, tower, facts in (
-        ("tower.merge", keep.id, {"merged": code}),
-        ("tower.merged_away", merge.drop, {"into": keep.code}),
+    came = {name: part for name, part in plain_parts(session, keep.id).items() if name not in own}
+    for action, tower, facts, before in (
+        ("tower.merge", keep.id, {"merged": code, **came}, dict.fromkeys(came)),
+        ("tower.merged_away", merge.drop, {"into": keep.code}, None),
     ):
         audit.record(
             session,
@@ -114,6 +117,7 @@ def merge_towers(
             tower,
             by=by,
             now=now,
+            before=before,
             after={**facts, "moved": moved, "taken": sorted(take)},
         )
     return keep
