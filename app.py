@@ -31,6 +31,7 @@ import towers.api
 import towers.browsing
 import towers.cli
 import towers.fields
+import towers.import_jobs
 import towers.former
 import towers.labels
 import towers.moves
@@ -114,7 +115,7 @@ COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 
 
 # What the worker runs, by the names that `core.jobs.enqueue` takes.
-JOBS: dict[str, jobs.Body] = {}
+JOBS: dict[str, jobs.Body] = {**towers.import_jobs.JOBS}
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -19,8 +19,7 @@ from core.policy import SYSTEM
 from core.words import FORMULA, unprotected
 from tests import doors, makers
 from tests.towers.exporting import HOSTILE, exported, full_register
-from tests.towers.lists import listed
-from towers.imports import Report, import_towers
+from tests.towers.imported import Imported, load
 from towers.models import Tower
 
 
@@ -34,17 +33,16 @@ def register(session: Session) -> list[Tower]:
     return full_register(session, towers=2 * len(HOSTILE))
 
 
-def imported(session: Session, name: str, content: bytes) -> Report:
-    with listed(name, content) as listing:
-        report = import_towers(session, listing, source="again", by=SYSTEM, now=makers.NOW)
+def imported(session: Session, name: str, content: bytes) -> Imported:
+    report = load(session, name, content)
     session.commit()
     return report
 
 
-def unchanged(session: Session, report: Report, register: list[Tower]) -> None:
-    assert not report.problems, report.problems[:3]
-    counts = (report.rows, report.new, report.changed, report.same, report.bad)
-    assert counts == (len(register), 0, 0, len(register), 0)
+def unchanged(session: Session, report: Imported, register: list[Tower]) -> None:
+    assert not report.wrong, report.wrong[:3]
+    assert not report.changes, report.changes[:2]
+    assert report.short == (len(register), 0, 0, len(register), 0)
     assert set(session.scalars(select(Tower.version))) == {1}
     assert not session.scalar(
         select(func.count()).select_from(AuditEntry).where(AuditEntry.kind == "tower")
@@ -121,7 +119,7 @@ def test_a_change_in_an_exported_list_is_the_only_change(
     assert "TRỐNG,Trạm Thử Nghiệm" in content
     changed = content.replace("TRỐNG,Trạm Thử Nghiệm", "TRỐNG,Trạm Mới")
     report = imported(session, "list.csv", changed.encode())
-    assert (report.changed, report.same) == (1, len(register) - 1)
+    assert (report.counts.changed, report.counts.same) == (1, len(register) - 1)
     session.expire_all()
     assert (given.source_srid, given.source_x, given.source_y) == before
 
