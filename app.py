@@ -31,13 +31,17 @@ import towers.api
 import towers.browsing
 import towers.cli
 import towers.fields
+import towers.import_jobs
 import towers.former
 import towers.labels
 import towers.moves
 import towers.pages
+import towers.pages.parts
+import towers.pages.reassigning
+import towers.pages.tower
 import towers.panels
+import towers.parts
 import towers.policy
-import towers.reassigning
 import towers.services
 import towers.services.merge
 import towers.services.organisations
@@ -50,6 +54,7 @@ from core import (
     headers,
     health,
     i18n,
+    jobs,
     labels,
     logs,
     merging,
@@ -91,6 +96,7 @@ LABELS = {
     **areas.labels.VOCABULARIES,
     **towers.labels.VOCABULARIES,
     **towers.fields.VOCABULARIES,
+    **towers.parts.VOCABULARIES,
     **inspections.labels.VOCABULARIES,
 }
 
@@ -101,9 +107,15 @@ PANELS = {
     "tower_map": (*maps.pages.TOWER_MAP_PANELS,),
     "area": (*towers.panels.AREA_PANELS,),
     "area_map": (*maps.pages.AREA_MAP_PANELS,),
+    "dashboard": (*towers.pages.parts.DASHBOARD_PANELS,),
 }
+EVENTS = {"tower": (towers.pages.tower.TOWER_EVENTS, inspections.panels.TOWER_EVENTS)}
 
 COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
+
+
+# What the worker runs, by the names that `core.jobs.enqueue` takes.
+JOBS: dict[str, jobs.Body] = {**towers.import_jobs.JOBS}
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -136,7 +148,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         accounts.pages,
         areas.pages,
         towers.pages,
-        towers.reassigning,
+        towers.pages.reassigning,
         inspections.pages,
         maps.pages,
     ):
@@ -148,6 +160,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         endpoint_actions=accounts.security.ENDPOINT_ACTIONS,
     )
     health.init_app(app)
+    jobs.init_app(app, JOBS)
     formats.init_app(app, LABELS)
     for feature in FEATURES:
         feature.policy.register()
@@ -164,6 +177,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     menu.menu.extend(MENU)
     menu.panels.update({slot: list(panels) for slot, panels in PANELS.items()})
     menu.columns.update({slot: list(columns) for slot, columns in COLUMNS.items()})
+    menu.events.update({slot: list(sources) for slot, sources in EVENTS.items()})
 
     service = api.init_app(app)
     for feature in FEATURES:

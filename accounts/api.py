@@ -59,7 +59,7 @@ def answer(organisation: Organisation, status: int = 200) -> Response:
 def held(session: Session, organisation_id: uuid.UUID) -> Organisation:
     """The organisation as it is now, held, after the version in If-Match was compared."""
     found = the_organisation(organisation_id)
-    session.refresh(found, with_for_update={"of": Organisation})
+    services.hold(session, found.id)
     require_match(request.headers.get("If-Match"), found.version)
     return found
 
@@ -147,12 +147,13 @@ class OrganisationMerges(MethodView):
         answers 410 and names this one.
         """
         with transaction() as session:
-            keep = held(session, organisation_id)
+            keep = the_organisation(organisation_id)
             drop = queries.organisation(session, current_actor(), data["same"])
             if drop is None:
                 message = N_("There is no organisation with this id")
                 raise Invalid(message, fields={"same": [message]})
-            session.refresh(drop, with_for_update={"of": Organisation})
+            services.hold(session, keep.id, drop.id)
+            require_match(request.headers.get("If-Match"), keep.version)
             if drop.version != data["same_version"]:
                 raise PreconditionFailed(current=version_tag(drop.version))
             services.merge_organisations(

@@ -107,7 +107,7 @@ def save(found: Organisation | None) -> Response | tuple[str, int]:
     try:
         with transaction() as session:
             if found is not None:
-                session.refresh(found, with_for_update={"of": Organisation})
+                services.hold(session, found.id)
                 require_version(found.version)
             saved = services.save_organisation(
                 session, found, given, contacts=contacts, by=current_actor(), now=clock.now()
@@ -150,7 +150,7 @@ def update_organisation(organisation_id: uuid.UUID) -> Response | tuple[str, int
 def delete_organisation(organisation_id: uuid.UUID) -> Response:
     found = the_organisation(organisation_id)
     with transaction() as session:
-        session.refresh(found, with_for_update={"of": Organisation})
+        services.hold(session, found.id)
         require_version(found.version)
         services.delete_organisation(session, found, by=current_actor(), now=clock.now())
     flash(_("The organisation was deleted."), "success")
@@ -214,8 +214,7 @@ def merge_organisation(organisation_id: uuid.UUID) -> Response | str | tuple[str
                 raise Invalid(N_("There is no other organisation with this name or tax code"))
             if "confirmed" not in request.form:
                 raise Invalid(N_("Confirm that the two are the same organisation"))
-            for one in sorted((keep, drop), key=lambda one: one.id):
-                session.refresh(one, with_for_update={"of": Organisation})
+            services.hold(session, keep.id, drop.id)
             require_version(keep.version)
             require_version(drop.version, "other_version")
             services.merge_organisations(

@@ -212,14 +212,6 @@ def parts(session: Session, area: Area) -> Sequence[Area]:
     ).all()
 
 
-def names_of(session: Session, ids: Iterable[int]) -> dict[int, str]:
-    """The names of areas by their ids."""
-    return {
-        key: name
-        for key, name in session.execute(select(Area.id, Area.name).where(Area.id.in_(set(ids))))
-    }
-
-
 def with_boundaries(session: Session, level: str, *, on: date | None = None) -> str:
     """The areas of a level on a day as GeoJSON text, coordinates with 5 decimals (about 1 m)."""
     return _collection(session, Area.level == level, valid_on(on))

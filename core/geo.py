@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from geoalchemy2 import WKTElement
@@ -75,6 +76,15 @@ def east_first(first: float, second: float, *, north_first: bool) -> tuple[float
 def to_point(position: Position) -> WKTElement:
     """The position as PostGIS takes it."""
     return WKTElement(f"POINT({position.longitude!r} {position.latitude!r})", srid=SRID)
+
+
+def to_polygon(rings: Sequence[Sequence[tuple[float, float]]]) -> WKTElement:
+    """A polygon as PostGIS takes it; each ring is closed, each corner x (longitude), y (latitude).
+
+    The numbers are finite: whoever calls has looked at them.
+    """
+    texts = (", ".join(f"{x!r} {y!r}" for x, y in ring) for ring in rings)
+    return WKTElement(f"POLYGON({', '.join(f'({text})' for text in texts)})", srid=SRID)
 
 
 def to_position(point: WKTElement | WKBElement | str) -> Position:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.sax import SAXParseException
@@ -37,6 +38,7 @@ MAX_KML_DEPTH = 100
 PARTS_OF_SHAPEFILE = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 
 NOT_ITS_CONTENT = N_("The content of the file does not fit its ending %(ending)s")
+HAS_ENTITIES = N_("The file declares XML entities or a document type, which is not taken here")
 NOT_READABLE = N_("The file cannot be read as %(format)s: %(reason)s")
 
 
@@ -95,9 +97,7 @@ def _check_kml(path: str) -> None:
     try:
         parser.parse(path)
     except DefusedXmlException as error:
-        raise Refused(
-            N_("The file declares XML entities or a document type, which is not taken here")
-        ) from error
+        raise Refused(HAS_ENTITIES) from error
     except (SAXParseException, LookupError, ValueError) as error:
         raise Refused(NOT_READABLE, format="KML", reason=reason_of(error, path)) from error
 
@@ -136,13 +136,13 @@ def _unpacked(path: Path) -> list[tuple[str, str]]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [one for one in archive.infolist() if not one.is_dir()]
-            _check_members(members)
+            check_members(members)
             return _shapefiles(archive, members, path.parent)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, zlib.error) as error:
         raise Refused(N_("The zip file is damaged"), reason=str(error)[:200]) from error
 
 
-def _check_members(members: list[zipfile.ZipInfo]) -> None:
+def check_members(members: list[zipfile.ZipInfo]) -> None:
     if len(members) > MAX_MEMBERS:
         raise Refused(N_("The zip has more than %(limit)s files"), limit=MAX_MEMBERS, status=413)
     for member in members:
@@ -190,18 +190,32 @@ def _shapefiles(
 
 
 def _write(archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path, before: int) -> int:
-    """Unpack one member and return its size; what its head says about it may be a lie."""
+    """Unpack one member and return its size."""
     size = 0
-    with archive.open(member) as source, to.open("xb") as target:
-        while chunk := source.read(1 << 20):
-            size += len(chunk)
+    with to.open("xb") as target:
+        for piece in unpacked_pieces(archive, member, before):
+            size += len(piece)
+            target.write(piece)
+    return size
+
+
+def unpacked_pieces(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, before: int
+) -> Iterator[bytes]:
+    """What a member unpacks to, of which `before` bytes came from others.
+
+    Raises `Refused` when it is too much: what its head says about its size may be a lie.
+    """
+    size = 0
+    with archive.open(member) as source:
+        while piece := source.read(1 << 20):
+            size += len(piece)
             if before + size > MAX_UNPACKED:
                 raise Refused(
-                    N_("The zip unpacks to more than %(limit)s MB"),
+                    N_("The file unpacks to more than %(limit)s MB"),
                     limit=MAX_UNPACKED // 1_000_000,
                     status=413,
                 )
             if size > (1 << 20) and size > MAX_RATIO * max(1, member.compress_size):
-                raise Refused(N_("The zip unpacks to far more than it can honestly hold"))
-            target.write(chunk)
-    return size
+                raise Refused(N_("The file unpacks to far more than it can honestly hold"))
+            yield piece

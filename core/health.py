@@ -6,7 +6,7 @@ from alembic.script import ScriptDirectory
 from flask import Flask, Response, jsonify
 from sqlalchemy import text
 
-from core import migrate
+from core import jobs, migrate
 from core.db import current_session
 from core.errors import Unavailable
 from core.i18n import N_
@@ -27,4 +27,6 @@ def init_app(app: Flask) -> None:
         present = current_session().execute(text("SELECT version_num FROM alembic_version"))
         if present.scalar() != newest:
             raise Unavailable(N_("The database has not been migrated yet"))
-        return jsonify(status="ready")
+        # Pages work without it; only what outlives a request waits.
+        worker = "running" if jobs.worker_lives(current_session()) else "missing"
+        return jsonify(status="ready", worker=worker)

@@ -109,13 +109,18 @@ def start_and_serve(settings: Settings, cluster: PrivateCluster | None, *, produ
     if not production and first_start(ready):
         load_demo(ready)
     server = launch(ready, production=production)
+    worker = Worker(ready)
     try:
         with progress("Starting the server"):
             wait_until_it_answers(ready, server)
+        worker.start()
         greet(ready)
-        return watch(server, cluster)
+        return watch(server, worker, cluster)
     finally:
+        # Both are asked before either is waited for.
+        worker.ask_to_end()
         end(server)
+        worker.end()
 
 
 # One server an instance folder.
@@ -340,8 +345,8 @@ def wait_until_it_answers(settings: Settings, server: subprocess.Popen[bytes]) -
     raise CannotRun(f"The server does not answer at {address(settings)}")
 
 
-def watch(server: subprocess.Popen[bytes], cluster: PrivateCluster | None) -> int:
-    """Wait for the server's end; start the private cluster again when it was killed."""
+def watch(server: subprocess.Popen[bytes], worker: Worker, cluster: PrivateCluster | None) -> int:
+    """Wait for the server's end; start the private cluster and the worker again when they die."""
     while True:
         try:
             server.wait(timeout=2)
@@ -351,6 +356,44 @@ def watch(server: subprocess.Popen[bytes], cluster: PrivateCluster | None) -> in
         if cluster and not cluster.running():
             say("PostgreSQL has ended; it is started again.")
             cluster.start()
+        worker.keep()
+
+
+class Worker:
+    """The process of `core.worker`, started again when it dies, each time after a longer wait."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.program: subprocess.Popen[bytes] | None = None
+        self.started = 0.0
+        self.wait = 1.0
+
+    def start(self) -> None:
+        self.started = time.monotonic()
+        self.program = subprocess.Popen(
+            [sys.executable, "-m", "core.worker"],
+            cwd=self.settings.root,
+            env=environment(self.settings),
+            preexec_fn=end_with_parent,
+            process_group=0,
+        )
+
+    def keep(self) -> None:
+        """Start it again if it has ended, but not at once where it ends again and again."""
+        lived = time.monotonic() - self.started
+        if self.program is None or self.program.poll() is None or lived < self.wait:
+            return
+        self.wait = 1.0 if lived > 60 else min(60.0, self.wait * 2)
+        say("The worker of jobs has ended; it is started again.")
+        self.start()
+
+    def ask_to_end(self) -> None:
+        if self.program and self.program.poll() is None:
+            self.program.terminate()
+
+    def end(self) -> None:
+        if self.program:
+            end(self.program)
 
 
 def end(program: subprocess.Popen[bytes]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from flask import Flask, current_app, request, url_for
@@ -62,11 +63,33 @@ class Column:
     action: str
 
 
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a thing, as its timeline tells it; texts for the reader."""
+
+    at: datetime
+    title: str
+    detail: str = ""
+    url: str = ""
+    sign: str = ""
+    # Whether only the day is known of it.
+    day_only: bool = False
+
+
+@dataclass(frozen=True)
+class EventSource:
+    """What a feature tells of a thing of another one: the latest events, in any order."""
+
+    events: Callable[[Any, int], Sequence[Event]]
+    action: str
+
+
 @dataclass
 class Slots:
     menu: list[MenuItem] = field(default_factory=list)
     panels: dict[str, list[Panel]] = field(default_factory=dict)
     columns: dict[str, list[Column]] = field(default_factory=dict)
+    events: dict[str, list[EventSource]] = field(default_factory=dict)
 
 
 def init_app(app: Flask) -> Slots:
@@ -106,3 +129,16 @@ def columns(slot: str, rows: Sequence[Any]) -> list[tuple[str, Mapping[uuid.UUID
         for column in slots.columns.get(slot, [])
         if policy.allows(actor, column.action)
     ]
+
+
+def events(slot: str, thing: Any, *, limit: int) -> list[Event]:
+    """What the features tell of a thing, the latest first, no more than `limit`."""
+    slots: Slots = current_app.extensions["slots"]
+    actor = current_actor()
+    found = [
+        event
+        for source in slots.events.get(slot, [])
+        if policy.allows(actor, source.action)
+        for event in source.events(thing, limit)
+    ]
+    return sorted(found, key=lambda event: event.at, reverse=True)[:limit]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -107,13 +108,46 @@ def _hours_value(value: Any) -> int:
     return value
 
 
+def _factor_value(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10:
+        raise Invalid(N_("A factor is a number from 0 to 10"))
+    return value
+
+
+def _address_value(value: Any) -> str:
+    wrong = Invalid(
+        N_("The address of the service is empty or begins as in https://thap.example.vn")
+    )
+    if value == "":
+        return value
+    if not isinstance(value, str) or len(value) > 300 or any(letter.isspace() for letter in value):
+        raise wrong
+    try:
+        parts = urlsplit(value)
+        known = bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        raise wrong from error
+    beside = parts.query or parts.fragment or parts.username is not None
+    if parts.scheme not in {"http", "https"} or not known or beside:
+        raise wrong
+    return value.rstrip("/")
+
+
 MOST_DAYS = 3650
 # What the value of a setting must be: each function gives it as it is kept, or raises `Invalid`.
 KINDS: dict[str, Callable[[Any], Any]] = {
     "assessment_days": _days_value,
     "due_soon_days": _days_value,
+    "duplicate_metres": partial(_metres_value, at_most=1_000),
     "emergency_hours": _hours_value,
     "envelope": _envelope_value,
+    "fall_zone_building_factor": _factor_value,
+    "fall_zone_factor": _factor_value,
     "nearest_commune_m": partial(_metres_value, at_most=100_000),
+    "neighbour_m": partial(_metres_value, at_most=20_000),
+    "permit_soon_days": _days_value,
+    "public_url": _address_value,
+    "similar_metres": partial(_metres_value, at_most=1_000),
     "two_people": _yes_or_no,
+    "upload_days": _days_value,
 }

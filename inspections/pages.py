@@ -20,6 +20,7 @@ from core.i18n import current_language, translate
 from core.i18n import gettext as _
 from core.policy import SIGNED_IN, allows, guard, may
 from core.problems import field_texts
+from core.slots import panels
 from core.words import N_
 from inspections import exports
 from inspections.bodies import item_form
@@ -32,10 +33,10 @@ from inspections.services.assessments import request_assessment
 from inspections.texts import item_texts
 from inspections.visits import visit_routes
 from towers import queries as towers
+from towers import services as register
 from towers.doors import asked_filters, filter_choices, the_tower
 from towers.downloads import begin_export
 from towers.labels import VOCABULARIES as TOWER_VOCABULARIES
-from towers.models import Tower
 from towers.queries import Filters
 
 blueprint = Blueprint("inspections", __name__, template_folder="templates")
@@ -62,6 +63,7 @@ def dashboard() -> str:
         else [],
         latest=lists.latest_inspections(session, actor) if seen else [],
         items=item_texts(session, current_language()),
+        panels=panels("dashboard", None),
         today=today,
     )
 
@@ -234,7 +236,7 @@ def ask_for_assessment(code: str) -> Response:
     tower = the_tower(code)
     try:
         with transaction() as session:
-            session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
+            register.hold(session, tower.id)
             request_assessment(
                 session,
                 tower,

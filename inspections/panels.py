@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, time
 from typing import Any
 
+from flask import url_for
+from flask_babel import ngettext
+
+from accounts.models import User
 from core import clock
 from core.db import current_session
+from core.formats import label
 from core.guard import current_actor
 from core.i18n import current_language
-from core.slots import Panel
+from core.policy import allows
+from core.slots import Event, EventSource, Panel
 from inspections.models import Violation
 from inspections.queries import lists
 from inspections.texts import item_texts
@@ -55,3 +61,52 @@ TOWER_PANELS = (
     Panel("inspections/_tower_history.html", history, "inspection.view"),
     Panel("inspections/_tower_photos.html", photos, "inspection.view"),
 )
+
+
+def _name(person: User) -> str:
+    return person.name or person.email
+
+
+def _at_noon(day: date) -> datetime:
+    return datetime.combine(day, time(12), clock.zone())
+
+
+def events(tower: Tower, limit: int) -> list[Event]:
+    """Visits, and by day how many violations were found and how many ended."""
+    session, actor = current_session(), current_actor()
+    found = [
+        Event(
+            one.submitted_at,
+            label(one.kind, "inspection_kind"),
+            " · ".join(
+                (label(one.status, "inspection_status"), one.inspector.name or one.inspector.email)
+            ),
+            url_for("inspections.detail", inspection_id=one.id),
+            "inspection",
+        )
+        for one in lists.inspections(session, actor, tower_id=tower.id, limit=limit).rows
+        if one.submitted_at is not None
+    ]
+    if not allows(actor, "violation.view"):
+        return found
+    days: dict[tuple[date, str], list[Violation]] = {}
+    for one in lists.violations(session, actor, tower_id=tower.id, limit=500).rows:
+        days.setdefault((one.found_on, "open"), []).append(one)
+        if one.ended_on is not None:
+            days.setdefault((one.ended_on, one.state), []).append(one)
+    for (day, state), violations in days.items():
+        severities = sorted({one.severity for one in violations}, key=SEVERITIES.index)
+        number = len(violations)
+        title = (
+            ngettext("%(num)s violation found", "%(num)s violations found", number)
+            if state == "open"
+            else ngettext("%(num)s violation ended", "%(num)s violations ended", number)
+        )
+        detail = ", ".join(label(one, "severity") for one in severities)
+        if state != "open":
+            detail = f"{label(state, 'violation_state')} · {detail}"
+        found.append(Event(_at_noon(day), title, detail, "#violations", "violation", True))
+    return found
+
+
+TOWER_EVENTS = EventSource(events, "inspection.view")

@@ -17,6 +17,7 @@ from areas.models import Area
 from core import clock
 from core.db import current_session
 from core.errors import BadRequest, NotFound
+from core.geo import to_position
 from core.guard import current_actor
 from core.i18n import current_language
 from core.policy import guard
@@ -26,18 +27,27 @@ from maps import queries
 from maps.queries import Box
 from maps.render import documents
 from towers import queries as towers
-from towers.api import body, the_tower
-from towers.doors import asked_filters, filter_choices
+from towers.api import body
+from towers.doors import (
+    asked_filters,
+    effective,
+    fall_zone_of,
+    filter_choices,
+    neighbour_metres,
+    the_tower,
+)
 from towers.models import Tower
-from towers.queries import Filters
+from towers.queries import Filters, parts
 from towers.schemas import BBOX, envelope_of
 
 blueprint = Blueprint("maps", __name__, template_folder="templates")
+MOST_NEIGHBOURS = 50
 ISLANDS = Path(__file__).resolve().parent / "data" / "islands.json"
 
 
 def tower_map(tower: Tower) -> dict[str, Any]:
-    return {"tower": tower}
+    radius = fall_zone_of(current_session(), tower)
+    return {"tower": tower, "radius": radius}
 
 
 def area_map(area: Area) -> dict[str, Any]:
@@ -84,6 +94,12 @@ def map_document() -> Response:
 @guard("tower.view")
 def picker() -> Response:
     return document(documents.picker_map(current_language()))
+
+
+@blueprint.get("/map/import/<uuid:batch_id>")
+@guard("import.view")
+def import_document(batch_id: uuid.UUID) -> Response:
+    return document(documents.import_map(current_language()))
 
 
 @blueprint.get("/map/places")
@@ -186,3 +202,43 @@ def tower_details(tower_id: uuid.UUID) -> Response:
 def tower_by_code(code: str) -> Response:
     """The place and condition of one tower, for its small map."""
     return jsonify(body(the_tower(code), clock.today()))
+
+
+@blueprint.get("/map/surroundings/<code>.json")
+@guard("tower.view")
+def surroundings(code: str) -> Response:
+    """What the small map draws round a tower: where it may fall, anchors, ground, neighbours."""
+    session, tower = current_session(), the_tower(code)
+    radius = fall_zone_of(session, tower)
+    near = towers.nearest(
+        session,
+        current_actor(),
+        to_position(tower.geom),
+        metres=neighbour_metres(session),
+        limit=MOST_NEIGHBOURS,
+        but=tower,
+    )
+    return jsonify(
+        fall_zone=None
+        if radius is None
+        else {"radius_m": float(radius), "geometry": parts.ring(session, tower.id, float(radius))},
+        footprint=parts.footprint(session, tower.id),
+        anchors=[
+            {
+                "number": one.anchor.number,
+                "latitude": one.position.latitude,
+                "longitude": one.position.longitude,
+                "distance_m": round(one.distance_m, 1),
+            }
+            for one in parts.anchors(session, tower.id)
+        ],
+        neighbours=[
+            {
+                "code": other.code,
+                **vars(to_position(other.geom)),
+                "condition": effective(other, clock.today())[0],
+                "metres": round(away),
+            }
+            for other, away in near
+        ],
+    )

@@ -70,13 +70,23 @@ REGISTER = {
     "/map/communes.geojson", "/map/owners.json", "/map/places/<code>.json",
     "/map/towers/<uuid:tower_id>.json", "/areas/<int:area_id>",
     "/map/areas/<int:area_id>.geojson", "/api/v1/areas/match",
+    "/towers/<code>/sign", "/towers/<code>/history",
+    "/towers/permits", "/api/v1/permits", "/api/v1/towers/<code>/installations",
+    "/api/v1/towers/<code>/installations/<uuid:part_id>", "/api/v1/towers/<code>/permits",
+    "/api/v1/towers/<code>/permits/<uuid:part_id>", "/api/v1/towers/<code>/anchors",
+    "/api/v1/towers/<code>/anchors/<uuid:part_id>", "/api/v1/towers/<code>/history",
 }  # fmt: skip
 BATCH = {"/towers/reassignments/<uuid:batch>", "/towers/reassignments/<uuid:batch>.csv"}
 ORGANISATIONS = {"/organisations", "/organisations/<uuid:organisation_id>"}
 SHOWN = {
     "staff": REGISTER | BATCH | ORGANISATIONS | {"/organisations/<uuid:organisation_id>/edit",
                          "/organisations/<uuid:organisation_id>/merge", "/towers/new",
-                         "/towers/<code>/edit", "/towers/<code>/merge"},
+                         "/towers/<code>/edit", "/towers/<code>/merge",
+                         "/towers/<code>/installations/new", "/towers/<code>/permits/new",
+                         "/towers/<code>/anchors/new", "/towers/<code>/footprint/edit",
+                         "/towers/<code>/installations/<uuid:part_id>/edit",
+                         "/towers/<code>/permits/<uuid:part_id>/edit",
+                         "/towers/<code>/anchors/<uuid:part_id>/edit"},
     "admin": REGISTER | BATCH | ORGANISATIONS | {"/organisations/<uuid:organisation_id>/edit",
                          "/users", "/users/<uuid:user_id>"},
     "inspector": REGISTER | {"/inspections/<uuid:inspection_id>/edit",
@@ -101,8 +111,14 @@ def test_hostile_text_is_only_text(app: Flask, session: Session, kind: str, role
     for person in w.people.values():
         person.name = bad
     w.here.tower.code = CODE
-    w.owner.address = w.owner.phone = bad
+    w.owner.address = w.owner.phone = w.owner.responsible_person = bad
     session.commit()
+    # A change of every text, so that history has something to tell.
+    told = {"name": f"{bad[:299]}.", "note": f"{bad}.", "landowner": f"{bad[:299]}."}
+    change = w["staff"].patch(
+        f"/api/v1/towers/{quote(CODE, safe='')}", json=told, headers={"If-Match": "*"}
+    )
+    doors.answered(change, 200)
     draft = doors.visit(
         CODE,
         submit=False,

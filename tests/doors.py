@@ -22,6 +22,7 @@ from accounts.cli import hashed
 from accounts.models import Organisation, User
 from areas.models import Area
 from core import audit, clock
+from core.geo import to_polygon
 from core.model import Base
 from core.policy import SYSTEM
 from inspections.services import checklists
@@ -49,6 +50,7 @@ class Place:
     document: uuid.UUID
     proposal: uuid.UUID
     words: str
+    parts: dict[str, uuid.UUID]
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,17 @@ def _place(
         owner=owner,
         address=names,
         note=names,
+        landowner=names,
+        landowner_phone=names,
+        former_commune=names,
+        design_standard=names,
+        footprint=to_polygon([makers.square(longitude, 10.46)]),
     )
+    parts = {
+        "installations": makers.installation(session, tower, owner, note=names, kind=names).id,
+        "permits": makers.permit(session, tower, number=names, organisation=owner).id,
+        "anchors": makers.anchor(session, tower, note=names).id,
+    }
     session.commit()
     inspection, photo = uuid.uuid4(), uuid.uuid4()
     note = names or f"ghi chú {word} Ngọc Điểm"
@@ -189,6 +201,7 @@ def _place(
         document=document,
         proposal=proposal,
         words=tower.code,
+        parts=parts,
     )
 
 

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from geoalchemy2 import WKTElement
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from accounts import tokens
 from accounts.models import Organisation, Role, User
 from accounts.security import actor_of
 from areas.models import Area
-from core.geo import Position, to_point
+from core.geo import Position, to_point, to_position
 from core.policy import SYSTEM, Actor
-from towers.models import Tower
+from towers.models import Antenna, GuyAnchor, Installation, Permit, Tower
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 CANARY = "{{31337*31337}}"
@@ -126,3 +126,57 @@ def tower(
     session.add(made)
     session.flush()
     return made
+
+
+def installation(
+    session: Session, tower: Tower, operator: Organisation, *, kind: str = "Panel", **columns
+) -> Installation:
+    """One service of an operator with one row of antennas."""
+    made = Installation(
+        id=uuid.uuid4(),
+        tower_id=tower.id,
+        operator=operator,
+        **{"service": "bts", "antennas": [Antenna(kind=kind, quantity=3)], **columns},
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def permit(session: Session, tower: Tower, **columns) -> Permit:
+    """A certificate that ended with the year 2020."""
+    facts = {"kind": "bts_certificate", "expires_on": date(2020, 12, 31), **columns}
+    made = Permit(id=uuid.uuid4(), tower_id=tower.id, **facts)
+    session.add(made)
+    session.flush()
+    return made
+
+
+def anchor(session: Session, tower: Tower, *, number: int = 1, **columns) -> GuyAnchor:
+    """An anchor about 22 m north of the mast."""
+    mast = to_position(tower.geom)
+    place = to_point(Position(mast.latitude + 0.0002, mast.longitude))
+    made = GuyAnchor(id=uuid.uuid4(), tower_id=tower.id, number=number, geom=place, **columns)
+    session.add(made)
+    session.flush()
+    return made
+
+
+def square(x: float, y: float, half: float = 0.0001) -> list[tuple[float, float]]:
+    """The ring of a square round a point, about 20 m wide: longitude before latitude."""
+    return [
+        (x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half),
+        (x - half, y - half),
+    ]  # fmt: skip
+
+
+def metres_between(tower: Tower, x: float, y: float):
+    """A statement that asks the database how far a point lies from a tower, on the ellipsoid."""
+    there = func.ST_SetSRID(func.ST_MakePoint(x, y), 4326)
+    distance = func.ST_Distance(func.geography(Tower.geom), func.geography(there))
+    return select(distance).where(Tower.id == tower.id)
+
+
+def born(tower: Tower, moment: str):
+    """A statement that says since when a tower is in the register."""
+    return update(Tower).where(Tower.id == tower.id).values(created_at=moment)

@@ -95,6 +95,23 @@ ROWS = (
     SELECT gen_random_uuid(), id, sha256(id::text::bytea), 'image/jpeg', 9, 3, 3, now()
     FROM inspection
     """,
+    """
+    INSERT INTO tower_proposal (id, body_hash, kind, values, base, position, commune_id, state,
+        by_id, created_at, decided_at, reason)
+    SELECT gen_random_uuid(), '', 'new', '{}', '{}', t.geom, t.commune_id,
+        CASE WHEN n % 100 = 0 THEN 'open' ELSE 'refused' END, u.id,
+        timestamptz '2025-01-01' + n * interval '20 minutes',
+        CASE WHEN n % 100 = 0 THEN NULL ELSE now() END, 'x'
+    FROM (SELECT *, row_number() OVER (ORDER BY code)::int AS n FROM tower) t,
+        (SELECT id FROM "user" ORDER BY id LIMIT 1) u
+    """,
+    """
+    INSERT INTO document (id, tower_id, kind, title, filename, media_type, byte_size, sha256,
+        received_at)
+    SELECT gen_random_uuid(), id, 'permit', 'x', 'x.pdf', 'application/pdf', 9,
+        sha256(id::text::bytea), now()
+    FROM tower
+    """,
     "ANALYZE",
 )
 

@@ -70,21 +70,6 @@ def decimal_degrees(text: str) -> float | None:
     return float(text.replace(",", "."))
 
 
-def read_position(
-    latitude: str, longitude: str, envelope: Envelope
-) -> tuple[Position | None, list[Problem]]:
-    """The position in degrees of EPSG:4326, or what is wrong as (field, text, facts).
-
-    Takes what `read_columns` takes for WGS 84.
-    """
-    lat, lon = decimal_degrees(latitude), decimal_degrees(longitude)
-    if lat is not None and lon is not None and _mistake(lat, lon, envelope) is None:
-        # The usual list, a million rows long, goes no further.
-        return Position(lat, lon), []
-    reading, problems = read_columns(latitude, longitude, envelope)
-    return (reading.position if reading else None), problems
-
-
 def read_columns(
     first: str, second: str, envelope: Envelope, system: System = WGS84
 ) -> tuple[Reading | None, list[Problem]]:
@@ -96,6 +81,13 @@ def read_columns(
     (degrees of EPSG:4326) it is taken, with a note. The fields are named latitude and longitude
     whatever the system.
     """
+    if system is WGS84:
+        latitude, longitude = decimal_degrees(first), decimal_degrees(second)
+        if latitude is None or longitude is None:
+            pass
+        elif _mistake(latitude, longitude, envelope) is None:
+            # The usual list, a million rows long, goes no further.
+            return Reading.of(Position(latitude, longitude)), []
     problems: list[Problem] = []
     angles: list[Angle] = []
     lengths: list[float] = []

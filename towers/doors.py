@@ -1,5 +1,5 @@
-"""What the doors of the register share: finding a tower, its condition today, its documents, and
-what a list is asked for."""
+"""What the doors of the register share: finding a tower, its condition today, its parts and
+documents, and what a list is asked for."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ import uuid
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from flask import current_app, request
 from sqlalchemy.orm import Session
 
-from accounts import queries as accounts
-from accounts.models import Organisation
-from accounts.services.organisations import owner_named
 from areas import queries as areas
-from core import clock, store
+from core import store
 from core.db import current_session
 from core.errors import Invalid, Moved, NotFound
 from core.files import Arrival, FileStore
@@ -27,7 +25,9 @@ from core.settings import Settings
 from towers import queries
 from towers.coordinates import METRES_AS_DEGREES, OUTSIDE, Reading, read_pair
 from towers.models import Document, Tower, TowerProposal
-from towers.queries import Filters, documents, merges, proposals
+from towers.parts import PartKind
+from towers.queries import Filters, documents, merges, parts, proposals
+from towers.queries.parts import Part
 from towers.rules import (
     Condition,
     ConditionReason,
@@ -35,11 +35,13 @@ from towers.rules import (
     ManagingDepartment,
     Service,
     StructureType,
+    fall_zone_m,
 )
 from towers.schemas import SEVERITIES, filters_from
 
 # Two small whole numbers are words of a name rather than a place.
 WORDS_OF_A_NAME = re.compile(r"\s*\d{1,3}[\s,;./-]+\d{1,3}\s*\Z")
+FARTHEST_NEIGHBOUR_M = 20_000
 
 
 def effective(tower: Tower, today: date) -> tuple[str, str | None]:
@@ -108,21 +110,6 @@ def asked_filters() -> Filters:
     return queries.understood(current_session(), current_actor(), filters_from(request.args))
 
 
-def organisation_from(given: str | None, field: str) -> Organisation | None:
-    """The organisation that a body names by id or by name; a new name makes one."""
-    if not given:
-        return None
-    try:
-        wanted = uuid.UUID(given)
-    except ValueError:
-        return owner_named(current_session(), given, by=current_actor(), now=clock.now())
-    found = accounts.organisation(current_session(), current_actor(), wanted)
-    if found is None:
-        message = N_("There is no organisation with this id")
-        raise Invalid(message, fields={field: [message]})
-    return found
-
-
 @dataclass(frozen=True)
 class Place:
     """The position that a search text says, or why it is none here, as a text for the reader."""
@@ -155,3 +142,39 @@ def filter_choices(*, owners: bool = True) -> dict[str, Any]:
         "communes": areas.communes(session),
         "owners": queries.owners_with_towers(session, current_actor()) if owners else [],
     }
+
+
+def the_part(session: Session, tower: Tower, kind: PartKind, part_id: uuid.UUID) -> Part:
+    """One part of a tower; raises `NotFound`."""
+    found = parts.part_of(session, kind, tower.id, part_id)
+    if found is None:
+        raise NotFound(N_("This tower has no such part"))
+    return found
+
+
+def soon_days(session: Session) -> int:
+    """How many days before its end a permit counts as about to expire."""
+    return int(store.value_of(session, "permit_soon_days"))
+
+
+def fall_zone_of(session: Session, tower: Tower) -> Decimal | None:
+    """The radius in metres of the expected influence zone by the department's factors."""
+    factor, building = (
+        Decimal(str(store.value_of(session, key)))
+        for key in ("fall_zone_factor", "fall_zone_building_factor")
+    )
+    return fall_zone_m(
+        tower.structure_type,
+        tower.height_m,
+        tower.host_building_height_m,
+        factor=factor,
+        building_factor=building,
+    )
+
+
+def neighbour_metres(session: Session) -> int:
+    """Within how many metres neighbours are named: as asked, else as the department has set."""
+    asked = request.args.get("within", "")
+    if asked.isascii() and asked.isdigit() and len(asked) < 6 and int(asked):
+        return min(int(asked), FARTHEST_NEIGHBOUR_M)
+    return int(store.value_of(session, "neighbour_m"))

@@ -86,7 +86,7 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True)
 class Field:
-    """A field: its kind, English label, group and limits.
+    """A field: its kind, English label, group and limits. Those of `towers.parts` have no group.
 
     `least` and `most` are included, `digits` decimals are kept,
     `words` are the values of a choice, whose vocabulary has the name `vocabulary`.
@@ -95,7 +95,7 @@ class Field:
     name: str
     kind: Kind
     label: str
-    group: Group
+    group: Group | None = None
     least: Decimal = Decimal(0)
     most: Decimal = Decimal(0)
     digits: int = 0
@@ -222,6 +222,12 @@ VOCABULARIES = {
         "source_x": N_("Original X (east)"),
         "source_y": N_("Original Y (north)"),
         "condition": N_("Condition"),
+        # What problems of a list name that is no field.
+        "_row": N_("Row"),
+        "_geometry": N_("Geometry"),
+        "position": N_("Position"),
+        "system": N_("Coordinate system"),
+        "call_sign": N_("Call sign"),
         "document": N_("Document"),
         "reason": N_("Reason"),
         "proposal": N_("Proposal"),

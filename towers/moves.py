@@ -151,8 +151,9 @@ def reassign(session: Session, *, why: str, by: Actor, now: datetime) -> Moves:
                     (at, actor_id, actor, action, kind, object_id, before, after)
                 SELECT :now, :actor_id, :actor, 'tower.reassign', 'tower', m.id::text,
                     jsonb_build_object(
-                        'commune_id', m.from_id, 'commune_distance_m', m.from_m),
-                    jsonb_build_object('commune_id', m.to_id, 'commune_distance_m', m.to_m,
+                        'commune_id', m.from_id, 'commune_distance_m', m.from_m::text),
+                    jsonb_build_object(
+                        'commune_id', m.to_id, 'commune_distance_m', m.to_m::text,
                         'reassignment', cast(:batch AS text))
                 FROM moved m ORDER BY m.code
                 RETURNING id

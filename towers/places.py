@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from areas import queries as areas
 from areas.models import Area
+from areas.places import placement_of
 from core import store
 from core.policy import Actor
 from towers import queries
@@ -57,12 +58,14 @@ class Hint:
 class PlaceCheck:
     """What is known about a position; distances in metres.
 
+    `far` says that it lies outside all communes, and too far from each to belong to it.
     `in_stated_commune`, `metres_from_stated` and `in_stated_province` are `None` where the paper
     named none or no boundary is known. `nearest` is a tower that the reader may see.
     """
 
     inside_envelope: bool
     commune: Area | None
+    far: bool
     in_stated_commune: bool | None
     metres_from_stated: float | None
     in_stated_province: bool | None
@@ -87,8 +90,11 @@ def check_place(
     by: Actor,
     stated_commune: Area | None = None,
     stated_province: Area | None = None,
+    but: Tower | None = None,
 ) -> PlaceCheck:
     """Compare a position with the commune and province that the paper names, and with the towers.
+
+    `but` is the tower that the position is given for: where it stood proves nothing.
 
     The hints are the mistakes whose undoing lands in the stated commune; where none does, on a
     known tower, then in the province, then in any commune. A position that is right by all of
@@ -101,7 +107,7 @@ def check_place(
     away = areas.metres_to(session, stated_commune, position) if stated_commune else None
     in_commune = None if away is None else away == 0
     in_province = areas.province_covers(session, province, [position])[0] if province else None
-    near = queries.nearest(session, by, position, metres=NEAREST_WITHIN_M, limit=1)
+    near = queries.nearest(session, by, position, metres=NEAREST_WITHIN_M, limit=1, but=but)
     inside = envelope.contains(position)
     if in_commune is not None:
         fits = in_commune
@@ -117,10 +123,12 @@ def check_place(
         province=province,
         fits=inside and fits,
         alone=not near or near[0][1] > NEIGHBOUR_M,
+        but=but,
     )
     return PlaceCheck(
         inside_envelope=inside,
         commune=commune,
+        far=commune is None and placement_of(session, position).commune is None,
         in_stated_commune=in_commune,
         metres_from_stated=away,
         in_stated_province=in_province,
@@ -138,10 +146,11 @@ def _hints(
     province: Area | None,
     fits: bool,
     alone: bool,
+    but: Tower | None,
 ) -> tuple[Hint, ...]:
     positions = [one.position for one in others]
     if alone:
-        distances = queries.metres_to_nearest(session, by, positions, metres=SAME_PLACE_M)
+        distances = queries.metres_to_nearest(session, by, positions, metres=SAME_PLACE_M, but=but)
     else:
         distances = [None] * len(positions)
     communes = areas.communes_of(session, positions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -37,8 +38,11 @@ def overall_height(
 CODE = re.compile(r"[^\s/?#%\\\x00-\x1f\x7f]{1,64}\Z")
 # Pages beside those of the towers, and what a browser takes for a folder.
 RESERVED_CODES = frozenset(
-    {"new", "import", "export", "propose", "reassign", "reassign.csv", "reassignments", ".", ".."}
-)
+    {
+        "new", "import", "imports", "export", "permits", "propose", "reassign", "reassign.csv",
+        "reassignments", "vocabularies", ".", "..",
+    }
+)  # fmt: skip
 
 
 def code_problem(code: str) -> str | None:
@@ -129,6 +133,48 @@ class PermitKind(StrEnum):
     MAINTENANCE_PROCEDURE = "maintenance_procedure"
     STRUCTURAL_ASSESSMENT = "structural_assessment"
     OTHER = "other"
+
+
+class PermitState(StrEnum):
+    """Where a permit stands on a day."""
+
+    EXPIRED = "expired"
+    SOON = "soon"
+    VALID = "valid"
+    ENDLESS = "endless"
+
+
+def permit_state(expires_on: date | None, *, today: date, soon_days: int) -> PermitState:
+    """The state of a permit; its last day is still a good one. `soon` within `soon_days`."""
+    if expires_on is None:
+        return PermitState.ENDLESS
+    if expires_on < today:
+        return PermitState.EXPIRED
+    if expires_on <= today + timedelta(days=soon_days):
+        return PermitState.SOON
+    return PermitState.VALID
+
+
+def fall_zone_m(
+    structure_type: str,
+    height_m: Decimal | None,
+    host_building_height_m: Decimal | None,
+    *,
+    factor: Decimal,
+    building_factor: Decimal,
+) -> Decimal | None:
+    """The radius in metres of the ground that a falling mast is expected to reach.
+
+    `factor` times the height of the mast and, on a roof, `building_factor` times that of the
+    building. An expectation, not a corridor of any law. `None` where a height is unknown.
+    """
+    if height_m is None:
+        return None
+    if structure_type not in ROOFTOP:
+        return factor * height_m
+    if host_building_height_m is None:
+        return None
+    return factor * height_m + building_factor * host_building_height_m
 
 
 class Condition(StrEnum):

@@ -66,7 +66,7 @@ def understood(session: Session, actor: Actor, text: str) -> Wanted:
     exact = exactly(session, text)
     if not exact.words or _any_tower(session, actor, exact):
         return exact
-    forms = _forms(session, text)
+    forms = list(dict.fromkeys(word for form in _forms(session, text) for word in form.split()))
     vocabulary = _vocabulary(session)
     near = {form: nearest(form, vocabulary) for form in forms}
     # Where some words are written nowhere, only these are at fault.
@@ -124,9 +124,19 @@ def _any_tower(session: Session, actor: Actor, wanted: Wanted) -> bool:
 
 
 def _forms(session: Session, text: str) -> list[str]:
-    """The words of a text in the form in which they are compared, each once."""
-    form = session.scalar(select(func.search_words(text))) or ""
-    return list(dict.fromkeys(form.split()))[:MOST_WORDS]
+    """What stands between the blanks of a text, as it is compared, each once.
+
+    What a sign joins stays together: `DT-77` is a `dt` with a `77` behind it.
+    """
+    given = (
+        func.unnest(cast(text.split()[:MOST_WORDS], ARRAY(Text)))
+        .table_valued("typed", with_ordinality="place", name="given")
+        .render_derived()
+    )
+    forms = session.scalars(
+        select(func.btrim(func.search_words(given.c.typed))).order_by(given.c.place)
+    )
+    return [form for form in dict.fromkeys(forms) if form]
 
 
 def _named(session: Session, patterns: Sequence[tuple[str, ...]]) -> tuple[Word, ...]:

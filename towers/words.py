@@ -21,8 +21,9 @@ def anywhere(form: str) -> str:
     """The pattern of a word in `tower.search`: inside of words, a short one at their beginning.
 
     Every third name has an `an` in it somewhere, and an index of trigrams cannot find two letters.
+    Of several words behind one another the first decides.
     """
-    return f"% {form}%" if len(form) <= SHORT else f"%{form}%"
+    return f"% {form}%" if len(form.split(" ", 1)[0]) <= SHORT else f"%{form}%"
 
 
 def whole(form: str) -> str:

@@ -160,14 +160,16 @@ def _require_unique(
         raise Conflict(message, fields={"tax_code": [message]}, name=same.name)
 
 
-def owner_named(session: Session, name: str, *, by: Actor, now: datetime) -> Organisation | None:
-    """The organisation with a name, made as an owner where it is new; `None` without a name."""
+def owner_named(
+    session: Session, name: str, *, by: Actor, now: datetime, kind: str = "owner"
+) -> Organisation | None:
+    """The organisation with a name, made as of a kind where it is new; `None` without a name."""
     if not name.strip():
         return None
     known = organisation_by_name(session, name)
     if known is not None:
         return known
-    return save_organisation(session, None, {"name": name, "kind": "owner"}, by=by, now=now)
+    return save_organisation(session, None, {"name": name, "kind": kind}, by=by, now=now)
 
 
 def merge_organisations(
@@ -222,6 +224,22 @@ def merge_organisations(
         )
     merging.finish(session, "organisation", merge)
     return keep
+
+
+def hold(session: Session, *ids: uuid.UUID) -> None:
+    """Hold organisations until the transaction ends, always in the same order.
+
+    Raises `Conflict` where one was deleted or merged while this transaction waited for it.
+    """
+    held = session.scalars(
+        select(Organisation)
+        .where(Organisation.id.in_(ids))
+        .order_by(Organisation.id)
+        .with_for_update(of=Organisation)
+        .execution_options(populate_existing=True)
+    ).all()
+    if len(held) < len(set(ids)):
+        raise Conflict(N_("This organisation was deleted or merged in the meantime"))
 
 
 def delete_organisation(

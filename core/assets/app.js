@@ -1,6 +1,11 @@
 // What every page can do: ask before loss, open and close menus, keep forms from being sent twice.
 import { _, ready } from "core/texts";
 
+// On a narrow screen filters stay folded, so that what they found is seen first.
+if (window.matchMedia("(max-width: 640px)").matches) {
+  for (const panel of document.querySelectorAll("details.filter-panel")) panel.open = false;
+}
+
 await ready;
 
 for (const form of document.querySelectorAll("form[data-confirm]")) {
@@ -53,11 +58,6 @@ for (const rows of document.querySelectorAll("[data-rows]")) {
 
 for (const select of document.querySelectorAll("[data-submit-on-change]")) {
   select.addEventListener("change", () => select.form.requestSubmit());
-}
-
-// On a narrow screen filters stay folded, so that what they found is seen first.
-if (window.matchMedia("(max-width: 640px)").matches) {
-  for (const panel of document.querySelectorAll("details.filter-panel")) panel.open = false;
 }
 
 // What is wrong with a form is read first.

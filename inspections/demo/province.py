@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
@@ -17,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from core.db import allow_long_statements
+from inspections.demo.equipment import FACTS, MANAGERS, OPERATORS, Equipment, Site
 from inspections.demo.visits import MadeVisit, made_visit, passing_answer
 from inspections.models import ChecklistVersion
 from inspections.rules.catalogue import Catalogue
@@ -24,6 +25,7 @@ from inspections.rules.condition import Facts, condition
 from inspections.rules.evaluation import Structure
 from inspections.rules.violation import SEVERITY_ORDER, deadline_for
 from inspections.services.checklists import catalogue_of
+from towers.fields import KEPT
 
 OWNERS = (
     "Công ty Hạ tầng Sen Xanh (hư cấu)",
@@ -44,6 +46,8 @@ SORTS = (
     ("monopole", 8, 18, 42, False),
     ("concrete_pole", 6, 12, 20, False),
 )
+# The texts of a tower that are never NULL.
+TEXTS = frozenset(one.name for one in KEPT if one.empty == "")
 POOL = 120
 # Above this number of towers only failing answers are written: 50 answers a tower would fill disks.
 ALL_ANSWERS_UP_TO = 20_000
@@ -54,18 +58,29 @@ BATCH = 50_000
 class Tables:
     """Rows for COPY, table by table in the order of their references."""
 
-    tower: list[tuple[Any, ...]]
-    inspection: list[tuple[Any, ...]]
-    answer: list[tuple[Any, ...]]
-    violation: list[tuple[Any, ...]]
-    violation_event: list[tuple[Any, ...]]
-    load_assessment: list[tuple[Any, ...]]
+    tower: list[tuple[Any, ...]] = field(default_factory=list)
+    guy_anchor: list[tuple[Any, ...]] = field(default_factory=list)
+    installation: list[tuple[Any, ...]] = field(default_factory=list)
+    antenna: list[tuple[Any, ...]] = field(default_factory=list)
+    permit: list[tuple[Any, ...]] = field(default_factory=list)
+    inspection: list[tuple[Any, ...]] = field(default_factory=list)
+    answer: list[tuple[Any, ...]] = field(default_factory=list)
+    violation: list[tuple[Any, ...]] = field(default_factory=list)
+    violation_event: list[tuple[Any, ...]] = field(default_factory=list)
+    load_assessment: list[tuple[Any, ...]] = field(default_factory=list)
 
 
 COLUMNS = {
     "tower": "id, code, name, structure_type, services, height_m, host_building_height_m, geom,"
     " commune_id, owner_id, built_year, lifecycle, source, demo, condition, condition_reason,"
-    " ok_until, worst_severity, next_deadline, open_violations, last_inspected_on",
+    " ok_until, worst_severity, next_deadline, open_violations, last_inspected_on,"
+    f" {', '.join(FACTS)}",
+    "guy_anchor": "id, tower_id, number, geom, note",
+    "installation": "id, tower_id, operator_id, service, station_code, since, until, note",
+    "antenna": "id, installation_id, kind, quantity, height_m, azimuth_deg, wind_area_m2,"
+    " weight_kg",
+    "permit": "id, tower_id, kind, number, issued_on, expires_on, issuer, organisation_id,"
+    " result, note",
     "inspection": "id, tower_id, checklist_version_id, kind, status, structure_type, height_m,"
     " overall_height_m, inspector_id, inspected_on, submitted_at, body_hash, note,"
     " assessment_requested, complete, demo, created_at",
@@ -117,7 +132,16 @@ class Province:
     def load(self, progress: Callable[[int], None]) -> None:
         """Write everything; `progress` is told the number of towers written so far."""
         allow_long_statements(self.session)
-        owners = self._owners()
+        owners = self._organisations("owner", OWNERS)
+        self.equipment = Equipment(
+            # Numbers of its own: what is added here leaves towers and visits as they were.
+            Random(self.seed + 1),  # noqa: S311
+            operators=self._organisations("operator", OPERATORS),
+            managers=self._organisations("manager", MANAGERS),
+            former_ids=self._former_communes(),
+            today=self.today,
+            whole=self.all_answers,
+        )
         first = (
             self.session.scalar(
                 text("SELECT max(substr(code, 4)::int) FROM tower WHERE code ~ '^DT-[0-9]{5,7}$'")
@@ -127,32 +151,43 @@ class Province:
         places = self._places()
         done = 0
         while done < self.number:
-            tables = Tables([], [], [], [], [], [])
+            tables = Tables()
             for _ in range(min(BATCH, self.number - done)):
                 done += 1
                 self._tower(tables, next(places), f"DT-{first + done:05d}", owners)
             self._copy(tables)
             progress(done)
 
-    def _owners(self) -> list[uuid.UUID]:
+    def _organisations(self, kind: str, names: Sequence[str]) -> list[uuid.UUID]:
+        facts = {"names": list(names), "kind": kind}
         self.session.execute(
             text(
-                "INSERT INTO organisation (id, name, kind, demo) SELECT gen_random_uuid(), name,"
-                " 'owner', true FROM unnest(cast(:names AS text[])) AS name"
+                "INSERT INTO organisation (id, name, kind, demo, phone, responsible_person,"
+                " responsible_phone) SELECT gen_random_uuid(), name, :kind, true,"
+                " '0277 000 ' || lpad(place::text, 4, '0'), 'Trực ban (hư cấu)',"
+                " '0277 000 ' || lpad((place + 500)::text, 4, '0')"
+                " FROM unnest(cast(:names AS text[])) WITH ORDINALITY AS n(name, place)"
                 " ON CONFLICT (lower(name)) DO NOTHING"
             ),
-            {"names": list(OWNERS)},
+            facts,
         )
         rows = self.session.execute(
             text(
                 "SELECT o.id FROM unnest(cast(:names AS text[])) WITH ORDINALITY AS n(name, place)"
                 " JOIN organisation o ON lower(o.name) = lower(n.name) ORDER BY n.place"
             ),
-            {"names": list(OWNERS)},
+            facts,
         )
         return [row[0] for row in rows]
 
-    def _places(self) -> Iterator[tuple[int, str, float, float]]:
+    def _former_communes(self) -> dict[str, int]:
+        """The communes of before the reform by their codes, as far as they are loaded."""
+        rows = self.session.execute(
+            text("SELECT code, id FROM area WHERE level = 'commune' AND valid_to IS NOT NULL")
+        )
+        return {code: key for code, key in rows}
+
+    def _places(self) -> Iterator[tuple[int, str, float, float, str]]:
         """Points inside the communes, as many in each as its share of the area."""
         rows = self.session.execute(
             text(
@@ -162,14 +197,14 @@ class Province:
                         / sum(ST_Area(geom)) OVER ())::int + 1 AS number
                     FROM area WHERE level = 'commune' AND valid_to IS NULL AND geom IS NOT NULL
                 )
-                SELECT id, name, ST_X(point.geom), ST_Y(point.geom) FROM shares,
+                SELECT id, name, ST_X(point.geom), ST_Y(point.geom), code FROM shares,
                     ST_Dump(ST_GeneratePoints(geom, number, :seed)) AS point
                 ORDER BY code, point.path
                 """
             ),
             {"towers": self.number, "seed": self.seed % 1_000_000 + 1},
         ).all()
-        places = [(row[0], row[1], row[2], row[3]) for row in rows]
+        places = [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
         if not places:
             raise RuntimeError("there are no communes: load areas first")
         self.random.shuffle(places)
@@ -189,12 +224,12 @@ class Province:
     def _tower(
         self,
         tables: Tables,
-        place: tuple[int, str, float, float],
+        place: tuple[int, str, float, float, str],
         code: str,
         owners: list[uuid.UUID],
     ) -> None:
         random = self.random
-        commune_id, commune, x, y = place
+        commune_id, commune, x, y, commune_code = place
         kind, _, least, most, roof = random.choices(SORTS, [sort[1] for sort in SORTS])[0]
         height = Decimal(random.randrange(least * 2, most * 2)) / 2
         building = Decimal(random.randrange(6, 24)) if roof else None
@@ -235,6 +270,10 @@ class Province:
                 interval_months=self.intervals[kind],
             )
         )
+        owner = owners[-1] if loudspeaker else random.choice(owners[:-1])
+        built_year = random.randrange(1998, self.today.year + 1)
+        site = Site(tower_id, structure, building, commune, commune_code, x, y, built_year)
+        facts = self._equipment(tables, site)
         tables.tower.append(
             (
                 tower_id,
@@ -246,8 +285,8 @@ class Province:
                 building,
                 f"SRID=4326;POINT({x!r} {y!r})",
                 commune_id,
-                owners[-1] if loudspeaker else random.choice(owners[:-1]),
-                random.randrange(1998, self.today.year + 1),
+                owner,
+                built_year,
                 lifecycle,
                 "Dữ liệu minh họa, không có thật",
                 True,
@@ -258,8 +297,19 @@ class Province:
                 min((deadline for _, deadline in state.open), default=None),
                 len(state.open),
                 state.last_on,
+                *(facts.get(name, "" if name in TEXTS else None) for name in FACTS),
             )
         )
+
+    def _equipment(self, tables: Tables, site: Site) -> dict[str, Any]:
+        """What stands at a tower into its tables; returns the columns of the tower itself."""
+        facts = self.equipment.facts(site)
+        installations, antennas = self.equipment.installations(site)
+        tables.guy_anchor.extend(self.equipment.anchors(site, facts))
+        tables.installation.extend(installations)
+        tables.antenna.extend(antennas)
+        tables.permit.extend(self.equipment.permits(site, installations))
+        return facts
 
     def _visits(
         self, tables: Tables, tower_id: uuid.UUID, structure: Structure, state: _TowerState

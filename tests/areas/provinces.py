@@ -49,6 +49,7 @@ def load(
     session: Session, *boundaries: Boundary, by: Actor = SYSTEM, keep: bool = True, **more: Any
 ) -> Change:
     since, until = more.pop("since", JULY), more.pop("until", None)
+    now = more.pop("now", makers.NOW)
     terms = Terms(
         **{
             "level": "commune",
@@ -60,6 +61,4 @@ def load(
             **more,
         }
     )
-    return load_areas(
-        session, boundaries, terms, keep=keep, today=makers.NOW.date(), by=by, now=makers.NOW
-    )
+    return load_areas(session, boundaries, terms, keep=keep, today=now.date(), by=by, now=now)

@@ -213,7 +213,18 @@ class Walk:
     def unfold_filters(self) -> None:
         panel = self.page.locator("details.filter-panel")
         if not panel.evaluate("one => one.open"):
-            panel.locator("summary").click()
+            panel.locator("> summary").click()
+
+    def choose(self, name: str, *labels: str) -> None:
+        """Of a filter that takes several answers choose those with these texts and no others."""
+        answers = self.page.locator("details.several").filter(
+            has=self.page.locator(f"[name='{name}']")
+        )
+        answers.locator("> summary").click()
+        for label in answers.locator(".sheet label").all():
+            label.locator("input").set_checked(label.inner_text().strip() in labels)
+        self.page.keyboard.press("Escape")
+        expect(answers.locator(".sheet")).to_be_hidden()
 
     def choose_other_language_and_back(self) -> None:
         """The same page in the other language, then in this one again."""

@@ -74,6 +74,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/organisations/<uuid:organisation_id>", "PATCH"): {ADMIN, STAFF},
     ("/api/v1/organisations/<uuid:organisation_id>", "DELETE"): {ADMIN, STAFF},
     ("/api/v1/organisations/<uuid:organisation_id>/merge", "POST"): {ADMIN, STAFF},
+    ("/api/v1/permits", "GET"): READERS,
     ("/api/v1/photos", "GET"): READERS,
     ("/api/v1/photos", "POST"): {INSPECTOR},
     ("/api/v1/photos/<uuid:photo_id>", "GET"): READERS,
@@ -89,11 +90,31 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/towers.geojson", "GET"): READERS,
     ("/api/v1/towers/bulk", "POST"): {STAFF},
     ("/api/v1/towers/<code>", "GET"): READERS,
-    ("/api/v1/towers/<code>", "PUT"): {STAFF},
     ("/api/v1/towers/<code>", "PATCH"): {STAFF},
+    ("/api/v1/towers/<code>", "PUT"): {STAFF},
+    ("/api/v1/towers/<code>/anchors", "GET"): READERS,
+    ("/api/v1/towers/<code>/anchors", "POST"): {STAFF},
+    ("/api/v1/towers/<code>/anchors/<uuid:part_id>", "DELETE"): {STAFF},
+    ("/api/v1/towers/<code>/anchors/<uuid:part_id>", "GET"): READERS,
+    ("/api/v1/towers/<code>/anchors/<uuid:part_id>", "PUT"): {STAFF},
+    ("/api/v1/towers/<code>/footprint", "DELETE"): {STAFF},
+    ("/api/v1/towers/<code>/footprint", "GET"): READERS,
+    ("/api/v1/towers/<code>/footprint", "PUT"): {STAFF},
+    ("/api/v1/towers/<code>/history", "GET"): READERS,
+    ("/api/v1/towers/<code>/installations", "GET"): READERS,
+    ("/api/v1/towers/<code>/installations", "POST"): {STAFF},
+    ("/api/v1/towers/<code>/installations/<uuid:part_id>", "DELETE"): {STAFF},
+    ("/api/v1/towers/<code>/installations/<uuid:part_id>", "GET"): READERS,
+    ("/api/v1/towers/<code>/installations/<uuid:part_id>", "PUT"): {STAFF},
+    ("/api/v1/towers/<code>/permits", "GET"): READERS,
+    ("/api/v1/towers/<code>/permits", "POST"): {STAFF},
+    ("/api/v1/towers/<code>/permits/<uuid:part_id>", "DELETE"): {STAFF},
+    ("/api/v1/towers/<code>/permits/<uuid:part_id>", "GET"): READERS,
+    ("/api/v1/towers/<code>/permits/<uuid:part_id>", "PUT"): {STAFF},
     ("/api/v1/violations", "GET"): READERS,
     ("/api/v1/violations/<uuid:violation_id>", "GET"): READERS,
     ("/api/v1/violations/<uuid:violation_id>/events", "POST"): {STAFF},
+    ("/api/v1/vocabularies", "GET"): READERS,
     ("/areas", "GET"): EVERYBODY,
     ("/areas/<int:area_id>", "GET"): EVERYBODY,
     ("/areas/load", "GET"): {ADMIN},
@@ -123,6 +144,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/map/picker", "GET"): READERS,
     ("/map/places/<code>.json", "GET"): READERS,
     ("/map/places", "GET"): READERS,
+    ("/map/surroundings/<code>.json", "GET"): READERS,
     ("/map/tower/<code>", "GET"): READERS,
     ("/map/towers.json", "GET"): READERS,
     ("/map/towers/<uuid:tower_id>.json", "GET"): READERS,
@@ -145,10 +167,18 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/search.json", "GET"): READERS,
     ("/towers", "GET"): READERS,
     ("/towers/<code>", "GET"): READERS,
+    ("/towers/<code>/anchors/<uuid:part_id>/edit", "GET"): {STAFF},
+    ("/towers/<code>/anchors/<uuid:part_id>/edit", "POST"): {STAFF},
+    ("/towers/<code>/anchors/<uuid:part_id>/remove", "POST"): {STAFF},
+    ("/towers/<code>/anchors/new", "GET"): {STAFF},
+    ("/towers/<code>/anchors/new", "POST"): {STAFF},
     ("/towers/<code>/assessment", "POST"): {STAFF, INSPECTOR},
     ("/towers/<code>/documents", "POST"): {STAFF, INSPECTOR, OFFICER},
     ("/towers/<code>/edit", "GET"): {STAFF},
     ("/towers/<code>/edit", "POST"): {STAFF},
+    ("/towers/<code>/footprint/edit", "GET"): {STAFF},
+    ("/towers/<code>/footprint/edit", "POST"): {STAFF},
+    ("/towers/<code>/history", "GET"): READERS,
     ("/towers/<code>/inspect", "GET"): {INSPECTOR},
     ("/towers/<code>/inspect", "POST"): {INSPECTOR},
     ("/towers/columns", "POST"): READERS,
@@ -156,6 +186,17 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/towers/<code>/merge", "POST"): {STAFF},
     ("/towers/<code>/propose", "GET"): {INSPECTOR, OFFICER},
     ("/towers/<code>/propose", "POST"): {INSPECTOR, OFFICER},
+    ("/towers/<code>/installations/<uuid:part_id>/edit", "GET"): {STAFF},
+    ("/towers/<code>/installations/<uuid:part_id>/edit", "POST"): {STAFF},
+    ("/towers/<code>/installations/<uuid:part_id>/remove", "POST"): {STAFF},
+    ("/towers/<code>/installations/new", "GET"): {STAFF},
+    ("/towers/<code>/installations/new", "POST"): {STAFF},
+    ("/towers/<code>/permits/<uuid:part_id>/edit", "GET"): {STAFF},
+    ("/towers/<code>/permits/<uuid:part_id>/edit", "POST"): {STAFF},
+    ("/towers/<code>/permits/<uuid:part_id>/remove", "POST"): {STAFF},
+    ("/towers/<code>/permits/new", "GET"): {STAFF},
+    ("/towers/<code>/permits/new", "POST"): {STAFF},
+    ("/towers/<code>/sign", "GET"): READERS,
     ("/towers/export", "GET"): READERS,
     ("/towers/import", "GET"): {STAFF},
     ("/towers/import", "POST"): {STAFF},
@@ -169,6 +210,9 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/towers/reassignments/<uuid:batch>.csv", "GET"): {ADMIN, STAFF},
     ("/towers/propose", "GET"): {INSPECTOR, OFFICER},
     ("/towers/propose", "POST"): {INSPECTOR, OFFICER},
+    ("/towers/new/position.json", "GET"): {STAFF},
+    ("/towers/permits", "GET"): READERS,
+    ("/towers/vocabularies", "GET"): READERS,
     ("/users", "GET"): {ADMIN},
     ("/users/<uuid:user_id>", "GET"): {ADMIN},
     ("/users/<uuid:user_id>", "POST"): {ADMIN},
@@ -199,6 +243,8 @@ OF_A_PLACE = (
     "<uuid:proposal_id>",
     "/towers/<code>",
     "/map/places/<code>",
+    "/map/surroundings/<code>",
+    "<uuid:part_id>",
 )
 
 QUERIES = {
@@ -221,6 +267,10 @@ def routes(app: Flask) -> list[tuple[str, str, str]]:
 def address(rule: str, values: dict[str, object]) -> str:
     """A rule with its variables filled in."""
     path = rule
+    parts = values.get("parts")
+    if isinstance(parts, dict):
+        kind = next((kind for kind in parts if f"/{kind}/" in rule), None)
+        values = {**values, "part_id": parts.get(kind)}
     for name, value in values.items():
         for converter in ("", "uuid:", "int:", "path:"):
             path = path.replace(f"<{converter}{name}>", str(value))
@@ -244,6 +294,7 @@ def of(place: doors.Place, w: World) -> dict[str, object]:
         "token_id": uuid.UUID(int=1),
         "organisation_id": w.owner.id,
         "user_id": w.people["admin"].id,
+        "parts": place.parts,
         "filename": "dist/core-app.css",
         "area_id": place.commune.id,
         "batch": w.batch,
@@ -256,7 +307,7 @@ def missing() -> dict[str, object]:
             name: uuid.UUID(int=7)
             for name in (
                 "inspection_id", "photo_id", "violation_id", "tower_id", "token_id",
-                "document_id", "proposal_id", "organisation_id", "user_id", "batch",
+                "document_id", "proposal_id", "organisation_id", "user_id", "batch", "part_id",
             )
         },
         "code": "KHONG-CO", "variant": "full", "level": "commune", "number": 1,

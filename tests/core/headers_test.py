@@ -20,7 +20,7 @@ from tests import doors, makers
 from tests.core.guard_test import address, ask, missing, of, routes
 
 DIST = ROOT / "core" / "static" / "dist"
-MAPS = ("/map/document", "/map/picker", "/map/tower/TRU-here", "/map/area/1")
+MAPS = ("/map/document", "/map/picker", "/map/places", "/map/tower/TRU-here", "/map/area/1")
 MAP_RULES = {*MAPS, "/map/tower/<code>", "/map/area/<int:area_id>"}
 
 

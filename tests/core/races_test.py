@@ -170,7 +170,7 @@ def test_one_of_several_saved_forms_is_kept(place: Place, kind: str) -> None:
             path, fields = f"/users/{made.id}", {"roles": "staff", "active": "1"}
         else:
             made = makers.organisation(session)
-            path, fields = f"/organisations/{made.id}", {"kind": "owner"}
+            path, fields = f"/organisations/{made.id}/edit", {"kind": "owner"}
         session.commit()
     statuses = at_once(
         place,
@@ -182,3 +182,75 @@ def test_one_of_several_saved_forms_is_kept(place: Place, kind: str) -> None:
     assert statuses == [302] + [409] * (AT_ONCE - 1)
     with place.session() as session:
         assert session.get_one(User if kind == "user" else Organisation, made.id).version == 2
+
+
+def test_one_of_several_merges_of_two_towers_is_done(place: Place) -> None:
+    with place.session() as session:
+        codes = [makers.tower(session).code for _ in range(2)]
+        session.commit()
+    # Half of them want the one to stay, half the other.
+    statuses = at_once(
+        place,
+        place.staff,
+        lambda client, number: client.post(
+            "/api/v1/tower-merges",
+            json={"keep": codes[number % 2], "drop": codes[1 - number % 2], "drop_version": 1},
+            headers={"If-Match": '"v1"'},
+        ),
+    )
+    assert statuses[0] == 201
+    assert set(statuses[1:]) <= {404, 409, 410, 412}
+    with place.session() as session:
+        assert session.scalar(select(func.count()).where(Tower.code.in_(codes))) == 1
+
+
+def test_a_visit_to_a_tower_that_is_merged_at_that_moment_is_not_lost(place: Place) -> None:
+    with place.session() as session:
+        keep, drop = (makers.tower(session).code for _ in range(2))
+        session.commit()
+    with place.app.app_context():
+        bodies = [{**doors.visit(drop), "id": str(uuid.uuid4())} for _ in range(AT_ONCE)]
+    merging = {"keep": keep, "drop": drop, "drop_version": 1}
+
+    def ask(client, number):
+        if number == 0:
+            client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {place.staff}"
+            return client.post("/api/v1/tower-merges", json=merging, headers={"If-Match": '"v1"'})
+        return client.post("/api/v1/inspections", json=bodies[number])
+
+    statuses = at_once(place, place.inspector, ask)
+    assert set(statuses) <= {201, 409, 412, 503}
+    # Whoever came too late, or merged too early, sends again.
+    again = place.app.test_client()
+    again.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {place.inspector}"
+    for body in bodies[1:]:
+        assert again.post("/api/v1/inspections", json=body).status_code in {200, 201}
+    with place.session() as session:
+        of = session.scalars(
+            select(Tower.code)
+            .join(Inspection, Inspection.tower_id == Tower.id)
+            .where(Inspection.id.in_([uuid.UUID(body["id"]) for body in bodies[1:]]))
+        ).all()
+    assert len(of) == AT_ONCE - 1
+    assert len(set(of)) == 1
+
+
+def test_one_of_several_decisions_about_a_proposal_counts(place: Place) -> None:
+    number_of = str(uuid.uuid4())
+    first = place.app.test_client()
+    first.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {place.inspector}"
+    found = {"id": number_of, "kind": "new", "values": {"latitude": 11.5, "longitude": 106.5}}
+    doors.answered(first.post("/api/v1/proposals", json=found), 201)
+    statuses = at_once(
+        place,
+        place.staff,
+        lambda client, number: client.post(
+            f"/api/v1/proposals/{number_of}/decision",
+            json={"decision": "accept", "values": {"code": f"RACE-{number}", "name": "x"}},
+            headers={"If-Match": '"v1"'},
+        ),
+    )
+    assert statuses == [200] + [412] * (AT_ONCE - 1)
+    with place.session() as session:
+        made = session.scalar(select(func.count()).where(Tower.code.like("RACE-%")))
+        assert made == 1

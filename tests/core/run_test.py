@@ -166,11 +166,39 @@ def test_a_killed_database_is_started_again(running):
     assert "started again" in running.said()
 
 
+def worker_of(service: Service, other_than: int = 0) -> int:
+    """The process of jobs, once it runs; it ends with its database and is started again."""
+    parent = service.process.pid
+
+    def workers() -> list[int]:
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return [one for one in map(int, children) if b"core.worker" in said_by(one)]
+
+    service.wait_for(lambda: workers() not in ([], [other_than]))
+    return workers()[0]
+
+
+def said_by(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_a_killed_worker_is_started_again(running):
+    worker = worker_of(running)
+    os.kill(worker, signal.SIGKILL)
+    assert worker_of(running, other_than=worker)
+    assert "The worker of jobs has ended; it is started again" in running.said()
+
+
 def test_ctrl_c_ends_server_and_database(running):
+    worker = worker_of(running)
     before = len(running.said())
     os.killpg(running.process.pid, signal.SIGINT)
     assert running.process.wait(60) == 0, running.said()
     assert not running.answers("/healthz")
+    assert not said_by(worker)
     assert not running.cluster.running()
     assert "Traceback" not in running.said()[before:]
 
@@ -193,10 +221,12 @@ def test_the_demo_is_loaded_once(running):
 
 def test_nothing_outlives_a_killed_start_for_long(running):
     database = running.cluster._server()
+    worker = worker_of(running)
     running.process.kill()
     running.process.wait()
     running.process = None
     running.wait_for(lambda: not running.answers("/healthz"))
+    running.wait_for(lambda: not said_by(worker))
     running.start()
     assert running.answers()
     assert running.cluster._server() == database

@@ -172,6 +172,8 @@ def test_every_menu_item_is_said_in_vietnamese(app: Flask) -> None:
         ("structure_type", towers.rules.StructureType),
         ("service", towers.rules.Service),
         ("lifecycle", towers.rules.Lifecycle),
+        ("permit_kind", towers.rules.PermitKind),
+        ("permit_state", towers.rules.PermitState),
         ("condition", towers.rules.Condition),
         ("condition_reason", towers.rules.ConditionReason),
         ("outcome", inspections.rules.evaluation.Outcome),
@@ -302,7 +304,10 @@ def test_no_script_holds_a_vietnamese_sentence() -> None:
 EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 SHOWN_ATTRIBUTE = re.compile(r"""\b(?:aria-label|alt|title|placeholder|data-confirm)="([^"]*)\"""")
 # Names of formats and units, and the name of the other language in itself.
-SAME_EVERYWHERE = {"API", "CSV", "Excel", "GeoJSON", "English", "EN", "VI", "m", "km"}
+SAME_EVERYWHERE = {
+    "API", "CSV", "Excel", "GeoJSON", "English", "EN", "VI", "m", "km",
+    "OpenStreetMap", "FCC", "TT", "TTLT",
+}  # fmt: skip
 
 
 def test_no_template_holds_a_text_of_its_own() -> None:

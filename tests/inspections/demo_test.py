@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from areas.models import Area
 from core import clock, migrate
 from core.db import current_session
+from core.geo import to_position
 from core.pictures import COPIES
 from core.settings import Settings
 from inspections.doors import photo_store
@@ -25,7 +26,11 @@ from inspections.models import ChecklistVersion, Inspection, Photo, Violation, V
 from inspections.rules.evaluation import GivenAnswer, Structure, evaluate
 from inspections.services.checklists import catalogue_of
 from tests import makers
-from towers.models import Tower
+from towers.coordinate_systems import system, to_wgs84
+from towers.models import Installation, Permit, Tower
+from towers.queries.parts import anchors
+from towers.rules import PermitState, permit_state
+from towers.vocabularies import unusual
 
 TOWERS = 800
 
@@ -267,6 +272,45 @@ def test_a_violation_is_closed_by_a_reinspection_only(session: Session):
     assert states["open"] > 0 and states["closed"] > 0
 
 
+def test_towers_have_papers_people_and_what_stands_at_them(session: Session, province: Flask):
+    towers = {one.id: one for one in session.scalars(select(Tower))}
+    installed = session.scalars(select(Installation)).all()
+    assert {one.tower_id for one in installed} == set(towers), "each carries something"
+    assert all(one.service in towers[one.tower_id].services for one in installed)
+    assert any(len(one.antennas) == 3 for one in installed)
+    today = clock.today()
+    permits = session.scalars(select(Permit)).all()
+    states = Counter(permit_state(one.expires_on, today=today, soon_days=90) for one in permits)
+    assert all(states[state] > 0 for state in PermitState), states
+    assert states["expired"] + states["soon"] < len(permits) / 4
+    guyed = [
+        one for one in towers.values() if one.structure_type in {"guyed_mast", "rooftop_guyed"}
+    ]
+    for one in guyed:
+        found = anchors(session, one.id)
+        assert len(found) == one.anchor_count >= 3
+        assert one.guy_levels >= 1
+        for anchor in found:
+            assert anchor.distance_m == pytest.approx(float(one.anchor_radius_m), rel=0.05)
+    assert not any(one.guy_levels for one in towers.values() if one not in guyed)
+    assert sum(one.manager_id is not None for one in towers.values()) > len(towers) / 4
+    former = [one for one in towers.values() if one.former_district]
+    assert len(former) > len(towers) / 4
+    assert all(
+        session.get(Area, one.former_commune_id).name == one.former_commune for one in former
+    )
+    unlike = [one for one in towers.values()
+              if unusual(one.structure_type, one.planning_class, one.bts_category)]  # fmt: skip
+    assert len(unlike) < len(towers) / 20
+    original = [one for one in towers.values() if one.source_srid in {5897, 9210}]
+    assert len(original) > len(towers) / 6
+    for one in original:
+        there = to_wgs84(one.source_x, one.source_y, system(one.source_srid))
+        here = to_position(one.geom)
+        assert there.latitude == pytest.approx(here.latitude, abs=1e-7)
+        assert there.longitude == pytest.approx(here.longitude, abs=1e-7)
+
+
 def test_the_pictures_lie_in_the_store(session: Session, province: Flask):
     photos = session.scalars(select(Photo)).all()
     assert len(photos) == 30
@@ -312,6 +356,10 @@ def test_removing_leaves_an_empty_ready_system(house: Callable[..., Flask], smal
     with owner.connect() as connection:
         for table in (
             "tower",
+            "guy_anchor",
+            "installation",
+            "antenna",
+            "permit",
             "inspection",
             "answer",
             "submission",

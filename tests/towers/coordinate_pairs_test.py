@@ -12,7 +12,7 @@ from pyproj import Geod
 from core.geo import Envelope, Position
 from core.i18n import force_locale, translate
 from towers.coordinate_systems import VN2000, WGS84, from_wgs84, named_systems, system
-from towers.coordinates import Reading, read_columns, read_pair, read_position
+from towers.coordinates import Reading, read_columns, read_pair
 
 EARTH = Geod(ellps="WGS84")
 VIETNAM = Envelope(102, 7, 118, 24)
@@ -119,7 +119,6 @@ def test_two_columns_of_angles(first, second, srid) -> None:
     reading, problems = read_columns(first, second, VIETNAM, system(srid))
     assert problems == [] and reading is not None
     assert metres(reading.position, CAO_LANH) < 0.01
-    assert read_position(first, second, VIETNAM) == (reading.position, [])
 
 
 def test_two_columns_of_lengths_in_either_order() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.geo import Envelope, Position
-from towers.coordinates import decimal_degrees, read_position
+from towers.coordinates import decimal_degrees, read_columns
 
 VIETNAM = Envelope(102, 7, 118, 24)
 WORLD = Envelope(-180, -90, 180, 90)
@@ -45,8 +45,8 @@ def test_anything_else_is_no_number(text) -> None:
 @given(st.floats(7, 24), st.floats(102, 118))
 def test_every_position_inside_is_read_exactly(latitude, longitude) -> None:
     texts = [format(Decimal(repr(value)), "f") for value in (latitude, longitude)]
-    position, problems = read_position(*texts, VIETNAM)
-    assert position == Position(latitude, longitude)
+    reading, problems = read_columns(*texts, VIETNAM)
+    assert reading and reading.position == Position(latitude, longitude)
     assert problems == []
 
 
@@ -67,8 +67,8 @@ def test_every_position_inside_is_read_exactly(latitude, longitude) -> None:
     ],
 )
 def test_the_likely_mistake_is_named(latitude, longitude, word) -> None:
-    position, problems = read_position(latitude, longitude, VIETNAM)
-    assert position is None
+    reading, problems = read_columns(latitude, longitude, VIETNAM)
+    assert reading is None
     assert [name for name, _, _ in problems] == ["latitude", "longitude"]
     text, facts = problems[0][1:]
     assert word in text
@@ -77,7 +77,7 @@ def test_the_likely_mistake_is_named(latitude, longitude, word) -> None:
 
 def test_swapped_is_known_even_where_both_orders_are_degrees() -> None:
     narrow = Envelope(10, 50, 20, 60)
-    _, problems = read_position("15", "55", narrow)
+    _, problems = read_columns("15", "55", narrow)
     assert "swapped" in problems[0][1]
 
 
@@ -92,18 +92,18 @@ def test_swapped_is_known_even_where_both_orders_are_degrees() -> None:
     ],
 )
 def test_each_coordinate_that_is_wrong_is_named(latitude, longitude, named) -> None:
-    position, problems = read_position(latitude, longitude, VIETNAM)
-    assert position is None
+    reading, problems = read_columns(latitude, longitude, VIETNAM)
+    assert reading is None
     assert [name for name, _, _ in problems] == named
 
 
 def test_the_envelope_includes_its_edges() -> None:
     for latitude, longitude in (("7", "102"), ("24", "118")):
-        assert read_position(latitude, longitude, VIETNAM)[0] is not None
-    assert read_position("6.9999", "102", VIETNAM)[0] is None
+        assert read_columns(latitude, longitude, VIETNAM)[0] is not None
+    assert read_columns("6.9999", "102", VIETNAM)[0] is None
 
 
 @given(st.text(max_size=12), st.text(max_size=12))
 def test_any_text_is_a_position_or_a_reason(latitude, longitude) -> None:
-    position, problems = read_position(latitude, longitude, WORLD)
-    assert (position is None) == bool(problems)
+    reading, problems = read_columns(latitude, longitude, WORLD)
+    assert (reading is None) == bool(problems)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
+import html
+import re
+from datetime import date, timedelta
 from decimal import Decimal
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import select
@@ -213,3 +216,39 @@ def test_the_command_looks_and_then_assigns(app, two) -> None:
     assert "1 towers were assigned to another commune" in done.output
     assert "/towers/reassignments/" in done.output
     assert commune_of(two, "A")[0] == "Xã Một"
+
+
+def test_the_page_and_the_list_show_the_gap_and_the_outside(two, sign_in) -> None:
+    staff = sign_in("staff")
+    gap = staff.get("/towers/GAP?lang=en").get_data(as_text=True)
+    assert re.search(r"nearest commune, 1,09\d m away: the boundary has a gap here", gap)
+    assert "Xã Hai" in gap
+    outside = staff.get("/towers/FAR?lang=en").get_data(as_text=True)
+    assert "outside the deployment's territory" in outside
+    inside = staff.get("/towers/A?lang=en").get_data(as_text=True)
+    assert "gap here" not in inside
+    page = staff.get("/towers?lang=en").get_data(as_text=True)
+    assert len(re.findall(r"1,09\d m away", page)) == 1
+    assert page.count("outside the territory") == 1
+
+
+def test_history_names_the_communes(two, sign_in) -> None:
+    load(two, boundary("2", "Xã Hai", (106.5, 10.0, 106.6, 10.5)), boundary(
+        "1", "Xã Một", (105.0, 10.0, 105.9, 10.5)))  # fmt: skip
+    two.commit()
+    page = sign_in("staff").get("/towers/B/history?lang=en").get_data(as_text=True)
+    assert "Assigned to its commune anew" in page
+    assert "Commune: Xã Hai → Xã Một" in page
+    assert "reassignment" not in page
+
+
+def test_an_earlier_state_knows_the_earlier_commune(two, sign_in) -> None:
+    before = makers.NOW.isoformat()
+    tower = two.scalars(select(Tower).where(Tower.code == "B")).one()
+    tower.created_at = makers.NOW - timedelta(days=2)
+    load(two, boundary("1", "Xã Một", (105.0, 10.0, 105.69, 10.5)), boundary(
+        "2", "Xã Hai", (106.5, 10.0, 106.6, 10.5)), now=makers.NOW + timedelta(days=1))  # fmt: skip
+    two.commit()
+    page = sign_in("staff").get(f"/towers/B/history?lang=en&at={quote(before)}")
+    text = html.unescape(re.sub(r"<[^>]+>", " ", page.get_data(as_text=True)))
+    assert re.search(r"What differs.*Commune\s+Xã Hai\s+Xã Một", text, re.DOTALL)

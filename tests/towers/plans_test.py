@@ -15,10 +15,11 @@ from core.geo import Position
 from core.policy import SYSTEM
 from tests import makers
 from tests.plans import Crowd, the_one
+from tests.towers.imported import load
 from towers import lists, queries
-from towers.imports import import_towers
 from towers.models import Tower
-from towers.readers import read
+from towers.queries.organisations import numbers
+from towers.queries.proposals import open_near
 
 # The statement that finds which towers are on a page; what they are is read by their ids.
 LIST = ("SELECT tower.id, tower.code", "ORDER BY", "LIMIT")
@@ -81,8 +82,27 @@ def test_one_tower_and_its_history_use_indexes(crowd: Crowd):
     history = the_one(asked, "FROM audit_entry")
     assert "ix_audit_entry_kind_object_id" in history.indexes, history.plan
     for one in asked:
-        for table in ("tower", "inspection", "violation", "photo", "audit_entry"):
+        for table in ("tower", "inspection", "violation", "photo", "audit_entry", "document"):
             assert not one.reads_whole(table), one.plan
+
+
+def test_proposals_are_listed_counted_and_found_nearby_by_their_indexes(crowd: Crowd):
+    listed = the_one(crowd.get("/api/v1/proposals"), "tower_proposal.values", "LIMIT")
+    assert "ix_tower_proposal_created_at_id" in listed.indexes, listed.plan
+    waiting = the_one(crowd.get("/proposals"), "count(*)", "tower_proposal")
+    assert waiting.indexes & {"ix_tower_proposal_open", "ix_tower_proposal_position"}, waiting.plan
+    asked = crowd.asked(
+        lambda: open_near(current_session(), SYSTEM, Position(10.5, 105.5), metres=500)
+    )
+    assert "ix_tower_proposal_position" in asked[0].indexes, asked[0].plan
+
+
+def test_the_towers_of_organisations_are_counted_by_their_indexes(crowd: Crowd):
+    with crowd.engine.connect() as connection:
+        ids = connection.scalars(text("SELECT id FROM organisation ORDER BY id LIMIT 5")).all()
+    (counted,) = crowd.asked(lambda: numbers(current_session(), SYSTEM, ids))
+    assert "ix_tower_owner_id_code" in counted.indexes, counted.plan
+    assert not counted.reads_whole("tower"), counted.plan
 
 
 def test_the_nearest_towers_use_the_spatial_index(crowd: Crowd):
@@ -106,7 +126,8 @@ def test_the_commune_of_a_point_uses_the_spatial_index(crowd: Crowd):
     assert "ix_area_geom" in asked[0].indexes, asked[0].plan
 
 
-def test_the_communes_of_an_imported_list_use_a_spatial_index(crowd: Crowd, tmp_path: Path):
+def test_an_imported_list_uses_spatial_indexes(crowd: Crowd):
+    """The communes look for their rows, and each new row for its neighbours."""
     rows = [
         f"NEW-{number},Trạm {number},{10 + number % 97 / 100},{105 + number % 89 / 100}"
         for number in range(3000)
@@ -114,20 +135,20 @@ def test_the_communes_of_an_imported_list_use_a_spatial_index(crowd: Crowd, tmp_
     content = "\n".join(["code,name,latitude,longitude", *rows]).encode()
     with crowd.app.app_context(), crowd.listening() as sent:
         session = current_session()
-        report = import_towers(
-            session, read("list.csv", content), source="test", by=SYSTEM, now=makers.NOW
-        )
-        (writing,) = [one for one in sent if "'tower.create'" in one[0]]
-        plan = "\n".join(
-            row[0]
-            for row in session.connection().exec_driver_sql(f"EXPLAIN {writing[0]}", writing[1])
-        )
-        assert report.new == 3000
+        made = load(session, "list.csv", content)
+        plans = {}
+        for name, mark in (("communes", "TABLE located"), ("towers", "FROM tower t WHERE t.geom")):
+            (asked,) = [one for one in sent if mark in one[0]]
+            session.execute(text("DROP TABLE pg_temp.located")) if name == "communes" else None
+            lines = session.connection().exec_driver_sql(f"EXPLAIN {asked[0]}", asked[1])
+            plans[name] = "\n".join(row[0] for row in lines)
+        assert made.counts.new + made.counts.duplicate == 3000
         # A long list may take longer than a page.
         assert session.execute(text("SHOW statement_timeout")).scalar_one() == "30min"
         assert session.query(Tower).filter(Tower.code == "NEW-1").one().commune_id is not None
         session.rollback()
-    assert "Index Cond: (geom @ a.geom)" in plan, plan
+    assert "Index Cond: ((geom @ a.geom)" in plans["communes"], plans["communes"]
+    assert "ix_tower_geom" in plans["towers"], plans["towers"]
 
 
 @pytest.mark.parametrize("path", ["/towers", "/api/v1/towers"])

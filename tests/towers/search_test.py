@@ -52,6 +52,8 @@ def register(session: Session) -> None:
         ("DT-00077", ["DT-00077"]),
         ("dt-00077", ["DT-00077"]),
         ("dt00077", ["DT-00077"]),  # without its hyphen
+        ("DT-0007", ["DT-00077", "DT-00078"]),
+        ("dt-9", []),  # a sign joins: not a `dt` here and a 9 there
         ("00077", ["DT-00077"]),
         ("sông tiền", ["DT-00077"]),
         ("SONG TIEN", ["DT-00077"]),

@@ -44,3 +44,4 @@ def test_nothing_is_near_to_nothing() -> None:
 
 def test_short_words_begin_a_word() -> None:
     assert (anywhere("an"), anywhere("anh"), whole("anh")) == ("% an%", "%anh%", "% anh %")
+    assert (anywhere("dt 77"), anywhere("vnpt 9")) == ("% dt 77%", "%vnpt 9%")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from flask import Response, jsonify, request
 from flask.views import MethodView
 
-from accounts.models import Organisation
 from core import clock
 from core.api import Blueprint, require_match, version_tag, with_tag
 from core.db import current_session, transaction
@@ -19,12 +17,13 @@ from core.geo import Position, to_position
 from core.guard import current_actor
 from core.policy import guard
 from towers import lists, services
-from towers.api.bulk import bulk_routes
+from towers.api import bulk, history, parts, vocabularies
 from towers.api.documents import documents
+from towers.api.imports import imports
 from towers.api.merge import merges
 from towers.api.proposals import proposals
-from towers.bodies import split
-from towers.doors import effective, organisation_from, place_in, the_tower
+from towers.bodies import as_json, named, organisation_from, split
+from towers.doors import effective, place_in, the_tower
 from towers.fields import KEPT, ORGANISATIONS
 from towers.models import Tower
 from towers.schemas import (
@@ -39,8 +38,18 @@ from towers.schemas import (
 
 towers = Blueprint("api_towers", __name__, url_prefix="/api/v1/towers")
 geojson = Blueprint("api_towers_geojson", __name__, url_prefix="/api/v1/towers.geojson")
-bulk_routes(towers)
-BLUEPRINTS = (towers, geojson, documents, proposals, merges)
+for below in (parts, history, bulk):
+    below.add_to(towers)
+BLUEPRINTS = (
+    towers,
+    geojson,
+    documents,
+    proposals,
+    merges,
+    imports,
+    parts.permits,
+    vocabularies.blueprint,
+)
 GEOJSON = "application/geo+json"
 CONTENTS = {
     "application/json": {"schema": {"$ref": "#/components/schemas/TowerPage"}},
@@ -57,13 +66,9 @@ def body(tower: Tower, today: date) -> dict[str, Any]:
         tower,
         to_position(tower.geom),
         {"code": commune.code, "name": commune.name} if commune else None,
-        {field.name: _named(getattr(tower, field.name)) for field in ORGANISATIONS},
+        {field.name: named(getattr(tower, field.name)) for field in ORGANISATIONS},
         today,
     )
-
-
-def _named(organisation: Organisation | None) -> dict[str, str] | None:
-    return {"id": str(organisation.id), "name": organisation.name} if organisation else None
 
 
 def row_body(row: Any, today: date) -> dict[str, Any]:
@@ -93,7 +98,7 @@ def _values(
     today: date,
 ) -> dict[str, Any]:
     condition, reason = effective(tower, today)
-    plain = {field.name: _json(getattr(tower, field.name)) for field in KEPT}
+    plain = {field.name: as_json(getattr(tower, field.name)) for field in KEPT}
     return {
         "id": str(tower.id),
         **plain,
@@ -103,24 +108,18 @@ def _values(
         "source_x": tower.source_x,
         "source_y": tower.source_y,
         "commune": commune,
-        "commune_distance_m": _json(tower.commune_distance_m),
+        "commune_distance_m": as_json(tower.commune_distance_m),
         **organisations,
         "condition": condition,
         "condition_reason": reason,
-        "ok_until": _json(tower.ok_until),
+        "ok_until": as_json(tower.ok_until),
         "worst_severity": tower.worst_severity,
-        "next_deadline": _json(tower.next_deadline),
+        "next_deadline": as_json(tower.next_deadline),
         "overdue": tower.next_deadline is not None and tower.next_deadline < today,
         "open_violations": tower.open_violations,
-        "last_inspected_on": _json(tower.last_inspected_on),
+        "last_inspected_on": as_json(tower.last_inspected_on),
         "version": tower.version,
     }
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return float(value)
-    return value.isoformat() if isinstance(value, date) else value
 
 
 def answer(tower: Tower, status: int = 200) -> Response:
@@ -261,7 +260,7 @@ def differing(data: dict[str, Any], present: dict[str, Any]) -> dict[str, dict[s
     for key, there in present.items():
         if key not in data:
             continue
-        yours = _json(data[key])
+        yours = as_json(data[key])
         named = key in {field.name for field in ORGANISATIONS}
         same = (yours or "") in (there or {"": ""}).values() if named else yours == there
         if not same:
@@ -272,7 +271,7 @@ def differing(data: dict[str, Any], present: dict[str, Any]) -> dict[str, dict[s
 def change(code: str, data: dict[str, Any]) -> Response:
     with transaction() as session:
         tower = the_tower(code)
-        session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
+        services.hold(session, tower.id)
         try:
             require_match(request.headers.get("If-Match"), tower.version)
         except PreconditionFailed as error:

@@ -26,8 +26,7 @@ from core.problems import as_domain_error, field_texts, flat_messages
 from core.validation import one_of
 from core.words import N_
 from towers import services
-from towers.bodies import split
-from towers.doors import organisation_from
+from towers.bodies import organisation_from, split
 from towers.fields import KEPT, ORGANISATIONS
 from towers.models import Tower
 from towers.schemas import NewTower, TowerFields
@@ -172,7 +171,7 @@ def code_of(given: Any) -> str | None:
     return unicodedata.normalize("NFC", code).strip() if isinstance(code, str) else None
 
 
-def bulk_routes(towers: Blueprint) -> None:
+def add_to(towers: Blueprint) -> None:
     """Add the list of many to the API of towers."""
     # Any object, so that a wrong one is reported beside the good ones.
     item = {"anyOf": [{"$ref": "#/components/schemas/TowerFields"}, {"type": "object"}]}

@@ -1,90 +1,108 @@
-"""Pages of the register: tower, form and import; the list and the search are in `browsing`."""
+"""Pages of the register: tower and form; the list and the search are in `browsing`."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import uuid
-from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from accounts import queries as accounts
-from core import audit, clock, store
+from areas import queries as areas
+from core import clock, store
 from core.db import current_session, transaction
-from core.errors import Conflict, DomainError, Invalid, NotFound
-from core.geo import to_position
+from core.errors import Conflict, DomainError, Invalid
 from core.guard import current_actor
 from core.i18n import gettext as _
-from core.i18n import translate
 from core.policy import guard
 from core.problems import field_texts
-from core.slots import panels
 from core.words import N_
 from towers import queries, services
 from towers.browsing import browsing_routes
 from towers.coordinate_systems import WGS84, named_systems
 from towers.coordinates import Reading
-from towers.doors import effective, the_tower
+from towers.doors import the_tower
 from towers.downloads import export_routes
 from towers.fields import FIELDS, Group
 from towers.forms import checked, given_tower, is_untouched, shown_tower
-from towers.imports import Report, import_towers
 from towers.models import Tower
 from towers.pages.documents import document_routes
+from towers.pages.history import history_routes
+from towers.pages.imports import import_routes
 from towers.pages.merge import merge_routes
+from towers.pages.parts import part_routes
+from towers.pages.position import (
+    Doubts,
+    checked_place,
+    confirmation_of,
+    doubts_about,
+    position_routes,
+    stated_commune,
+)
 from towers.pages.proposals import proposal_routes
-from towers.queries import merges
-from towers.readers import MAX_BYTES
-from towers.readers import read as read_list
+from towers.pages.tower import tower_routes
+from towers.pages.vocabularies import vocabulary_routes
 
 blueprint = Blueprint("towers", "towers", template_folder="templates")
-document_routes(blueprint)
-proposal_routes(blueprint)
-merge_routes(blueprint)
-browsing_routes(blueprint)
-export_routes(blueprint)
+for add_routes in (
+    tower_routes,
+    history_routes,
+    part_routes,
+    position_routes,
+    vocabulary_routes,
+    document_routes,
+    proposal_routes,
+    merge_routes,
+    import_routes,
+    browsing_routes,
+    export_routes,
+):
+    add_routes(blueprint)
 
 DUPLICATE_METRES = 100.0
-TOKEN = re.compile(r"[0-9a-f]{32}\Z")
-
-
-@blueprint.get("/towers/<code>")
-@guard("tower.view")
-def detail(code: str) -> str:
-    tower, today = the_tower(code), clock.today()
-    condition, reason = effective(tower, today)
-    session = current_session()
-    return render_template(
-        "towers/detail.html",
-        tower=tower,
-        position=to_position(tower.geom),
-        condition=condition,
-        reason=reason,
-        today=today,
-        history=audit.history(session, "tower", merges.with_predecessors(session, tower)),
-        panels=panels("tower", tower),
-        map_panels=panels("tower_map", tower),
-        interval=queries.intervals(session).get(tower.structure_type),
-    )
 
 
 # Forms
 
 
-def form(tower: Tower | None, given: dict[str, Any], *, errors: Any = None, near: Any = ()) -> str:
+def doubts_before_saving(
+    given: dict[str, Any], reading: Reading | None, tower: Tower | None
+) -> Doubts | None:
+    """What is asked about a position before it is saved; `None` where nothing is, or it was asked.
+
+    A confirmation counts for the position and commune that it was given for, and no others.
+    """
+    if reading is None or given["place_confirmed"] == confirmation_of(given):
+        return None
+    stated = stated_commune(given["stated_commune"])
+    return doubts_about(checked_place(reading, stated, tower), stated) or None
+
+
+def form(
+    tower: Tower | None,
+    given: dict[str, Any],
+    *,
+    errors: Any = None,
+    near: Any = (),
+    doubts: Doubts | None = None,
+) -> str:
     return render_template(
         "towers/form.html",
         tower=tower,
         given=given,
         errors=errors,
         near=near,
+        doubts=doubts,
+        confirmation=confirmation_of(given) if doubts else "",
+        communes=areas.communes(current_session()),
         groups=[(group, [one for one in FIELDS if one.group is group]) for group in Group],
         systems=named_systems(),
         organisations=accounts.organisation_names(current_session(), current_actor()),
     )
+
+
+# What a form that nobody filled in yet says beside the fields.
+UNASKED = {"anything": "", "stated_commune": "", "place_confirmed": ""}
 
 
 @blueprint.get("/towers/new")
@@ -93,7 +111,7 @@ def new() -> str:
     given: dict[str, Any] = {field.name: field.empty for field in FIELDS}
     for name in ("latitude", "longitude"):
         given[name] = request.args.get(name, "")
-    return form(None, {**given, "srid": str(WGS84.srid)})
+    return form(None, {**given, **UNASKED, "srid": str(WGS84.srid)})
 
 
 @blueprint.post("/towers/new")
@@ -105,8 +123,10 @@ def create() -> Response | str | tuple[str, int]:
         near = queries.nearest(
             current_session(), current_actor(), reading.position, metres=DUPLICATE_METRES
         )
-        if near and not given["confirmed"]:
-            return form(None, given, near=near), 409
+        near = () if given["confirmed"] else near
+        doubts = doubts_before_saving(given, reading, None)
+        if near or doubts:
+            return form(None, given, near=near, doubts=doubts), 409
         with transaction() as session:
             made = services.create_tower(
                 session,
@@ -144,8 +164,11 @@ def update(code: str) -> Response | str | tuple[str, int]:
         # The form shows rounded coordinates; an untouched position must not move the tower.
         if is_untouched(tower, given):
             reading = None
+        doubts = doubts_before_saving(given, reading, tower)
+        if doubts:
+            return form(tower, given, doubts=doubts), 409
         with transaction() as session:
-            session.refresh(tower, with_for_update={"of": Tower, "key_share": True})
+            services.hold(session, tower.id)
             if request.form.get("version", "") != str(tower.version):
                 raise Conflict(
                     N_(
@@ -168,108 +191,3 @@ def update(code: str) -> Response | str | tuple[str, int]:
         return form(the_tower(code), given, errors=errors_of(error)), error.status
     flash(_("Tower %(code)s was saved.", code=code), "success")
     return redirect(url_for("towers.detail", code=code))
-
-
-# Import
-
-
-def uploads() -> Path:
-    folder: Path = current_app.config["SETTINGS"].instance / "uploads"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
-
-
-def kept_upload(token: str) -> tuple[Path, str]:
-    """The file between preview and confirmation; raises `NotFound` for another's or a lost one."""
-    if not TOKEN.match(token):
-        raise NotFound()
-    folder = uploads() / f"{current_actor().id}-{token}"
-    if not (folder / "file").exists():
-        raise NotFound(N_("The uploaded file is gone: upload it again"))
-    return folder, (folder / "name").read_text(encoding="utf-8")
-
-
-@blueprint.get("/towers/import")
-@guard("tower.import")
-def import_page() -> str:
-    return render_template("towers/import.html", report=None)
-
-
-@blueprint.post("/towers/import")
-@guard("tower.import")
-def preview() -> str | tuple[str, int]:
-    upload = request.files.get("file")
-    try:
-        if upload is None or not upload.filename:
-            message = N_("Choose a file")
-            raise Invalid(message)
-        content = upload.stream.read(MAX_BYTES + 1)
-        token = uuid.uuid4().hex
-        folder = uploads() / f"{current_actor().id}-{token}"
-        report = run(upload.filename, content, good_rows=True, keep=False)
-        folder.mkdir(mode=0o700)
-        (folder / "name").write_text(upload.filename[:200], encoding="utf-8")
-        (folder / "file").write_bytes(content)
-    except DomainError as error:
-        return render_template("towers/import.html", report=None, error=error.text()), error.status
-    return report_page(report, upload.filename, token)
-
-
-def run(filename: str, content: bytes, *, good_rows: bool, keep: bool) -> Report:
-    """Import for real, or roll everything back after counting."""
-    if keep:
-        with transaction() as session:
-            return import_towers(
-                session,
-                read_list(filename, content),
-                good_rows=good_rows,
-                source=filename,
-                by=current_actor(),
-                now=clock.now(),
-            )
-    session = current_session()
-    with session.begin_nested() as trial:
-        report = import_towers(
-            session,
-            read_list(filename, content),
-            good_rows=good_rows,
-            source=filename,
-            by=current_actor(),
-            now=clock.now(),
-        )
-        trial.rollback()
-    return report
-
-
-def report_page(report: Report, filename: str, token: str = "", done: bool = False) -> str:
-    return render_template(
-        "towers/import.html",
-        report=report,
-        filename=filename,
-        token=token,
-        done=done,
-        texts=[translate(cell.message, **cell.facts) for cell in report.problems],
-    )
-
-
-@blueprint.post("/towers/import/<token>")
-@guard("tower.import")
-def confirm(token: str) -> str | tuple[str, int] | Response:
-    folder, filename = kept_upload(token)
-    if "cancel" in request.form:
-        shutil.rmtree(folder)
-        flash(_("The import was cancelled; nothing was written."), "info")
-        return redirect(url_for("towers.import_page"))
-    try:
-        report = run(
-            filename,
-            (folder / "file").read_bytes(),
-            good_rows="good_rows" in request.form,
-            keep=True,
-        )
-    except DomainError as error:
-        return render_template("towers/import.html", report=None, error=error.text()), error.status
-    if report.bad and "good_rows" not in request.form:
-        return report_page(report, filename, token), 422
-    shutil.rmtree(folder)
-    return report_page(report, filename, done=True)

@@ -253,8 +253,12 @@ def nearest(
     metres: float,
     limit: int = 5,
     only: Sequence[ColumnElement[bool]] = (),
+    but: Tower | None = None,
 ) -> Sequence[tuple[Tower, float]]:
-    """The nearest towers (of `only`) within some metres, with their distances in metres."""
+    """The nearest towers (of `only`) within some metres, with their distances in metres.
+
+    `but` is the tower that is asked about: it is no neighbour of its own.
+    """
     point = func.geography(literal(to_point(position), Geometry("POINT", srid=SRID)))
     distance = func.ST_Distance(func.geography(Tower.geom), point)
     rows = session.execute(
@@ -265,6 +269,7 @@ def nearest(
             # About as many degrees as metres at these latitudes, a little wide, for the index.
             Tower.geom.op("&&")(func.ST_Expand(to_point(position), metres / 90_000)),
             distance <= metres,
+            *([Tower.id != but.id] if but is not None else []),
         )
         .options(joinedload(Tower.commune), joinedload(Tower.owner))
         .order_by(distance, Tower.code)
@@ -274,11 +279,16 @@ def nearest(
 
 
 def metres_to_nearest(
-    session: Session, actor: Actor, positions: Sequence[Position], *, metres: float
+    session: Session,
+    actor: Actor,
+    positions: Sequence[Position],
+    *,
+    metres: float,
+    but: Tower | None = None,
 ) -> list[float | None]:
     """For each point (EPSG:4326) the distance in metres to the nearest tower that still stands.
 
-    `None` where the reader sees none within `metres`. One query for all points.
+    `None` where the reader sees none within `metres`, save `but`. One query for all points.
     """
     if not positions:
         return []
@@ -294,6 +304,7 @@ def metres_to_nearest(
         select(given.c.place, func.min(distance))
         .join(Tower, Tower.geom.op("&&")(func.ST_Expand(point, metres / 90_000)))
         .where(policy.visible(actor, "tower"), Tower.lifecycle != "dismantled", distance <= metres)
+        .where(*([Tower.id != but.id] if but is not None else []))
         .group_by(given.c.place)
     )
     found: list[float | None] = [None] * len(positions)

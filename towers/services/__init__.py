@@ -45,6 +45,7 @@ def was_retyped(session: Session, tower_ids: Sequence[uuid.UUID]) -> None:
         derive(session, tower_ids)
 
 
+MERGED_MEANWHILE = N_("This tower was merged into another one in the meantime: open it again")
 NO_CAUSE: Mapping[str, str] = {}
 # What history keeps beside the fields themselves.
 DERIVED_FROM_OTHERS = (
@@ -206,7 +207,7 @@ def with_organisations(
 ) -> dict[str, Any]:
     """The values with organisations in the place of their names; a new name makes one."""
     made = {
-        field.name: owner_named(session, values[field.name] or "", by=by, now=now)
+        field.name: owner_named(session, values[field.name] or "", by=by, now=now, kind=field.name)
         for field in ORGANISATIONS
         if field.name in values
     }
@@ -273,14 +274,18 @@ def hold(session: Session, tower_id: uuid.UUID) -> Tower:
     """The tower as it is now, held by this transaction: one writer a tower.
 
     `FOR NO KEY UPDATE`, because whoever inserts a row about the tower holds its key already,
-    and two of them would wait for each other with the stronger lock.
+    and two of them would wait for each other with the stronger lock. Raises `Conflict` for a tower
+    that was merged into another one while this transaction waited for it.
     """
-    return session.scalars(
+    held = session.scalars(
         select(Tower)
         .where(Tower.id == tower_id)
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
-    ).one()
+    ).one_or_none()
+    if held is None:
+        raise Conflict(MERGED_MEANWHILE)
+    return held
 
 
 def set_condition(

@@ -29,6 +29,7 @@ from towers.models import (
     TowerMerge,
     TowerProposal,
 )
+from towers.queries.parts import plain_parts
 from towers.rules import StructureType
 
 # Where a tower stands is one choice, whatever its coordinates are written in.
@@ -94,6 +95,7 @@ def merge_towers(
         )
     )
     moved = dict(merging.counts(session, "tower", drop.id))
+    own = plain_parts(session, keep.id)
     merging.move(session, "tower", merge)
     session.delete(drop)
     session.flush()
@@ -103,9 +105,10 @@ def merge_towers(
     keep.updated_at = now
     session.flush()
     merging.finish(session, "tower", merge)
-    for action, tower, facts in (
-        ("tower.merge", keep.id, {"merged": code}),
-        ("tower.merged_away", merge.drop, {"into": keep.code}),
+    came = {name: part for name, part in plain_parts(session, keep.id).items() if name not in own}
+    for action, tower, facts, before in (
+        ("tower.merge", keep.id, {"merged": code, **came}, dict.fromkeys(came)),
+        ("tower.merged_away", merge.drop, {"into": keep.code}, None),
     ):
         audit.record(
             session,
@@ -114,6 +117,7 @@ def merge_towers(
             tower,
             by=by,
             now=now,
+            before=before,
             after={**facts, "moved": moved, "taken": sorted(take)},
         )
     return keep
@@ -165,11 +169,13 @@ FOLLOWERS = (
 
 def hold_both(session: Session, one: uuid.UUID, other: uuid.UUID) -> None:
     """Hold two towers until the transaction ends, always in the same order: no two merges, and
-    no inspection, wait for each other in a ring."""
-    session.scalars(
+    no inspection, wait for each other in a ring. Raises `Conflict` where one of them is gone."""
+    held = session.scalars(
         select(Tower)
         .where(Tower.id.in_((one, other)))
         .order_by(Tower.id)
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
+    if len(held) < len({one, other}):
+        raise Conflict(services.MERGED_MEANWHILE)

@@ -1,0 +1,148 @@
+"""CSV in any common encoding and with any common delimiter, read as it comes from the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core.errors import Invalid, TooLarge
+from core.words import N_
+from towers.readers.encodings import Encoding, find_encoding
+from towers.readers.headers import LOOKED_THROUGH, find_head, known_names
+from towers.readers.listing import (
+    MAX_BYTES,
+    MAX_COLUMNS,
+    Facts,
+    Listing,
+    Problem,
+    Row,
+    clean,
+    limited,
+)
+
+# A comma comes last: it may stand in numbers.
+DELIMITERS = "\t;|,"
+# What is looked through to find the delimiter and the headers.
+SAMPLE = 256_000
+
+SURPLUS: Problem = ("_row", N_("The row has more cells than the header"), {}, "")
+OTHER_LETTERS = N_(
+    "The row is not in %(encoding)s as the rest of the file: save the whole file as UTF-8"
+)
+
+
+@contextlib.contextmanager
+def opened_csv(path: Path) -> Iterator[Listing]:
+    """The list in a file. Raises `Invalid`, `TooLarge`."""
+    if path.stat().st_size > MAX_BYTES:
+        raise TooLarge(N_("The file may have at most %(limit)s MB"), limit=MAX_BYTES // 1_000_000)
+    encoding = find_encoding(path)
+    errors = "surrogateescape" if encoding.legacy else "strict"
+    with path.open(encoding=encoding.opens, errors=errors, newline="") as file:
+        sample = file.read(SAMPLE)
+        if not sample.strip(f'"{DELIMITERS} \r\n'):
+            raise Invalid(N_("The file is empty"))
+        delimiter = _delimiter(sample)
+        file.seek(0)
+        reader = csv.reader(file, delimiter=delimiter)
+        with _explained(reader):
+            first = [(reader.line_num, cells) for cells in itertools.islice(reader, LOOKED_THROUGH)]
+        texts = [_told(cells, encoding)[0] for _, cells in first]
+        head = find_head(texts)
+        if len(head.headers) > MAX_COLUMNS:
+            raise Invalid(N_("The file has more than %(limit)s columns"), limit=MAX_COLUMNS)
+        rest = _numbered(reader)
+        rows = itertools.chain(first[head.skipped :], rest)
+        yield Listing(
+            head.headers,
+            limited(_rows(rows, len(head.headers), encoding)),
+            Facts(
+                "CSV",
+                encoding=encoding.name,
+                delimiter=delimiter,
+                header_row=None if head.row is None else first[head.row][0],
+            ),
+        )
+
+
+def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
+    with _explained(reader):
+        for cells in reader:
+            yield reader.line_num, cells
+
+
+@contextlib.contextmanager
+def _explained(reader: Any) -> Iterator[None]:
+    try:
+        yield
+    except csv.Error as error:
+        raise Invalid(
+            N_("The CSV cannot be read near row %(row)s: check its quotes and long cells"),
+            row=reader.line_num,
+        ) from error
+
+
+def _rows(rows: Iterator[tuple[int, list[str]]], width: int, encoding: Encoding) -> Iterator[Row]:
+    for number, cells in rows:
+        if not any(cells):
+            continue
+        problems: tuple[Problem, ...] = ()
+        if encoding.legacy:
+            cells, problems = _told(cells, encoding)
+        cells = clean(cells)
+        if len(cells) != width:
+            if any(cells[width:]):
+                problems += (SURPLUS,)
+            cells = cells[:width] + [""] * (width - len(cells))
+        yield Row(number, cells, problems)
+
+
+def _told(cells: list[str], encoding: Encoding) -> tuple[list[str], tuple[Problem, ...]]:
+    """The cells of a file that is not all UTF-8, and what is wrong with a row unlike the others."""
+    if encoding.legacy is None:
+        return cells, ()
+    whole = "".join(cells)
+    if whole.isascii():
+        return cells, ()
+    try:
+        whole.encode("utf-8")
+    except UnicodeEncodeError:
+        cells = [
+            cell if cell.isascii() else
+            cell.encode("utf-8", "surrogateescape").decode(encoding.legacy, "replace")
+            for cell in cells
+        ]  # fmt: skip
+        right = encoding.name != "UTF-8"
+    else:
+        right = encoding.name == "UTF-8"
+    if right:
+        return cells, ()
+    value = next(cell for cell in cells if not cell.isascii())
+    return cells, (("_row", OTHER_LETTERS, {"encoding": encoding.name}, value[:200]),)
+
+
+def _delimiter(sample: str) -> str:
+    """The delimiter that gives the most usual headers in one row, then the most even rows."""
+
+    def score(delimiter: str) -> tuple[int, int, int]:
+        rows = []
+        with contextlib.suppress(csv.Error):
+            for row in itertools.islice(
+                csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter), 200
+            ):
+                if any(row):
+                    rows.append(row)
+        widths = Counter(len(row) for row in rows if len(row) > 1)
+        if not widths:
+            return 0, 0, 0
+        width, even = max(widths.items(), key=lambda item: (item[1], item[0]))
+        names = max(known_names(row) for row in rows[:LOOKED_THROUGH])
+        return names if names > 1 else 0, even, width
+
+    return max(DELIMITERS, key=score)

@@ -1,0 +1,127 @@
+"""Which letters the bytes of a text file mean.
+
+UTF-8 and UTF-16 tell themselves. Of the rest, the Vietnamese Windows letters are tried before the
+Western ones, which they contain as far as names in Western Europe go. Old Vietnamese fonts (TCVN3,
+VNI) are recognised and refused: no library that is kept up converts them. A general detector
+(charset-normalizer) took Western files for Central European and TCVN3 for Korean.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import Invalid
+from core.words import N_
+
+CHUNK = 1 << 20
+NO_TEXT = N_("This is not a text file")
+UNKNOWN = N_("The encoding of the file is not known: save it as UTF-8")
+# A letter of TCVN3 stands where other encodings have signs, inside of words.
+TCVN3 = re.compile(rb"(?<=[A-Za-z])[\xa8-\xaf\xb5-\xb9\xbb-\xbe]|[\xa7\xa8-\xae](?=[a-z])")
+# VNI writes the mark of a vowel as a letter of its own behind it.
+VNI = re.compile(
+    rb"(?<=[aeouyAEOUY])[\xf9\xf8\xfb\xef\xe2\xe1\xe0\xe5\xe4\xe3](?![\xcc\xd2\xde\xec\xf2])"
+)
+LEGACY = ("cp1258", "cp1252")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How to open a file; `legacy` is what the bytes mean that are no UTF-8, `None` for none.
+
+    With `legacy`, the file is opened with `errors="surrogateescape"` and every row is either what
+    the file is (`name`) or named as one that is not.
+    """
+
+    name: str
+    opens: str
+    legacy: str | None = None
+
+
+def find_encoding(path: Path) -> Encoding:
+    """The encoding of a whole file, read once; raises `Invalid` for what is no text."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    for mark, name, opens in (
+        (codecs.BOM_UTF8, "UTF-8", "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "UTF-16", "utf-16"),
+        (codecs.BOM_UTF16_BE, "UTF-16", "utf-16"),
+    ):
+        if head.startswith(mark):
+            if not _decodes(path, opens):
+                raise Invalid(UNKNOWN)
+            return Encoding(name, opens)
+    silent = _unmarked_utf16(head)
+    if silent and _decodes(path, silent):
+        return Encoding("UTF-16", silent)
+    if _decodes(path, "utf-8"):
+        return Encoding("UTF-8", "utf-8")
+    return _mixed_or_legacy(path)
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                if "\x00" in decoder.decode(chunk):
+                    raise Invalid(NO_TEXT)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _unmarked_utf16(head: bytes) -> str | None:
+    """Texts with many Latin letters have a NUL in every other place."""
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if len(head) < 4 or max(even, odd) * 4 < len(head):
+        return None
+    return "utf-16-be" if even > odd else "utf-16-le"
+
+
+def _mixed_or_legacy(path: Path) -> Encoding:
+    """A file that is not all UTF-8: which of its lines are, and what the others may be."""
+    utf8 = other = 0
+    signs = tcvn3 = vni = 0
+    possible = list(LEGACY)
+    with path.open("rb") as file:
+        # A line may have no end.
+        while line := file.readline(CHUNK):
+            if line.isascii():
+                if b"\x00" in line:
+                    raise Invalid(NO_TEXT)
+                continue
+            if b"\x00" in line:
+                raise Invalid(NO_TEXT)
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                other += 1
+            else:
+                utf8 += 1
+                continue
+            signs += sum(1 for byte in line if byte >= 0x80)
+            tcvn3 += len(TCVN3.findall(line))
+            vni += len(VNI.findall(line))
+            possible = [name for name in possible if _is(line, name)]
+    if utf8 > other:
+        return Encoding("UTF-8", "utf-8", legacy=(possible or ["latin-1"])[0])
+    if tcvn3 * 3 > signs or vni * 3 > signs:
+        raise Invalid(
+            N_("The letters are those of an old Vietnamese font (TCVN3 or VNI): save as UTF-8")
+        )
+    legacy = (possible or ["latin-1"])[0]
+    names = {"cp1258": "Windows-1258", "cp1252": "Windows-1252", "latin-1": "ISO-8859-1"}
+    return Encoding(names[legacy], "utf-8", legacy=legacy)
+
+
+def _is(line: bytes, encoding: str) -> bool:
+    try:
+        line.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
