@@ -17,6 +17,7 @@ from core.geo import Position
 from core.policy import SYSTEM
 from tests import doors, makers
 from tests.doors import answered, refused
+from tests.towers.lists import listed
 from towers import services
 from towers.coordinates import Reading
 from towers.fields import BY_NAME, KEPT
@@ -25,7 +26,6 @@ from towers.models import Tower
 from towers.parts import ANCHOR, INSTALLATION, PARTS, PERMIT
 from towers.queries import history
 from towers.queries import parts as parts_queries
-from towers.readers import read
 from towers.services import parts
 from towers.services.merge import merge_towers
 
@@ -110,8 +110,8 @@ class Life:
             parts.set_footprint(self.session, self.tower, drawn, **common)
         elif what == "import":
             text = "code,name,latitude,longitude,height_m,note\nT-1,Từ danh sách,10.4602,105.63,"
-            listing = read("ds.csv", f'{text}"{value}",nhập\n'.encode())
-            import_towers(self.session, listing, source="ds.csv", **common)
+            with listed("ds.csv", f'{text}"{value}",nhập\n'.encode()) as listing:
+                import_towers(self.session, listing, source="ds.csv", **common)
             self.session.refresh(self.tower)
         else:
             self.take_part(what, PARTS[value], common)
@@ -257,9 +257,8 @@ def test_what_is_no_moment_is_refused(told, at: str) -> None:
 
 def test_an_import_is_named_by_its_batch(told, session: Session) -> None:
     text = "code,name,latitude,longitude,height_m\nT-1,Trạm Ba,10.46,105.63,40\n"
-    report = import_towers(
-        session, read("ds.csv", text.encode()), source="ds.csv", by=SYSTEM, now=doors.clock.now()
-    )
+    with listed("ds.csv", text.encode()) as listing:
+        report = import_towers(session, listing, source="ds.csv", by=SYSTEM, now=doors.clock.now())
     session.commit()
     newest = answered(told.get("/api/v1/towers/T-1/history?limit=1"), 200)["items"][0]
     assert newest["batch"] == str(report.batch)
