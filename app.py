@@ -32,6 +32,7 @@ import towers.browsing
 import towers.cli
 import towers.fields
 import towers.former
+import towers.import_jobs
 import towers.labels
 import towers.moves
 import towers.pages
@@ -114,7 +115,7 @@ COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 
 
 # What the worker runs, by the names that `core.jobs.enqueue` takes.
-JOBS: dict[str, jobs.Body] = {}
+JOBS: dict[str, jobs.Body] = {**towers.import_jobs.JOBS}
 
 
 def create_app(settings: Settings | None = None) -> Flask:

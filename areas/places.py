@@ -81,7 +81,11 @@ def placing(points: str, key: str) -> str:
         WHERE a.level = 'commune' AND a.valid_to IS NULL
         ORDER BY p.{key}, a.code
     ), lost AS MATERIALIZED (
-        SELECT p.{key}, geography(p.geom) AS place FROM {points} p
+        -- A degree has 110,574 m at least; of longitude so many by the cosine.
+        SELECT p.{key}, geography(p.geom) AS place, ST_Expand(p.geom,
+            :nearest_m / (110574 * cos(radians(least(abs(ST_Y(p.geom)), 89)))),
+            :nearest_m / 110574) AS around
+        FROM {points} p
         WHERE NOT EXISTS (SELECT FROM covered c WHERE c.{key} = p.{key})
     ), placed AS MATERIALIZED (
         SELECT {key}, commune_id, NULL::numeric AS metres FROM covered
@@ -92,6 +96,7 @@ def placing(points: str, key: str) -> str:
             SELECT a.id, round(ST_Distance(geography(a.geom), l.place)::numeric, 1) AS metres
             FROM area a
             WHERE a.level = 'commune' AND a.valid_to IS NULL
+                AND a.geom && l.around
                 AND ST_DWithin(geography(a.geom), l.place, :nearest_m)
             ORDER BY geography(a.geom) <-> l.place, a.id LIMIT 1
         ) nearest

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any, ClassVar, cast
 
 import orjson
-from flask import Flask, Response, jsonify, render_template
+from flask import Flask, Response, jsonify, render_template, request
 from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Api
 from flask_smorest import Blueprint as SmorestBlueprint
@@ -15,7 +16,13 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException
 
 from core import problems, validation
-from core.errors import BadRequest, PreconditionFailed, PreconditionRequired, UnsupportedMedia
+from core.errors import (
+    BadRequest,
+    Invalid,
+    PreconditionFailed,
+    PreconditionRequired,
+    UnsupportedMedia,
+)
 from core.i18n import N_, translate
 from core.policy import PUBLIC, SIGNED_IN, guard
 
@@ -182,6 +189,24 @@ def json_body(request: Any) -> Any:
     return strict_json(request.get_data())
 
 
+def form_uuid(name: str) -> uuid.UUID:
+    """The number in a field of a form with files; raises `Invalid`."""
+    try:
+        return uuid.UUID(request.form.get(name, ""))
+    except ValueError as error:
+        raise Invalid(fields={name: [N_("This is not a UUID.")]}) from error
+
+
+def form_sha256() -> bytes | None:
+    """The hash that a device computed of the file it sends; `None` where it sent none."""
+    given = request.form.get("sha256", "")
+    try:
+        return bytes.fromhex(given) if given else None
+    except ValueError as error:
+        message = N_("This is not a SHA-256 in hexadecimal digits")
+        raise Invalid(message, fields={"sha256": [message]}) from error
+
+
 def init_app(app: Flask) -> ProblemApi:
     app.config.update(
         API_TITLE="Tháp Canh",
@@ -250,6 +275,8 @@ __all__ = [
     "ProblemApi",
     "StrictSchema",
     "ValidationError",
+    "form_sha256",
+    "form_uuid",
     "init_app",
     "json_body",
     "require_match",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Identity, Index, insert, select
+from sqlalchemy import BigInteger, Identity, Index, insert, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -18,7 +19,10 @@ class AuditEntry(Base):
     """One change. The application may insert and read it, never change or delete it."""
 
     __tablename__ = "audit_entry"
-    __table_args__ = (Index("ix_audit_entry_kind_object_id", "kind", "object_id", "id"),)
+    __table_args__ = (
+        Index("ix_audit_entry_kind_object_id", "kind", "object_id", "id"),
+        Index("ix_audit_entry_batch", "batch", postgresql_where=text("batch IS NOT NULL")),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     at: Mapped[datetime]
@@ -29,6 +33,8 @@ class AuditEntry(Base):
     object_id: Mapped[str]
     before: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     after: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    # Everything that one import changed; most entries have none.
+    batch: Mapped[uuid.UUID | None]
 
 
 def record(
@@ -41,6 +47,7 @@ def record(
     now: datetime,
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
+    batch: uuid.UUID | None = None,
 ) -> None:
     """Write down one change; `before` and `after` hold plain JSON values only."""
     session.execute(
@@ -53,6 +60,7 @@ def record(
             object_id=str(object_id),
             before=before,
             after=after,
+            batch=batch,
         )
     )
 

@@ -8,6 +8,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
     "audit_action": {
         "tower.create": N_("Registered"),
         "tower.edit": N_("Changed"),
+        "tower.undo": N_("Import undone"),
         "tower.reassign": N_("Assigned to its commune anew"),
         "tower.export": N_("Exported"),
         "violation.export": N_("Follow-up list exported"),
@@ -31,6 +32,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "tower.merged_away": N_("Merged into another tower"),
         "organisation.create": N_("Added"),
         "organisation.edit": N_("Changed"),
+        "organisation.undo": N_("Removed as its import was undone"),
         "organisation.merge": N_("A duplicate was merged into this entry"),
         "organisation.merged_away": N_("Merged into another entry"),
     },

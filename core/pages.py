@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Blueprint, current_app, redirect, request
@@ -11,6 +13,7 @@ from core.errors import BadRequest
 from core.i18n import LANGUAGE_COOKIE
 from core.policy import PUBLIC, guard
 
+View = TypeVar("View", bound=Callable[..., Any])
 blueprint = Blueprint("core", __name__, template_folder="templates")
 
 
@@ -26,10 +29,27 @@ def local_target(target: str | None) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
+def large_body(limit: int) -> Callable[[View], View]:
+    """Let a view take files of so many bytes in all, more than others may."""
+
+    def mark(view: View) -> View:
+        view.__dict__["max_body"] = limit
+        return view
+
+    return mark
+
+
 @blueprint.before_app_request
-def limit_plain_bodies() -> None:
+def limit_bodies() -> None:
     """Only files may be large: other bodies are read whole, and parsed, before anybody looks."""
-    if request.mimetype != "multipart/form-data":
+    if request.mimetype == "multipart/form-data":
+        view: Any = current_app.view_functions.get(request.endpoint or "")
+        kind = getattr(view, "view_class", None)
+        method = getattr(kind, request.method.lower(), None) if kind else view
+        request.max_content_length = max(
+            current_app.config["MAX_CONTENT_LENGTH"], getattr(method, "max_body", 0)
+        )
+    else:
         config = current_app.config
         request.max_content_length = min(
             config["MAX_CONTENT_LENGTH"], config["MAX_FORM_MEMORY_SIZE"]

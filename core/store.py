@@ -138,6 +138,7 @@ MOST_DAYS = 3650
 KINDS: dict[str, Callable[[Any], Any]] = {
     "assessment_days": _days_value,
     "due_soon_days": _days_value,
+    "duplicate_metres": partial(_metres_value, at_most=1_000),
     "emergency_hours": _hours_value,
     "envelope": _envelope_value,
     "fall_zone_building_factor": _factor_value,
@@ -146,5 +147,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "neighbour_m": partial(_metres_value, at_most=20_000),
     "permit_soon_days": _days_value,
     "public_url": _address_value,
+    "similar_metres": partial(_metres_value, at_most=1_000),
     "two_people": _yes_or_no,
+    "upload_days": _days_value,
 }

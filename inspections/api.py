@@ -11,7 +11,14 @@ from marshmallow import fields
 from sqlalchemy.orm import Session
 
 from core import clock
-from core.api import Blueprint, StrictSchema, require_match, with_tag
+from core.api import (
+    Blueprint,
+    StrictSchema,
+    form_sha256,
+    form_uuid,
+    require_match,
+    with_tag,
+)
 from core.db import current_session, transaction
 from core.errors import Invalid, NotFound
 from core.guard import current_actor
@@ -379,12 +386,7 @@ class Photos(MethodView):
         if upload is None:
             message = N_("The file is missing")
             raise Invalid(message, fields={"file": [message]})
-        sha256 = request.form.get("sha256", "")
-        try:
-            expected = bytes.fromhex(sha256) if sha256 else None
-        except ValueError as error:
-            message = N_("This is not a SHA-256 in hexadecimal digits")
-            raise Invalid(message, fields={"sha256": [message]}) from error
+        expected = form_sha256()
         store = photo_store()
         picture = read_picture(upload.stream, store)
         with transaction() as session:
@@ -406,14 +408,6 @@ class Photos(MethodView):
         response.status_code = 201 if new else 200
         response.headers["Location"] = f"/api/v1/photos/{photo_id}"
         return response
-
-
-def form_uuid(name: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(request.form.get(name, ""))
-    except ValueError as error:
-        message = N_("This is not a UUID.")
-        raise Invalid(fields={name: [message]}) from error
 
 
 @photo_routes.route("/<uuid:photo_id>")

@@ -96,6 +96,12 @@ def picker() -> Response:
     return document(documents.picker_map(current_language()))
 
 
+@blueprint.get("/map/import/<uuid:batch_id>")
+@guard("import.view")
+def import_document(batch_id: uuid.UUID) -> Response:
+    return document(documents.import_map(current_language()))
+
+
 @blueprint.get("/map/places")
 @guard("tower.view")
 def places_document() -> Response:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import uuid
 from pathlib import Path
 
 import click
@@ -14,43 +17,153 @@ from core.db import current_session, transaction
 from core.i18n import translate
 from core.policy import SYSTEM
 from towers import moves
-from towers.imports import Report, import_towers
-from towers.mapping import opened_list
+from towers.fields import VOCABULARIES
+from towers.import_jobs import uploads
+from towers.imports import batches, undoing
+from towers.imports.models import ImportBatch
+from towers.imports.report import explained as said
+from towers.imports.states import State
+from towers.imports.watching import STEPS, Told
+from towers.mapping import ColumnMapping, corrected
 
 commands = AppGroup("towers", help="The register of towers.")
+SHOWN = 200
 
 
 @commands.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--mapping", "name", help="A saved mapping of the columns, by its name.")
+@click.option("--part", "--sheet", "--layer", help="The sheet or layer, where there are several.")
+@click.option("--srid", type=int, help="The coordinate system (EPSG code) of rows without one.")
 @click.option("--good-rows", is_flag=True, help="Import the good rows, leave the bad ones out.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen and write nothing.")
-@click.option("--part", help="The sheet or layer to read, where the file has several.")
-def import_file(file: Path, good_rows: bool, dry_run: bool, part: str | None) -> None:
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write an XLSX file of the rows that something is said about, with the reasons.",
+)
+def import_file(
+    file: Path,
+    name: str | None,
+    part: str | None,
+    srid: int | None,
+    good_rows: bool,
+    dry_run: bool,
+    report: Path | None,
+) -> None:
     """Import a list of towers from FILE: CSV, XLSX, GeoJSON, GeoPackage, Shapefile, KML."""
     click.echo(f"Reading {file.name} …", err=True)
-    with explained(), opened_list(file, file.name, part=part) as listing:
-        if dry_run:
-            session = current_session()
-            report = import_towers(
-                session, listing, good_rows=True, source=file.name, by=SYSTEM, now=clock.now()
+    with explained():
+        with transaction() as session, file.open("rb") as stream:
+            batch = batches.receive(
+                session, uploads(), file.name, stream, by=SYSTEM, now=clock.now(), part=part
             )
-            session.rollback()
-        else:
-            with transaction() as session:
-                report = import_towers(
-                    session,
-                    listing,
-                    good_rows=good_rows,
-                    source=file.name,
-                    by=SYSTEM,
-                    now=clock.now(),
-                )
-    print_report(report)
-    if report.bad and not good_rows:
+            choose(batch, name, srid)
+        with transaction() as session:
+            work = State.CHECKING if dry_run else State.IMPORTING
+            batches.start(
+                session,
+                uploads(),
+                batch,
+                work,
+                options={"good_rows": good_rows},
+                at_once=True,
+                by=SYSTEM,
+                now=clock.now(),
+            )
+            watch = Told(tell)
+            batches.work(session, uploads(), batch, watch=watch, by=SYSTEM, now=clock.now())
+            watch.tell("", watch.rows)
+    tell_result(batch)
+    if report is not None and batch.counts:
+        with batches.outcome_of(uploads(), batch).workbook(VOCABULARIES["tower_field"]) as book:
+            with report.open("wb") as out:
+                shutil.copyfileobj(book, out)
+        click.echo(f"The report: {report}", err=True)
+    if batch.state == State.FAILED:
+        assert batch.error is not None
+        raise click.ClickException(translate(batch.error["message"], **batch.error["facts"]))
+    bad = batch.counts["bad"]
+    if bad and not good_rows:
         raise click.ClickException(
-            f"{report.bad} of {report.rows} rows are wrong; nothing was written."
+            f"{bad} of {batch.counts['rows']} rows are wrong; nothing was written."
             " Mend them, or take --good-rows."
         )
+
+
+def choose(batch: ImportBatch, name: str | None, srid: int | None) -> None:
+    """Take the saved mapping of this name, and this coordinate system, for a list."""
+    session = current_session()
+    if batch.mapping is None:
+        raise click.ClickException(
+            f"The file has several parts: choose one by --part: {', '.join(batch.facts['parts'])}"
+        )
+    mapping = batches.mapping_of(batch)
+    if name is not None:
+        saved = batches.mapping_named(session, name)
+        mapping = ColumnMapping.from_json(saved.mapping, batch.facts["headers"])
+    if srid is not None:
+        mapping = corrected(mapping, srid=srid)
+    batches.choose_columns(session, batch, mapping)
+
+
+def tell(step: str, rows: int) -> None:
+    """The step and the rows read so far, on one line of standard error."""
+    if not sys.stderr.isatty():
+        return
+    text = translate(STEPS[step]) if step else ""
+    click.echo(f"\r\033[K{text} … {rows:,}" if step else "\r\033[K", nl=False, err=True)
+
+
+def tell_result(batch: ImportBatch) -> None:
+    """Every wrong row with its number, column, value and reason, then the counts."""
+    first = batches.outcome_of(uploads(), batch).first() if batch.counts else {}
+    for row in first.get("wrong", ())[:SHOWN]:
+        for one in row["reasons"]:
+            reason = translate(one["message"], **one["facts"])
+            click.echo(f"row {row['row']}, {one['column']}: {one['value']!r}: {reason}", err=True)
+    for kind in ("duplicate", "suspicious"):
+        for row in first.get(kind, ())[:SHOWN]:
+            reasons = "; ".join(said(one, VOCABULARIES["tower_field"]) for one in row["reasons"])
+            click.echo(f"row {row['row']}: {reasons}", err=True)
+    if batch.facts.get("ignored"):
+        click.echo(f"Columns not imported: {', '.join(batch.facts['ignored'])}", err=True)
+    if batch.counts:
+        counts = batch.counts
+        click.echo(
+            f"{counts['rows']} rows: {counts['new']} new, {counts['changed']} changed,"
+            f" {counts['same']} unchanged, {counts['bad']} wrong"
+        )
+        if counts["duplicate"]:
+            click.echo(
+                f"{counts['duplicate']} probable duplicates wait for a decision:"
+                f" /towers/imports/{batch.id}"
+            )
+        if counts["suspicious"]:
+            click.echo(f"{counts['suspicious']} positions are to be checked")
+    click.echo(f"Import {batch.id}: {batch.state}")
+
+
+@commands.command("imports")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
+def list_imports(limit: int) -> None:
+    """List the newest imports with their ids."""
+    for batch in batches.listed(current_session(), SYSTEM, limit=limit).rows:
+        counts = " ".join(f"{key}={value}" for key, value in batch.counts.items() if value)
+        moment = f"{batch.created_at:%Y-%m-%d %H:%M}"
+        click.echo(f"{batch.id}  {moment}  {batch.state:<9}  {batch.filename}  {counts}".rstrip())
+
+
+@commands.command("undo-import")
+@click.argument("batch_id", metavar="ID", type=click.UUID)
+def undo_import(batch_id: uuid.UUID) -> None:
+    """Take the import ID back, while nothing depends on it."""
+    with explained(), transaction() as session:
+        batch = batches.batch_by_id(session, SYSTEM, batch_id)
+        for one in undoing.obstacles(session, batch) if batch.state == State.DONE else ():
+            click.echo(f"{one.kind}: {one.number} ({', '.join(one.codes)})", err=True)
+        undoing.undo(session, batch, by=SYSTEM, now=clock.now())
+    click.echo(f"Import {batch.id}: {batch.state}")
 
 
 @commands.command("reassign")
@@ -69,19 +182,6 @@ def reassign(dry_run: bool) -> None:
         click.echo(line)
     if made.batch:
         click.echo(f"The list: /towers/reassignments/{made.batch}")
-
-
-def print_report(report: Report) -> None:
-    """Every wrong row with its number, column, value and reason, then the counts."""
-    for cell in report.problems:
-        reason = translate(cell.message, **cell.facts)
-        click.echo(f"row {cell.number}, {cell.column}: {cell.value!r}: {reason}", err=True)
-    if report.ignored:
-        click.echo(f"Columns not imported: {', '.join(report.ignored)}", err=True)
-    click.echo(
-        f"{report.rows} rows: {report.new} new, {report.changed} changed,"
-        f" {report.same} unchanged, {report.bad} wrong"
-    )
 
 
 def init_app(app: Flask) -> None:

@@ -28,10 +28,7 @@ def link_former_communes(session: Session, tower_ids: Sequence[uuid.UUID] | None
     if tower_ids is not None:
         pairs = pairs.where(Tower.id.in_(tower_ids))
     named = [tuple(row) for row in session.execute(pairs)]
-    found = [
-        match_area(session, commune, level=Level.COMMUNE, day=LAST_DAY, within=district).one
-        for commune, district in named
-    ]
+    found = [former_commune_id(session, commune, district) for commune, district in named]
     changed = session.execute(
         text(
             """
@@ -52,11 +49,17 @@ def link_former_communes(session: Session, tower_ids: Sequence[uuid.UUID] | None
         {
             "communes": [commune for commune, _ in named],
             "districts": [district for _, district in named],
-            "areas": [area.id if area else None for area in found],
+            "areas": found,
             "ids": None if tower_ids is None else list(tower_ids),
         },
     ).all()
     return len(changed)
+
+
+def former_commune_id(session: Session, commune: str, district: str) -> int | None:
+    """The commune of before the reform that papers name; `None` where none or several fit."""
+    found = match_area(session, commune, level=Level.COMMUNE, day=LAST_DAY, within=district).one
+    return found.id if found else None
 
 
 def follow_areas(session: Session, *, keep: bool, by: Actor, now: datetime) -> None:

@@ -253,20 +253,24 @@ def mapped(listing: Listing, mapping: ColumnMapping) -> MappedList:
 
 
 def _mapped_rows(rows: Iterable[Row], mapping: ColumnMapping) -> Iterator[MappedRow]:
-    single = [(name, places[0]) for name, places in mapping.columns.items() if len(places) == 1]
-    angles = [(name, places) for name, places in mapping.columns.items() if len(places) == 4]
-    empty = frozenset(mapping.empty)
-    longest = max(map(len, empty), default=0)
     for row in rows:
-        cells = row.cells
-        values = {}
-        for name, place in single:
-            text = cells[place]  # type: ignore[index]
-            values[name] = "" if len(text) <= longest and text.lower() in empty else text
-        for name, places in angles:
-            parts = ["" if place is None else cells[place] for place in places]
-            values[name] = joined(*parts)
-        yield MappedRow(row.number, values, row.problems)
+        yield MappedRow(row.number, texts_of(row, mapping), row.problems)
+
+
+def texts_of(row: Row, mapping: ColumnMapping) -> dict[str, str]:
+    """The texts of a row by field, without those that mean nothing.
+
+    Columns of degrees, minutes and seconds are joined to one text a coordinate.
+    """
+    cells = row.cells
+    texts = {}
+    for name, places in mapping.columns.items():
+        if len(places) == 1:
+            text = cells[places[0]]  # type: ignore[index]
+            texts[name] = "" if text.lower() in mapping.empty else text
+        else:
+            texts[name] = joined(*("" if place is None else cells[place] for place in places))
+    return texts
 
 
 def read_place(

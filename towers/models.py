@@ -47,6 +47,7 @@ from towers.rules import (
     ProposalKind,
     ProposalState,
     Service,
+    StructureType,
     overall_height,
 )
 
@@ -96,6 +97,7 @@ class Tower(Base):
         CheckConstraint(
             "ST_X(geom) BETWEEN -180 AND 180 AND ST_Y(geom) BETWEEN -90 AND 90", name="finite"
         ),
+        one_of("structure_type", StructureType),
         one_of("lifecycle", Lifecycle),
         one_of("condition", Condition),
         one_of("planning_class", PlanningClass),
@@ -148,7 +150,7 @@ class Tower(Base):
     )
     code: Mapped[str] = mapped_column(Text(collation="C"), unique=True)
     name: Mapped[str]
-    structure_type: Mapped[str] = mapped_column(ForeignKey("structure_kind.key"))
+    structure_type: Mapped[str]
     services: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     height_m: Mapped[Decimal | None] = mapped_column(Numeric(6, 1))
     host_building_height_m: Mapped[Decimal | None] = mapped_column(Numeric(6, 1))

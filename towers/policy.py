@@ -84,6 +84,13 @@ def register() -> None:
         visible=visible,
         reaches=reaches,
     )
+    # A list may name towers of any commune: only who sees all of them sees lists.
+    policy.register(
+        "import",
+        actions={"view": {"staff"}},
+        visible=lambda actor: true() if actor.communes is None else false(),
+        reaches=lambda actor, batch: actor.communes is None,
+    )
     policy.register(
         "document",
         actions={

@@ -39,7 +39,7 @@ CODE = re.compile(r"[^\s/?#%\\\x00-\x1f\x7f]{1,64}\Z")
 # Pages beside those of the towers, and what a browser takes for a folder.
 RESERVED_CODES = frozenset(
     {
-        "new", "import", "export", "permits", "propose", "reassign", "reassign.csv",
+        "new", "import", "imports", "export", "permits", "propose", "reassign", "reassign.csv",
         "reassignments", "vocabularies", ".", "..",
     }
 )  # fmt: skip

@@ -421,6 +421,39 @@ export function addOneTower(map) {
   });
 }
 
+const ROW_COLOURS = { new: "#0b7a5b", changed: "#c26a00", duplicate: "#7a3e9d", suspicious: "#b3261e" };
+const rowTexts = () => ({
+  new: _("New"), changed: _("Changed"), duplicate: _("Probable duplicate"), suspicious: _("To be checked"),
+});
+
+export function addImportedRows(map) {
+  const batch = window.location.pathname.split("/").pop();
+  Promise.all([ready, load(`/towers/imports/${batch}/points.json`)]).then(([, rows]) => {
+    const box = L.latLngBounds([]);
+    const renderer = L.canvas({ padding: 0.3 });
+    for (const { geometry, properties } of rows.features) {
+      const place = [geometry.coordinates[1], geometry.coordinates[0]];
+      box.extend(place);
+      L.circleMarker(place, {
+        renderer, radius: properties.verdict === "new" ? 5 : 7, weight: 1.5, color: "#fff",
+        fillColor: ROW_COLOURS[properties.verdict], fillOpacity: 0.95,
+      }).bindPopup(() => element("div", { class: "popup" }, [
+        element("h3", { text: properties.code }),
+        element("div", { text: _("Row %(number)s", { number: number(properties.row) }) }),
+        element("div", { text: rowTexts()[properties.verdict] }),
+      ])).addTo(map);
+    }
+    if (box.isValid()) map.fitBounds(box, { padding: [24, 24], maxZoom: 14, animate: false });
+    if (rows.features.length < rows.total) {
+      const note = L.control({ position: "bottomleft" });
+      note.onAdd = () => element("div", { class: "status", text: _("%(drawn)s of %(total)s rows are drawn", {
+        drawn: number(rows.features.length), total: number(rows.total),
+      }) });
+      note.addTo(map);
+    }
+  });
+}
+
 export function addOneArea(map) {
   const number = window.location.pathname.split("/").pop();
   Promise.all([ready, load(`/map/areas/${number}.geojson`)]).then(([, collection]) => {

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 
-from maps.render.layers import Communes, LayerSwitch, OneArea, OneTower, Picker, Places, Towers
+from maps.render.layers import (
+    Communes,
+    ImportedRows,
+    LayerSwitch,
+    OneArea,
+    OneTower,
+    Picker,
+    Places,
+    Towers,
+)
 from maps.render.shell import finish, new_map
 
 
@@ -51,4 +60,13 @@ def picker_map(language: str) -> tuple[str, str]:
     drawn = new_map()
     drawn.add_child(Communes())
     drawn.add_child(Picker())
+    return finish(drawn, language)
+
+
+@cache
+def import_map(language: str) -> tuple[str, str]:
+    """The document in which the rows of a list are seen before they are imported."""
+    drawn = new_map()
+    drawn.add_child(Communes())
+    drawn.add_child(ImportedRows())
     return finish(drawn, language)

@@ -59,6 +59,12 @@ class OneArea(_Call):
     function = "addOneArea"
 
 
+class ImportedRows(_Call):
+    """The rows of the list whose number stands in the address of the document."""
+
+    function = "addImportedRows"
+
+
 class Places(_Call):
     """The places that stand in the address of the document, among the towers around them."""
 

@@ -18,7 +18,23 @@ ROWS = 100_000
 TYPES = ("lattice_self_support", "guyed_mast", "rooftop_guyed", "monopole")
 
 
-def write_list(path: Path) -> list[tuple[str, str, str, str, str]]:
+def places(stage: Stage, urls: ClusterUrls) -> list[tuple[float, float]]:
+    """Points in the communes of the demo, x before y."""
+    with stage.as_owner(urls) as connection:
+        found = connection.execute(
+            text(
+                """
+                SELECT round(ST_X(p.geom)::numeric, 6), round(ST_Y(p.geom)::numeric, 6)
+                FROM (SELECT ST_Union(geom) AS geom FROM area WHERE level = 'commune') a,
+                    LATERAL ST_Dump(ST_GeneratePoints(a.geom, :rows, 7)) p
+                """
+            ),
+            {"rows": ROWS},
+        )
+        return [(float(x), float(y)) for x, y in found]
+
+
+def write_list(path: Path, points: list[tuple[float, float]]) -> list[tuple[str, str, str, str, str]]:
     """A list with the headers that need no mapping, and its rows as COPY wants them."""
     random = Random(7)
     rows = []
@@ -30,7 +46,7 @@ def write_list(path: Path) -> list[tuple[str, str, str, str, str]]:
         for number in range(ROWS):
             code, name = f"NK-{number:06d}", f"Trạm nhập khẩu {number}"
             kind, height = random.choice(TYPES), f"{random.randrange(12, 70)}.5"
-            x, y = round(random.uniform(105.2, 106.7), 6), round(random.uniform(10.15, 10.9), 6)
+            x, y = points[number]
             owner = f"Doanh nghiệp số {random.randrange(40)}"
             writer.writerow((code, name, kind, height, y, x, owner))
             rows.append((code, name, kind, height, f"SRID=4326;POINT({x} {y})"))

@@ -223,6 +223,9 @@ def test_every_table_is_granted_what_the_list_says(as_application: psycopg.Conne
         # Beside these its tower and the marks of its removal may be updated, by column.
         "document": {"INSERT", "SELECT"},
         "guy_anchor": all_four,
+        "import_batch": all_four,
+        "import_duplicate": all_four,
+        "import_mapping": all_four,
         "inspection": all_four,
         "installation": all_four,
         "job_progress": all_four,

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tests.doors import counts
+from tests.towers.imported import kept
 from towers.models import Tower
 
 HEAD = "code,name,structure_type,height_m,latitude,longitude,owner\n"
@@ -29,9 +29,9 @@ def test_a_list_is_imported_and_again_changes_nothing(
     first = run(app, str(file))
     assert first.exit_code == 0, first.output
     assert "2 rows: 2 new, 0 changed, 0 unchanged, 0 wrong" in first.output
-    before = counts(session)
+    before = kept(session)
     assert "2 rows: 0 new, 0 changed, 2 unchanged, 0 wrong" in run(app, str(file)).output
-    assert counts(session) == before
+    assert kept(session) == before
 
 
 def test_a_wrong_row_is_named_and_nothing_written(
@@ -39,14 +39,14 @@ def test_a_wrong_row_is_named_and_nothing_written(
 ) -> None:
     file = tmp_path / "danh-sach.csv"
     file.write_text(BAD, encoding="utf-8")
-    before = counts(session)
+    before = kept(session)
     result = run(app, str(file))
     assert result.exit_code == 1
     assert "row 4, structure_type: 'ladder'" in result.output
-    assert counts(session) == before
+    assert kept(session) == before
     result = run(app, str(file), "--dry-run", "--good-rows")
     assert result.exit_code == 0
-    assert counts(session) == before
+    assert kept(session) == before
     result = run(app, str(file), "--good-rows")
     assert result.exit_code == 0
     assert "2 new" in result.output
@@ -62,13 +62,13 @@ def test_a_file_that_is_no_list_is_a_sentence(
     app: Flask, session: Session, tmp_path: Path, name: str, content: bytes
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    before = counts(session)
+    before = kept(session)
     result = run(app, str(tmp_path / name))
     assert result.exit_code == 1
     assert result.output.strip()
     assert "Traceback" not in result.output
     assert result.exception is None or isinstance(result.exception, SystemExit)
-    assert counts(session) == before
+    assert kept(session) == before
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(app: Flask) -> None:

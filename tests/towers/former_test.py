@@ -13,10 +13,9 @@ from core.geo import Position
 from core.policy import SYSTEM
 from tests import makers
 from tests.areas.provinces import dong_thap
-from tests.towers.lists import listed
+from tests.towers.imported import load
 from towers.coordinates import Reading
 from towers.former import link_former_communes
-from towers.imports import import_towers
 from towers.models import Tower
 from towers.services import create_tower, update_tower
 
@@ -82,8 +81,7 @@ def test_an_imported_list_is_linked(province) -> None:
         "A,Trạm A,10.46,105.63,Phường 5,Gò Công\n"
         "B,Trạm B,10.46,105.64,,\n"
     ).encode()
-    with listed("list.csv", content) as listing:
-        import_towers(province, listing, source="x", by=SYSTEM, now=makers.NOW)
+    load(province, "list.csv", content)
     assert linked(province, "A") == "Phường 5, Thành phố Gò Công, Tỉnh Tiền Giang"
     assert linked(province, "B") is None
 

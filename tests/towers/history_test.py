@@ -17,11 +17,10 @@ from core.geo import Position
 from core.policy import SYSTEM
 from tests import doors, makers
 from tests.doors import answered, refused
-from tests.towers.lists import listed
+from tests.towers.imported import load
 from towers import services
 from towers.coordinates import Reading
 from towers.fields import BY_NAME, KEPT
-from towers.imports import import_towers
 from towers.models import Tower
 from towers.parts import ANCHOR, INSTALLATION, PARTS, PERMIT
 from towers.queries import history
@@ -110,8 +109,7 @@ class Life:
             parts.set_footprint(self.session, self.tower, drawn, **common)
         elif what == "import":
             text = "code,name,latitude,longitude,height_m,note\nT-1,Từ danh sách,10.4602,105.63,"
-            with listed("ds.csv", f'{text}"{value}",nhập\n'.encode()) as listing:
-                import_towers(self.session, listing, source="ds.csv", **common)
+            load(self.session, "ds.csv", f'{text}"{value}",nhập\n'.encode(), now=self.now)
             self.session.refresh(self.tower)
         else:
             self.take_part(what, PARTS[value], common)
@@ -257,8 +255,7 @@ def test_what_is_no_moment_is_refused(told, at: str) -> None:
 
 def test_an_import_is_named_by_its_batch(told, session: Session) -> None:
     text = "code,name,latitude,longitude,height_m\nT-1,Trạm Ba,10.46,105.63,40\n"
-    with listed("ds.csv", text.encode()) as listing:
-        report = import_towers(session, listing, source="ds.csv", by=SYSTEM, now=doors.clock.now())
+    report = load(session, "ds.csv", text.encode(), now=doors.clock.now())
     session.commit()
     newest = answered(told.get("/api/v1/towers/T-1/history?limit=1"), 200)["items"][0]
     assert newest["batch"] == str(report.batch)

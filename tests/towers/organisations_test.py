@@ -9,8 +9,9 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from tests import doors, makers
+from towers.lists import shares_of
 from towers.models import Installation
-from towers.queries.organisations import numbers, shares
+from towers.queries.organisations import numbers
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_each_role_is_counted_and_each_tower_once(session: Session, crowd) -> No
     here, company = crowd
     staff = makers.actor(session, "staff")
     inspector = makers.actor(session, "inspector", territories=[here])
-    found = shares(session, staff, company.id, today=makers.NOW.date())
+    found = shares_of(session, staff, company.id, today=makers.NOW.date())
     assert [(one.role, one.number, [t.code for t in one.first]) for one in found] == [
         ("owner", 2, ["A-1", "A-2"]),
         ("manager", 1, ["A-1"]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from psycopg import sql
@@ -15,9 +14,8 @@ from core.geo import Position
 from core.policy import SYSTEM
 from tests import makers
 from tests.plans import Crowd, the_one
-from tests.towers.lists import listed
+from tests.towers.imported import load
 from towers import lists, queries
-from towers.imports import import_towers
 from towers.models import Tower
 from towers.queries.organisations import numbers
 from towers.queries.proposals import open_near
@@ -127,7 +125,8 @@ def test_the_commune_of_a_point_uses_the_spatial_index(crowd: Crowd):
     assert "ix_area_geom" in asked[0].indexes, asked[0].plan
 
 
-def test_the_communes_of_an_imported_list_use_a_spatial_index(crowd: Crowd, tmp_path: Path):
+def test_an_imported_list_uses_spatial_indexes(crowd: Crowd):
+    """The communes look for their rows, and each new row for its neighbours."""
     rows = [
         f"NEW-{number},Trạm {number},{10 + number % 97 / 100},{105 + number % 89 / 100}"
         for number in range(3000)
@@ -135,19 +134,20 @@ def test_the_communes_of_an_imported_list_use_a_spatial_index(crowd: Crowd, tmp_
     content = "\n".join(["code,name,latitude,longitude", *rows]).encode()
     with crowd.app.app_context(), crowd.listening() as sent:
         session = current_session()
-        with listed("list.csv", content) as listing:
-            report = import_towers(session, listing, source="test", by=SYSTEM, now=makers.NOW)
-        (writing,) = [one for one in sent if "'tower.create'" in one[0]]
-        plan = "\n".join(
-            row[0]
-            for row in session.connection().exec_driver_sql(f"EXPLAIN {writing[0]}", writing[1])
-        )
-        assert report.new == 3000
+        made = load(session, "list.csv", content)
+        plans = {}
+        for name, mark in (("communes", "TABLE located"), ("towers", "FROM tower t WHERE t.geom")):
+            (asked,) = [one for one in sent if mark in one[0]]
+            session.execute(text("DROP TABLE pg_temp.located")) if name == "communes" else None
+            lines = session.connection().exec_driver_sql(f"EXPLAIN {asked[0]}", asked[1])
+            plans[name] = "\n".join(row[0] for row in lines)
+        assert made.counts.new + made.counts.duplicate == 3000
         # A long list may take longer than a page.
         assert session.execute(text("SHOW statement_timeout")).scalar_one() == "30min"
         assert session.query(Tower).filter(Tower.code == "NEW-1").one().commune_id is not None
         session.rollback()
-    assert "Index Cond: (geom @ a.geom)" in plan, plan
+    assert "Index Cond: ((geom @ a.geom)" in plans["communes"], plans["communes"]
+    assert "ix_tower_geom" in plans["towers"], plans["towers"]
 
 
 @pytest.mark.parametrize("path", ["/towers", "/api/v1/towers"])

@@ -41,7 +41,7 @@ def test_attributes_become_texts_and_the_point_two_cells(tmp_path: Path) -> None
         "code", "height_m", "count", "services", "yes", "none", "protected",
         "longitude", "latitude",
     )  # fmt: skip
-    assert first.cells == ["007", "42", "3", "bts,other", "true", "", "=1", "105.63", "10.46"]
+    assert first.cells == ["007", "42", "3", "bts,other", "true", "", "'=1", "105.63", "10.46"]
     assert second.cells[-2:] == ["0.00001", "-0.0000001"]
     assert (facts.format, facts.srid, facts.part) == ("GeoJSON", 4326, "a")
     assert notes == []

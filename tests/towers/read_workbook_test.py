@@ -112,6 +112,12 @@ def test_several_sheets_are_named_and_one_is_chosen() -> None:
     assert read(workbook(Only=rows, Empty=[]))[2].part == "Only"
 
 
+def test_a_sheet_of_explanations_beside_the_list_is_passed_over() -> None:
+    about = [("About this list", ""), ("code", "as on the sign"), ("latitude", "degrees")]
+    content = workbook(About=about, List=[("Title",), HEAD, ("A", "x", 10, 105)])
+    assert read(content)[2].part == "List"
+
+
 def test_a_hidden_sheet_is_not_offered() -> None:
     book = openpyxl.load_workbook(io.BytesIO(workbook(A=[HEAD], B=[HEAD])))
     book["B"].sheet_state = "hidden"

@@ -19,6 +19,7 @@ from core.policy import guard
 from towers import lists, services
 from towers.api import history, parts, vocabularies
 from towers.api.documents import documents
+from towers.api.imports import imports
 from towers.api.merge import merges
 from towers.api.proposals import proposals
 from towers.bodies import as_json, named, organisation_from, split
@@ -37,7 +38,15 @@ from towers.schemas import (
 towers = Blueprint("api_towers", __name__, url_prefix="/api/v1/towers")
 for below in (parts, history):
     below.add_to(towers)
-BLUEPRINTS = (towers, documents, proposals, merges, parts.permits, vocabularies.blueprint)
+BLUEPRINTS = (
+    towers,
+    documents,
+    proposals,
+    merges,
+    imports,
+    parts.permits,
+    vocabularies.blueprint,
+)
 # What a field is that a whole body leaves out.
 EMPTY = {field.name: field.empty for field in (*KEPT, *ORGANISATIONS) if not field.required}
 

@@ -10,7 +10,7 @@ from flask.views import MethodView
 from marshmallow import ValidationError, fields, validates_schema
 
 from core import clock
-from core.api import Blueprint, StrictSchema
+from core.api import Blueprint, StrictSchema, form_sha256, form_uuid
 from core.db import current_session, transaction
 from core.errors import Invalid, NotFound
 from core.file_types import PICTURES
@@ -92,13 +92,6 @@ def body(document: Document) -> dict[str, Any]:
     }
 
 
-def form_uuid(name: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(request.form.get(name, ""))
-    except ValueError as error:
-        raise Invalid(fields={name: [N_("This is not a UUID.")]}) from error
-
-
 def form_place() -> tuple[Tower | None, TowerProposal | None]:
     """The tower or the proposal that the form names."""
     code = request.form.get("tower", "")
@@ -108,15 +101,6 @@ def form_place() -> tuple[Tower | None, TowerProposal | None]:
     if code:
         return the_tower(code), None
     return None, the_proposal(form_uuid("proposal"))
-
-
-def form_hash() -> bytes | None:
-    given = request.form.get("sha256", "")
-    try:
-        return bytes.fromhex(given) if given else None
-    except ValueError as error:
-        message = N_("This is not a SHA-256 in hexadecimal digits")
-        raise Invalid(message, fields={"sha256": [message]}) from error
 
 
 @documents.route("")
@@ -163,7 +147,7 @@ class Documents(MethodView):
     @documents.alt_response(200, schema=DocumentBody, description="Sent before")
     def post(self) -> Response:
         """Add a file under the id its device made; sending it again is harmless."""
-        document_id, expected = form_uuid("id"), form_hash()
+        document_id, expected = form_uuid("id"), form_sha256()
         tower, proposal = form_place()
         filename, arriving = arriving_file()
         with arriving as arrival:

@@ -24,7 +24,7 @@ def entry_body(entry: AuditEntry) -> dict[str, Any]:
         "at": entry.at.isoformat(),
         "actor": entry.actor,
         "action": entry.action,
-        "batch": origin.get("import"),
+        "batch": str(entry.batch) if entry.batch else origin.get("import"),
         "proposal": origin.get("proposal"),
         "changes": [
             {"name": name, "before": before, "after": after}

@@ -1,24 +1,19 @@
-"""Pages of the register: tower, form and import; the list and the search are in `browsing`."""
+"""Pages of the register: tower and form; the list and the search are in `browsing`."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import uuid
-from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from accounts import queries as accounts
 from areas import queries as areas
 from core import clock, store
 from core.db import current_session, transaction
-from core.errors import Conflict, DomainError, Invalid, NotFound
+from core.errors import Conflict, DomainError, Invalid
 from core.guard import current_actor
 from core.i18n import gettext as _
-from core.i18n import translate
 from core.policy import guard
 from core.problems import field_texts
 from core.words import N_
@@ -30,11 +25,10 @@ from towers.doors import the_tower
 from towers.downloads import export_routes
 from towers.fields import FIELDS, Group
 from towers.forms import checked, given_tower, is_untouched, shown_tower
-from towers.imports import Report, import_towers
-from towers.mapping import opened_list
 from towers.models import Tower
 from towers.pages.documents import document_routes
 from towers.pages.history import history_routes
+from towers.pages.imports import import_routes
 from towers.pages.merge import merge_routes
 from towers.pages.parts import part_routes
 from towers.pages.position import (
@@ -59,13 +53,13 @@ for add_routes in (
     document_routes,
     proposal_routes,
     merge_routes,
+    import_routes,
     browsing_routes,
     export_routes,
 ):
     add_routes(blueprint)
 
 DUPLICATE_METRES = 100.0
-TOKEN = re.compile(r"[0-9a-f]{32}\Z")
 
 
 # Forms
@@ -197,104 +191,3 @@ def update(code: str) -> Response | str | tuple[str, int]:
         return form(the_tower(code), given, errors=errors_of(error)), error.status
     flash(_("Tower %(code)s was saved.", code=code), "success")
     return redirect(url_for("towers.detail", code=code))
-
-
-# Import
-
-
-def uploads() -> Path:
-    folder: Path = current_app.config["SETTINGS"].instance / "uploads"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
-
-
-def kept_upload(token: str) -> tuple[Path, str]:
-    """The file between preview and confirmation; raises `NotFound` for another's or a lost one."""
-    if not TOKEN.match(token):
-        raise NotFound()
-    folder = uploads() / f"{current_actor().id}-{token}"
-    if not (folder / "file").exists():
-        raise NotFound(N_("The uploaded file is gone: upload it again"))
-    return folder, (folder / "name").read_text(encoding="utf-8")
-
-
-@blueprint.get("/towers/import")
-@guard("tower.import")
-def import_page() -> str:
-    return import_form()
-
-
-def import_form(error: DomainError | None = None) -> str:
-    return render_template("towers/import.html", report=None, error=error.text() if error else None)
-
-
-@blueprint.post("/towers/import")
-@guard("tower.import")
-def preview() -> str | tuple[str, int]:
-    upload = request.files.get("file")
-    token = uuid.uuid4().hex
-    folder = uploads() / f"{current_actor().id}-{token}"
-    try:
-        if upload is None or not upload.filename:
-            message = N_("Choose a file")
-            raise Invalid(message)
-        folder.mkdir(mode=0o700)
-        (folder / "name").write_text(upload.filename[-200:], encoding="utf-8")
-        upload.save(folder / "file")
-        report = run(upload.filename, folder / "file", good_rows=True, keep=False)
-    except DomainError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        return import_form(error), error.status
-    return report_page(report, upload.filename, token)
-
-
-def run(filename: str, path: Path, *, good_rows: bool, keep: bool) -> Report:
-    """Import for real, or roll everything back after counting."""
-
-    def work() -> Report:
-        with opened_list(path, filename) as listing:
-            return import_towers(
-                current_session(),
-                listing,
-                good_rows=good_rows,
-                source=filename,
-                by=current_actor(),
-                now=clock.now(),
-            )
-
-    if keep:
-        with transaction():
-            return work()
-    with current_session().begin_nested() as trial:
-        report = work()
-        trial.rollback()
-    return report
-
-
-def report_page(report: Report, filename: str, token: str = "", done: bool = False) -> str:
-    return render_template(
-        "towers/import.html",
-        report=report,
-        filename=filename,
-        token=token,
-        done=done,
-        texts=[translate(cell.message, **cell.facts) for cell in report.problems],
-    )
-
-
-@blueprint.post("/towers/import/<token>")
-@guard("tower.import")
-def confirm(token: str) -> str | tuple[str, int] | Response:
-    folder, filename = kept_upload(token)
-    if "cancel" in request.form:
-        shutil.rmtree(folder)
-        flash(_("The import was cancelled; nothing was written."), "info")
-        return redirect(url_for("towers.import_page"))
-    try:
-        report = run(filename, folder / "file", good_rows="good_rows" in request.form, keep=True)
-    except DomainError as error:
-        return import_form(error), error.status
-    if report.bad and "good_rows" not in request.form:
-        return report_page(report, filename, token), 422
-    shutil.rmtree(folder)
-    return report_page(report, filename, done=True)

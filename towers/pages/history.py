@@ -44,6 +44,8 @@ class Told:
 
     def origin(self, name: str) -> str:
         """What the entry says about where it came from: `import`, `source`, `proposal` …"""
+        if name == "import" and self.entry.batch:
+            return str(self.entry.batch)
         return str((self.entry.after or {}).get(name) or "")
 
 

@@ -21,7 +21,7 @@ from towers.readers.workbooks import SeveralSheets, opened_workbook, sheets
 
 __all__ = [
     "ENDINGS", "MAX_BYTES", "MAX_CELL", "MAX_ROWS", "Facts", "Listing", "Problem", "Row",
-    "SeveralParts", "opened", "parts",
+    "SeveralParts", "ending_of", "opened", "parts",
 ]  # fmt: skip
 
 TEXTS = (".csv", ".txt", ".tsv")
@@ -38,7 +38,7 @@ def opened(path: Path, filename: str, *, part: str | None = None) -> Iterator[Li
     `part` is the sheet or layer to read. Raises one of `SeveralParts` where it must be said, and
     `Invalid`, `TooLarge` or `UnsupportedMedia` with the reason, also while rows are read.
     """
-    ending = _ending(filename)
+    ending = ending_of(filename)
     if ending in TEXTS:
         with opened_csv(path) as listing:
             yield listing
@@ -52,7 +52,7 @@ def opened(path: Path, filename: str, *, part: str | None = None) -> Iterator[Li
 
 def parts(path: Path, filename: str) -> tuple[str, ...]:
     """The sheets or layers of a file; none for a format without."""
-    ending = _ending(filename)
+    ending = ending_of(filename)
     if ending in TEXTS:
         return ()
     if ending in WORKBOOKS:
@@ -60,7 +60,8 @@ def parts(path: Path, filename: str) -> tuple[str, ...]:
     return tuple(layer.name for layer in geofiles.layers(path, filename))
 
 
-def _ending(filename: str) -> str:
+def ending_of(filename: str) -> str:
+    """How a file's name ends; raises `UnsupportedMedia` where such files are not read here."""
     ending = Path(filename.lower()).suffix
     if ending not in ENDINGS:
         raise UnsupportedMedia(

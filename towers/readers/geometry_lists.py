@@ -49,7 +49,7 @@ def _rows(features: Iterator[Feature], notes: list[Note]) -> Iterator[Row]:
         x, y, flat, problem = _point(feature.wkb)
         if not flat and HEIGHTS not in notes:
             notes.append(HEIGHTS)
-        cells = clean([written(value) for value in feature.values])
+        cells = clean([written(value) for value in feature.values], protected=False)
         yield Row(feature.number, [*cells, x, y], (problem,) if problem else ())
 
 

@@ -67,13 +67,16 @@ def numbered(columns: int) -> tuple[str, ...]:
     return tuple(f"Column {number}" for number in range(1, columns + 1))
 
 
-def clean(cells: list[str]) -> list[str]:
-    """Cells without outer blanks and our own mark of protection, their letters composed."""
+def clean(cells: list[str], *, protected: bool = True) -> list[str]:
+    """Cells without outer blanks, their letters composed.
+
+    Where cells may be `protected`, without the mark that our exports put before some of them.
+    """
     made = [cell.strip() for cell in cells]
     whole = "".join(made)
     if not whole.isascii():
         made = [c if c.isascii() else unicodedata.normalize("NFC", c) for c in made]
-    if "'" in whole:
+    if protected and "'" in whole:
         made = [unprotected(cell) for cell in made]
     return made
 

@@ -19,6 +19,7 @@ from xml.etree.ElementTree import ParseError
 
 import openpyxl
 from defusedxml import DefusedXmlException
+from openpyxl.utils.escape import unescape
 from openpyxl.utils.exceptions import InvalidFileException
 
 from core.confined_child import Refused
@@ -36,7 +37,8 @@ DECLARATION = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 def answers(path: str, wanted: str, sheet: str = "") -> Iterator[Any]:
     """The names of the sheets; then, where `wanted` is `rows`, batches of (number, texts).
 
-    Of the named or the only sheet; nothing where there are several and none was named.
+    Of the named or the only sheet. Where there are several and none was named, one batch with the
+    first rows of each.
     """
     warnings.simplefilter("ignore")
     _check(path)
@@ -92,8 +94,12 @@ def _read(file: IO[bytes], wanted: str, sheet: str) -> Iterator[Any]:
             names=", ".join(names),
         )
     yield names
-    if wanted == "rows" and (sheet or len(found) == 1):
+    if wanted != "rows":
+        return
+    if sheet or len(found) == 1:
         yield from _batches(found[names.index(sheet) if sheet else 0])
+    else:
+        yield [next(_batches(one))[:PEEKED] for one in found]
 
 
 def _has_anything(sheet: Any) -> bool:
@@ -127,7 +133,8 @@ def _text(cell: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return value
+        # Letters that XML cannot have stand as _x000D_ in the file.
+        return unescape(value) if "_x" in value else value
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, int | float):

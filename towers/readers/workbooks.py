@@ -12,11 +12,13 @@ from core import confined
 from core.errors import Invalid, TooLarge
 from core.words import N_
 from towers.readers.csv_lists import SURPLUS
-from towers.readers.headers import LOOKED_THROUGH, find_head
+from towers.readers.headers import LOOKED_THROUGH, find_head, known_names
 from towers.readers.listing import Facts, Listing, Problem, Row, clean, limited
 
 MAX_WORKBOOK_BYTES = 100_000_000
 CPU_SECONDS = 600
+# A sheet with so many usual headers in one row is a list.
+LIST_HAS_NAMES = 3
 
 
 class SeveralSheets(Invalid):
@@ -43,9 +45,13 @@ def opened_workbook(path: Path, part: str | None) -> Iterator[Listing]:
     with contextlib.closing(_answers(path, "rows", part or "")) as answers:
         names = tuple(next(answers))
         if part is None and len(names) > 1:
-            raise SeveralSheets(names)
+            part = _only_list(names, next(answers))
+            answers.close()
+            with opened_workbook(path, part) as listing:
+                yield listing
+            return
         rows = (row for batch in answers for row in batch)
-        first = [(number, clean(cells)) for number, cells in itertools.islice(rows, LOOKED_THROUGH)]
+        first = list(itertools.islice(rows, LOOKED_THROUGH))
         head = find_head([cells for _, cells in first])
         if not head.headers:
             raise Invalid(N_("The file is empty"))
@@ -58,6 +64,21 @@ def opened_workbook(path: Path, part: str | None) -> Iterator[Listing]:
                 header_row=None if head.row is None else first[head.row][0],
             ),
         )
+
+
+def _only_list(names: tuple[str, ...], beginnings: list[list[tuple[int, list[str]]]]) -> str:
+    """The one sheet that names columns as lists do, beside explanations and pivot tables.
+
+    Raises `SeveralSheets` where several do, or none.
+    """
+    lists = [
+        name
+        for name, rows in zip(names, beginnings, strict=True)
+        if max(known_names(cells) for _, cells in rows[:LOOKED_THROUGH]) >= LIST_HAS_NAMES
+    ]
+    if len(lists) != 1:
+        raise SeveralSheets(names)
+    return lists[0]
 
 
 def _rows(rows: Iterator[tuple[int, list[str]]], width: int) -> Iterator[Row]:

@@ -1,0 +1,174 @@
+"""New rows that are probably a structure that is known already, under another code.
+
+Near and of the same owner, or of an unknown one; or somewhat farther away with a similar code or
+name and the same numbers in it: a datum that was ignored moves a tower by 226 m. Such rows go to a
+review list, never into the register by themselves.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from core import store
+from towers.imports.judging import digits
+
+# From here on two codes or names are similar (0 to 1, by their trigrams).
+LIKENESS = 0.6
+# Numbers that so many rows have in common lead to too many pairs: their places are compared first.
+COMMON_DIGITS = 50
+# Of so many structures about a row the nearest ones are named.
+LOOKED_AT, NAMED = 20, 3
+
+
+def box(metres: str, point: str = "n.geom") -> str:
+    """What is so near to a point, and a little more.
+
+    A degree has 110,574 m at least, one of longitude so many by the cosine.
+    """
+    return (
+        f"ST_Expand({point},"
+        f" {metres} / (110574 * cos(radians(least(abs(ST_Y({point})), 89)))), {metres} / 110574)"
+    )
+
+
+def find_duplicates(session: Session) -> int:
+    """Fill `suspect` with the pairs of probable duplicates, and take their rows out of the new
+    ones; returns how many rows these are.
+
+    Of rows alike within the list the first goes on. A distance of 0 finds none.
+    """
+    facts = {
+        "near": float(store.value_of(session, "duplicate_metres")),
+        "alike": float(store.value_of(session, "similar_metres")),
+        "likeness": LIKENESS,
+        "looked_at": LOOKED_AT,
+        "named": NAMED,
+    }
+    session.execute(text("DROP TABLE IF EXISTS pg_temp.suspect"))
+    session.execute(
+        text(
+            "CREATE TEMPORARY TABLE suspect (line integer, tower_id uuid, other_line integer,"
+            " metres float8, likeness real, near boolean) ON COMMIT DROP"
+        )
+    )
+    session.execute(text("DROP TABLE IF EXISTS pg_temp.crowded"))
+    session.execute(text(CROWDED), facts)
+    session.execute(text("ANALYZE pg_temp.crowded"))
+    if session.scalar(text("SELECT EXISTS (SELECT FROM tower)")):
+        session.execute(text(_near(KNOWN, "greatest(:near, :alike)", ALIKE)), facts)
+    crowded = "n.line IN (SELECT line FROM crowded WHERE near)"
+    session.execute(text(_near(ARRIVED, ":near", "false", only=crowded)), facts)
+    common = "n.line IN (SELECT line FROM crowded WHERE NOT near)"
+    session.execute(text(_near(ARRIVED, ":alike", ALIKE, only=common)), facts)
+    for numbers in ("code_digits", "name_digits"):
+        session.execute(text(_alike_by(numbers)), facts)
+    session.execute(text(ONCE))
+    return session.execute(
+        text(
+            "UPDATE judged SET verdict = 'duplicate'"
+            " WHERE verdict = 'new' AND line IN (SELECT line FROM suspect)"
+        )
+    ).rowcount  # type: ignore[attr-defined]
+
+
+# The new rows that are worth a look at their neighbours: those that share a cell of one of four
+# grids with another row (two points as near as `near` share one), and those whose numbers are none
+# or many others' too.
+CROWDED = f"""
+    CREATE TEMPORARY TABLE crowded ON COMMIT DROP AS
+    WITH new AS MATERIALIZED (
+        SELECT line, ST_X(geom) AS x, ST_Y(geom) AS y, code_digits, name_digits
+        FROM judged WHERE verdict = 'new'
+    ), cell AS MATERIALIZED (
+        SELECT greatest(2 * :near, 1) / (110574 * cos(radians(least(max(abs(y)), 89)))) + 1e-9 AS width,
+            greatest(2 * :near, 1) / 110574 + 1e-9 AS height FROM new
+    ), grid AS MATERIALIZED (
+        SELECT line, east, north, floor(x / width + east)::integer AS column_number,
+            floor(y / height + north)::integer AS row_number
+        FROM new CROSS JOIN cell
+            CROSS JOIN (VALUES (0, 0), (0.5, 0), (0, 0.5), (0.5, 0.5)) AS shift (east, north)
+    )
+    SELECT DISTINCT line, true AS near FROM grid
+        JOIN (
+            SELECT east, north, column_number, row_number FROM grid
+            GROUP BY east, north, column_number, row_number HAVING count(*) > 1
+        ) full_cell USING (east, north, column_number, row_number)
+    UNION ALL
+    SELECT line, false FROM new
+    WHERE code_digits = '' OR name_digits = ''
+        OR code_digits IN (
+            SELECT code_digits FROM new GROUP BY code_digits HAVING count(*) > {COMMON_DIGITS}
+        )
+        OR name_digits IN (
+            SELECT name_digits FROM new GROUP BY name_digits HAVING count(*) > {COMMON_DIGITS}
+        )
+"""  # noqa: S608 - a constant
+KNOWN = f"""
+    SELECT t.id AS tower_id, NULL::integer AS other_line, t.geom, t.owner_id, t.code, t.name,
+        {digits("t.code")} AS code_digits, {digits("t.name")} AS name_digits
+    FROM tower t WHERE t.geom && n.around
+"""  # noqa: S608 - our own columns
+ARRIVED = """
+    SELECT NULL::uuid AS tower_id, o.line AS other_line, o.geom, o.owner_id, o.code, o.name,
+        o.code_digits, o.name_digits
+    FROM judged o
+    WHERE o.geom && n.around AND o.line < n.line AND o.verdict = 'new'
+"""
+SAME_OWNER = "coalesce(c.owner_id = n.owner_id, true)"
+# Codes are the same letters and numbers, whatever stands between them: DTP-0012 is DTP12.
+ALIKENESS = """
+    greatest(
+        CASE WHEN c.code_digits = n.code_digits
+                AND regexp_replace(search_form(c.code), '[^a-z]', '', 'g')
+                    = regexp_replace(search_form(n.code), '[^a-z]', '', 'g') THEN 1
+            WHEN c.code_digits = n.code_digits
+                THEN similarity(search_form(c.code), search_form(n.code)) END,
+        CASE WHEN c.name_digits = n.name_digits
+            THEN similarity(search_form(c.name), search_form(n.name)) END
+    )
+"""
+ALIKE = f"m.metres < :alike AND {ALIKENESS} >= :likeness"
+
+
+def _near(candidates: str, reach: str, alike: str, *, only: str = "true") -> str:
+    """Keep for each new row the nearest candidates of its owner, or those that are alike."""
+    return f"""
+    INSERT INTO suspect
+    SELECT n.line, found.tower_id, found.other_line, found.metres, found.likeness, found.near
+    FROM (SELECT *, {box(reach)} AS around FROM judged n WHERE verdict = 'new' AND {only}) n
+    CROSS JOIN LATERAL (
+        SELECT * FROM (
+            SELECT c.tower_id, c.other_line, m.metres, {ALIKENESS} AS likeness,
+                m.metres < :near AND {SAME_OWNER} AS near
+            FROM ({candidates}) c
+            CROSS JOIN LATERAL (SELECT ST_DistanceSphere(c.geom, n.geom) AS metres OFFSET 0) m
+            WHERE m.metres < :near AND {SAME_OWNER} OR {alike}
+            LIMIT :looked_at
+        ) alike ORDER BY metres, other_line LIMIT :named
+    ) found
+    """  # noqa: S608 - our own columns
+
+
+def _alike_by(numbers: str) -> str:
+    """Keep the rows of the list alike to each other that have the same rare numbers."""
+    return f"""
+    INSERT INTO suspect
+    SELECT n.line, NULL, c.line, m.metres, {ALIKENESS}, false
+    FROM (
+        SELECT {numbers} FROM judged WHERE verdict = 'new' AND {numbers} <> ''
+        GROUP BY {numbers} HAVING count(*) BETWEEN 2 AND {COMMON_DIGITS}
+    ) shared
+        JOIN judged n USING ({numbers})
+        JOIN judged c USING ({numbers})
+        CROSS JOIN LATERAL (SELECT ST_DistanceSphere(c.geom, n.geom) AS metres OFFSET 0) m
+    WHERE n.verdict = 'new' AND c.verdict = 'new' AND c.line < n.line AND {ALIKE}
+    """  # noqa: S608 - our own columns
+
+
+# The same pair may be found in two ways.
+ONCE = """
+    DELETE FROM suspect one USING suspect other
+    WHERE one.line = other.line AND one.other_line = other.other_line
+        AND (other.near AND NOT one.near OR other.near = one.near AND other.ctid < one.ctid)
+"""
