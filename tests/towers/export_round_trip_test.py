@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from accounts.models import Organisation
 from core.audit import AuditEntry
+from core.policy import SYSTEM
 from core.words import FORMULA, unprotected
 from tests import doors, makers
 from tests.towers.exporting import HOSTILE, exported, full_register

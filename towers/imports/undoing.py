@@ -248,7 +248,7 @@ def _remove_organisations(session: Session, facts: dict[str, object]) -> None:
         facts,
     )
     free = " AND ".join(
-        f"NOT EXISTS (SELECT FROM {table} r WHERE r.{column} = o.id)"
+        f"NOT EXISTS (SELECT FROM {table} r WHERE r.{column} = o.id)"  # noqa: S608
         for table, column in _referring(session, "organisation")
     )
     session.execute(
