@@ -253,7 +253,7 @@ def test_outside_the_territory_there_are_no_parts(app: Flask, session: Session) 
     for part, body in BODIES.items():
         there = f"/api/v1/towers/{w.there.tower.code}/{part}"
         if part == "anchors":
-            body = {**body, "latitude": 10.46, "longitude": 106.5}
+            body = {**body, "number": 2, "latitude": 10.46, "longitude": 106.5}
         answered(w["staff"].post(there, json=body, headers={"If-Match": "*"}), 201)
         refused(w["inspector"].get(there), 404)
         refused(w["inspector"].post(there, json=body, headers={"If-Match": "*"}), 403)

@@ -259,7 +259,7 @@ def test_an_address_of_the_service_is_one(session: Session, value: Any) -> None:
     ("key", "value"),
     [("fall_zone_factor", -1), ("fall_zone_factor", "1"), ("fall_zone_factor", True),
      ("fall_zone_building_factor", 11), ("permit_soon_days", 0), ("permit_soon_days", 1.5),
-     ("neighbour_m", 0), ("neighbour_m", "500"), ("neighbour_m", 20_001)],
+     ("neighbour_m", -1), ("neighbour_m", "x"), ("neighbour_m", 20_001)],
 )  # fmt: skip
 def test_settings_of_the_page_are_checked(session: Session, key: str, value: Any) -> None:
     before = store.value_of(session, key)
