@@ -27,6 +27,7 @@ from core.model import Base
 from core.policy import SYSTEM
 from inspections.services import checklists
 from tests import makers
+from towers.imports.models import ImportBatch
 from towers.models import Tower
 
 PASSWORD = "kho-doan-lam-day-4711"
@@ -63,6 +64,7 @@ class World:
     people: dict[str, User]
     clients: dict[str, FlaskClient]
     batch: uuid.UUID
+    imported: uuid.UUID
 
     def __getitem__(self, role: str) -> FlaskClient:
         return self.clients[role]
@@ -113,7 +115,32 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
         people=people,
         clients=clients,
         batch=_batch(session, made["here"].tower),
+        imported=_list(app, session),
     )
+
+
+def _list(app: Flask, session: Session) -> uuid.UUID:
+    """A list that was imported and undone: it can be looked at, and nothing else."""
+    made = ImportBatch(
+        id=uuid.uuid4(),
+        filename="danh-sach.csv",
+        sha256="0" * 64,
+        size=1,
+        state="undone",
+        actor="test",
+        created_at=clock.now(),
+    )
+    session.add(made)
+    session.commit()
+    folder = app.config["SETTINGS"].instance / "uploads" / str(made.id)
+    folder.mkdir(parents=True)
+    for name, content in (
+        ("headers.json", "[]"),
+        ("report.jsonl", ""),
+        ("points.json", '{"type":"FeatureCollection","total":0,"features":[]}'),
+    ):
+        (folder / name).write_text(content)
+    return made.id
 
 
 def _batch(session: Session, tower: Tower) -> uuid.UUID:

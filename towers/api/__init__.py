@@ -19,7 +19,7 @@ from core.policy import guard
 from towers import lists, services
 from towers.api import bulk, history, parts, vocabularies
 from towers.api.documents import documents
-from towers.api.imports import imports
+from towers.api.importing import imports
 from towers.api.merge import merges
 from towers.api.proposals import proposals
 from towers.bodies import as_json, named, organisation_from, split

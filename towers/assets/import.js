@@ -82,7 +82,8 @@ if (working) {
       if (answer.ok) {
         const state = await answer.json();
         if (!state.working) { window.location.reload(); return; }
-        text.textContent = state.rows ? `${state.text} · ${_("%(rows)s rows", { rows: number(state.rows) })}` : state.text;
+        const rows = _("%(rows)s rows", { rows: number(state.rows || 0) });
+        text.textContent = state.rows ? `${state.text} · ${rows}` : state.text;
         again.hidden = state.attempt < 2;
       }
     } catch {

@@ -39,6 +39,7 @@ from towers.readers import MAX_BYTES, SeveralParts, ending_of, opened, parts
 AT_ONCE_BYTES = 1_000_000
 SAMPLE_ROWS = 6
 CHUNK = 1 << 20
+CHOOSE_PART = N_("Choose the sheet or layer first")
 
 JOB = {
     State.CHECKING: "towers.check_list",
@@ -214,8 +215,12 @@ def source_of(uploads: Path, batch: ImportBatch) -> Source:
 
 
 def mapping_of(batch: ImportBatch) -> ColumnMapping:
-    """What the columns of a list mean, as guessed or chosen."""
-    assert batch.mapping is not None
+    """What the columns of a list mean, as guessed or chosen.
+
+    Raises `Invalid` before its sheet or layer was chosen.
+    """
+    if batch.mapping is None:
+        raise Invalid(CHOOSE_PART)
     made = ColumnMapping.from_json(batch.mapping, batch.facts["headers"])
     return replace(made, doubled=tuple(batch.mapping.get("doubled", ())))
 
@@ -321,8 +326,6 @@ def start(
     source_of(uploads, batch)
     session.refresh(batch, with_for_update=True)
     require_open(batch)
-    if batch.mapping is None:
-        raise Invalid(N_("Choose the sheet or layer first"))
     mapping_of(batch).require_whole()
     batch.options, batch.error = dict(options or {}), None
     return begin(session, batch, work, at_once=at_once, by=by)

@@ -28,7 +28,7 @@ from towers.forms import checked, given_tower, is_untouched, shown_tower
 from towers.models import Tower
 from towers.pages.documents import document_routes
 from towers.pages.history import history_routes
-from towers.pages.imports import import_routes
+from towers.pages.importing import import_routes
 from towers.pages.merge import merge_routes
 from towers.pages.parts import part_routes
 from towers.pages.position import (

@@ -219,8 +219,6 @@ def choose(batch: ImportBatch, data: dict[str, Any]) -> None:
     session = current_session()
     if "part" in data:
         batches.choose_part(session, uploads(), batch, data["part"])
-    if batch.mapping is None:
-        raise Invalid(N_("Choose the sheet or layer first"))
     mapping = batches.mapping_of(batch)
     if "mapping" in data:
         saved = batches.mapping_named(session, data["mapping"])
