@@ -31,8 +31,9 @@ import towers.api
 import towers.browsing
 import towers.cli
 import towers.fields
-import towers.import_jobs
 import towers.former
+import towers.import_jobs
+import towers.imports.review
 import towers.labels
 import towers.moves
 import towers.pages
@@ -167,7 +168,11 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     for followers in (accounts.services.organisations, towers.services.organisations):
         merging.follow("organisation", *followers.FOLLOWERS)
-    for towers_followers in (towers.services.merge, inspections.services.merge):
+    for towers_followers in (
+        towers.services.merge,
+        towers.imports.review,
+        inspections.services.merge,
+    ):
         merging.follow("tower", *towers_followers.FOLLOWERS)
     merging.follow("tower", afterwards=inspections.services.merge.derive_condition)
     towers.services.after_retyping(inspections.services.condition.derive_again)

@@ -56,12 +56,6 @@ class Area(Base):
         Index("ix_area_code", "code"),
         Index("ix_area_geom", "geom", postgresql_using="gist"),
         Index(
-            "ix_area_commune_geography",
-            text("geography(geom)"),
-            postgresql_using="gist",
-            postgresql_where=text("level = 'commune' AND valid_to IS NULL"),
-        ),
-        Index(
             "ix_area_search",
             func.search_words(literal_column("name")).label("words"),
             postgresql_using="gin",

@@ -83,8 +83,8 @@ def placing(points: str, key: str) -> str:
     ), lost AS MATERIALIZED (
         -- A degree has 110,574 m at least; of longitude so many by the cosine.
         SELECT p.{key}, geography(p.geom) AS place, ST_Expand(p.geom,
-            :nearest_m / (110574 * cos(radians(least(abs(ST_Y(p.geom)), 89)))),
-            :nearest_m / 110574) AS around
+            :nearest_m / (110574.0 * cos(radians(least(abs(ST_Y(p.geom)), 89)))),
+            :nearest_m / 110574.0) AS around
         FROM {points} p
         WHERE NOT EXISTS (SELECT FROM covered c WHERE c.{key} = p.{key})
     ), placed AS MATERIALIZED (

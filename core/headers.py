@@ -30,5 +30,5 @@ def init_app(app: Flask, *, https: bool) -> None:
             headers["Cache-Control"] = "private, no-cache"
         elif request.endpoint not in {"static", "security.static"}:
             response.cache_control.private = None if response.cache_control.no_store else True
-        headers.add("Vary", "Cookie, Authorization")
+        response.vary.update(("Cookie", "Authorization"))
         return response

@@ -31,11 +31,6 @@ def upgrade() -> None:
         """
     )
     op.execute("CREATE INDEX ix_area_code ON area (code)")
-    # The nearest commune is looked for in metres, among those of today only.
-    op.execute(
-        "CREATE INDEX ix_area_commune_geography ON area USING gist (geography(geom))"
-        " WHERE level = 'commune' AND valid_to IS NULL"
-    )
     op.execute(
         """
         CREATE TABLE area_succession (
@@ -59,7 +54,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("DELETE FROM setting WHERE key = 'nearest_commune_m'")
     op.execute("DROP TABLE area_succession")
-    op.execute("DROP INDEX ix_area_commune_geography")
     op.execute("DROP INDEX ix_area_code")
     op.execute("ALTER TABLE area DROP CONSTRAINT ex_area_level_code_validity")
     op.execute("ALTER TABLE area DROP CONSTRAINT ck_area_validity")

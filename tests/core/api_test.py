@@ -186,7 +186,7 @@ def test_extreme_cursors_of_the_right_kind_only_end_the_list(staff: FlaskClient)
     far = str(uuid.UUID(int=2**128 - 1))
     for path, values in (
         ("/api/v1/towers", [0, "\uffff" * 60]),
-        ("/api/v1/areas", ["zzz", "zzz"]),
+        ("/api/v1/areas", ["zzz", "zzz", 0]),
         ("/api/v1/violations", ["0001-01-01", str(uuid.UUID(int=0))]),
         ("/api/v1/inspections", ["0001-01-01T00:00:00+14:00", far]),
         ("/api/v1/inspections", ["0001-01-01T00:00:00+23:59", str(uuid.UUID(int=0))]),

@@ -14,6 +14,7 @@ from accounts.services.organisations import owner_named
 from core import audit, policy
 from core.errors import Conflict, Invalid, NotFound
 from core.geo import from_xy
+from core.merging import Follower
 from core.policy import Actor
 from core.words import N_
 from towers import queries, services
@@ -26,6 +27,7 @@ from towers.imports.states import DuplicateState
 from towers.imports.writing import Origin, original
 from towers.models import Tower
 
+FOLLOWERS = (Follower(N_("Decided rows of imports"), ImportDuplicate.tower_id),)
 DIGEST = "md5(s.code || E'\\n' || s.cells)"
 
 

@@ -20,7 +20,6 @@ from towers.imports import places
 from towers.imports.judging import joined_organisations, organisations_of, said
 from towers.imports.rows import RowReader
 
-
 # The communes of so many towers are looked up together.
 LINKED_AT_ONCE = 10_000
 
