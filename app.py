@@ -31,8 +31,8 @@ import towers.api
 import towers.browsing
 import towers.cli
 import towers.fields
-import towers.import_jobs
 import towers.former
+import towers.import_jobs
 import towers.labels
 import towers.moves
 import towers.pages

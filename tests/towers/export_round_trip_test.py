@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from accounts.models import Organisation
 from core.audit import AuditEntry
-from core.policy import SYSTEM
 from core.words import FORMULA, unprotected
 from tests import doors, makers
 from tests.towers.exporting import HOSTILE, exported, full_register

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy import bindparam
 from sqlalchemy.orm import Session
 
 from areas import queries as areas
@@ -43,8 +42,8 @@ def suspect(session: Session, reader: RowReader) -> int:
     session.execute(text("DROP TABLE IF EXISTS pg_temp.doubted"))
     session.execute(
         text(
-            "CREATE TEMPORARY TABLE doubted (line integer PRIMARY KEY, reasons jsonb, ids integer[])"
-            " ON COMMIT DROP"
+            "CREATE TEMPORARY TABLE doubted"
+            " (line integer PRIMARY KEY, reasons jsonb, ids integer[]) ON COMMIT DROP"
         )
     )
     stated = look_up_stated(session, reader)
