@@ -76,9 +76,9 @@ def import_file(
             watch.tell("", watch.rows)
     tell_result(batch)
     if report is not None and batch.counts:
-        with batches.outcome_of(uploads(), batch).workbook(VOCABULARIES["tower_field"]) as book:
-            with report.open("wb") as out:
-                shutil.copyfileobj(book, out)
+        outcome = batches.outcome_of(uploads(), batch)
+        with outcome.workbook(VOCABULARIES["tower_field"]) as book, report.open("wb") as out:
+            shutil.copyfileobj(book, out)
         click.echo(f"The report: {report}", err=True)
     if batch.state == State.FAILED:
         assert batch.error is not None

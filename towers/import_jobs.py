@@ -18,7 +18,7 @@ from core.policy import SYSTEM, Actor
 from towers.imports import batches, undoing
 from towers.imports.models import ImportBatch
 from towers.imports.states import AT_WORK, State
-from towers.imports.watching import interruptible, of_job
+from towers.imports.watching import OfJob, interruptible
 
 
 def uploads() -> Path:
@@ -39,7 +39,7 @@ def work_on_list(job: Running, *, batch: str, by: str | None) -> None:
                 session,
                 uploads(),
                 found,
-                watch=of_job(job),
+                watch=OfJob(job),
                 by=_actor(session, by),
                 now=clock.now(),
             )
@@ -52,7 +52,7 @@ def undo_import(job: Running, *, batch: str, by: str | None) -> None:
         if found is None:
             return
         with interruptible(job, session):
-            of_job(job).step("undoing")
+            OfJob(job).step("undoing")
             undoing.undo_or_say_why(session, found, by=_actor(session, by), now=clock.now())
 
 
@@ -76,4 +76,3 @@ def _actor(session: Session, by: str | None) -> Actor:
     if by is None:
         return SYSTEM
     return actor_of(session, session.scalars(select(User).where(User.id == uuid.UUID(by))).one())
-

@@ -5,11 +5,9 @@ A mapping makes of raw rows the texts of fields that `towers.imports` checks.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from core.errors import Invalid
 from core.geo import Envelope
@@ -26,9 +24,7 @@ from towers.coordinate_systems import (
 from towers.coordinate_texts import LATITUDE, LONGITUDE, joined
 from towers.coordinates import Problem, Reading, read_columns, read_pair
 from towers.fields import BY_NAME
-from towers.readers import opened
-from towers.readers.listing import Facts, Listing, Note, Row
-from towers.readers.listing import Problem as RowProblem
+from towers.readers.listing import Facts, Listing, Row
 
 # What a mapping can name beside the fields of the register.
 OTHER_FIELDS = ("position", "system", "call_sign")
@@ -88,6 +84,11 @@ class ColumnMapping:
             found += [name for name in (LATITUDE, LONGITUDE) if name not in self.columns]
         return tuple(found)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether a list can be imported by it."""
+        return not self.doubled and not self.missing
+
     def require_whole(self) -> None:
         """Raise `Invalid` where something is missing, or where two columns mean one field."""
         if self.doubled:
@@ -119,47 +120,6 @@ class ColumnMapping:
             srid=kept["srid"],
             empty=tuple(kept["empty"]),
         )
-
-
-class MappedRow(NamedTuple):
-    """The texts of a row by field, and what is wrong with the row as it was read.
-
-    Columns of degrees, minutes and seconds are joined to one text a coordinate.
-    """
-
-    number: int
-    values: dict[str, str]
-    problems: tuple[RowProblem, ...] = ()
-
-
-@dataclass
-class MappedList:
-    """A list whose rows can be taken once, each by field."""
-
-    mapping: ColumnMapping
-    facts: Facts
-    rows: Iterator[MappedRow]
-    notes: list[Note] = field(default_factory=list)
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return tuple(self.mapping.columns)
-
-    @property
-    def ignored(self) -> tuple[str, ...]:
-        return self.mapping.ignored
-
-
-@contextlib.contextmanager
-def opened_list(
-    path: Path, filename: str, *, part: str | None = None, mapping: ColumnMapping | None = None
-) -> Iterator[MappedList]:
-    """The list in a file by field, as `mapping` says or else as its headers suggest.
-
-    Raises what `towers.readers.opened` and `mapped` raise.
-    """
-    with opened(path, filename, part=part) as listing:
-        yield mapped(listing, mapping or guess(listing))
 
 
 def guess(listing: Listing) -> ColumnMapping:
@@ -242,19 +202,6 @@ def system_of(facts: Facts) -> int | None:
                 return zone.srid
     named = find_system(facts.system) if facts.system else None
     return named.srid if named else None
-
-
-def mapped(listing: Listing, mapping: ColumnMapping) -> MappedList:
-    """The rows of a list by field; raises `Invalid` where the mapping is not whole."""
-    mapping.require_whole()
-    return MappedList(
-        mapping, listing.facts, _mapped_rows(listing.rows, mapping), notes=listing.notes
-    )
-
-
-def _mapped_rows(rows: Iterable[Row], mapping: ColumnMapping) -> Iterator[MappedRow]:
-    for row in rows:
-        yield MappedRow(row.number, texts_of(row, mapping), row.problems)
 
 
 def texts_of(row: Row, mapping: ColumnMapping) -> dict[str, str]:

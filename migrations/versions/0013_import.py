@@ -84,9 +84,7 @@ def upgrade() -> None:
         )
         """
     )
-    op.execute(
-        "CREATE INDEX ix_import_mapping_headers_digest ON import_mapping (headers_digest)"
-    )
+    op.execute("CREATE INDEX ix_import_mapping_headers_digest ON import_mapping (headers_digest)")
     op.execute("ALTER TABLE audit_entry ADD COLUMN batch uuid")
     op.execute("CREATE INDEX ix_audit_entry_batch ON audit_entry (batch) WHERE batch IS NOT NULL")
     for key, value in SETTINGS.items():

@@ -21,9 +21,7 @@ from tests.core.guard_test import address, ask, missing, of, routes
 
 DIST = ROOT / "core" / "static" / "dist"
 MAPS = ("/map/document", "/map/picker", "/map/places", "/map/tower/TRU-here", "/map/area/1")
-MAP_RULES = {
-    *MAPS, "/map/tower/<code>", "/map/area/<int:area_id>", "/map/import/<uuid:batch_id>"
-}
+MAP_RULES = {*MAPS, "/map/tower/<code>", "/map/area/<int:area_id>", "/map/import/<uuid:batch_id>"}
 
 
 def directives(policy: str) -> dict[str, set[str]]:

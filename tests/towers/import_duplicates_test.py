@@ -90,7 +90,9 @@ def test_rows_of_one_list_are_compared_with_each_other(session) -> None:
 
 
 def test_a_name_that_many_rows_have_says_nothing(session) -> None:
-    rows = [line(f"{letter}-1{letter}", "BTS", 100 * at, "VNPT") for at, letter in enumerate("ABCDEF")]
+    rows = [
+        line(f"{letter}-1{letter}", "BTS", 100 * at, "VNPT") for at, letter in enumerate("ABCDEF")
+    ]
     assert load_lines(session, *rows).counts.duplicate == 0
 
 
@@ -134,7 +136,7 @@ def test_another_structure_is_registered_with_everything_the_row_says(session) -
     known(session, owner=None)
     header = "code,latitude,longitude,owner,services,hardened,built_year,height_m,lifecycle_since"
     made = load_lines(
-        session, "X-1,10.4601,105.63,Chủ mới,bts;microwave,có,2015,\"42,5\",31/12/2020", header=header
+        session, 'X-1,10.4601,105.63,Chủ mới,bts;microwave,có,2015,"42,5",31/12/2020', header=header
     )
     tower = review.decide(session, of_row(session, made), "registered", by=SYSTEM, now=NOW)
     assert tower is not None

@@ -206,7 +206,9 @@ def test_the_map_shows_what_becomes_of_the_rows(staff: FlaskClient, session: Ses
     makers.tower(session, code="A-1", name="Cũ", latitude=10.5, longitude=105.5)
     session.commit()
     points = staff.get(f"{checked(staff, GOOD)}/points.json").get_json()
-    verdicts = {one["properties"]["code"]: one["properties"]["verdict"] for one in points["features"]}
+    verdicts = {
+        one["properties"]["code"]: one["properties"]["verdict"] for one in points["features"]
+    }
     assert verdicts == {"A-1": "changed", "A-2": "new"}
     assert points["total"] == 2
     assert staff.get(f"{uploaded(staff, GOOD)}/points.json").status_code == 404

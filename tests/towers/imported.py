@@ -123,9 +123,7 @@ def load(
     )
 
 
-def load_lines(
-    session: Session, *lines: str, header: str = HEADER, **options: Any
-) -> Imported:
+def load_lines(session: Session, *lines: str, header: str = HEADER, **options: Any) -> Imported:
     """Import these lines of CSV below a header."""
     return load(session, "list.csv", "\n".join([header, *lines, ""]).encode(), **options)
 

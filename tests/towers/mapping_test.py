@@ -8,10 +8,10 @@ import pytest
 
 from core.errors import Invalid
 from core.geo import Envelope
-from tests.towers.lists import listed, raw
+from tests.towers.lists import listed, mapped, raw
 from towers.columns import Meaning, meaning
 from towers.fields import FIELDS
-from towers.mapping import ColumnMapping, corrected, guess, mapped, read_place
+from towers.mapping import ColumnMapping, corrected, guess, read_place
 
 VIETNAM = Envelope(102, 7, 118, 24)
 

@@ -279,8 +279,8 @@ def test_what_a_spreadsheet_writes_is_read_as_it_was(rows) -> None:
 def peak_of_reading(path: Path) -> int:
     """The most memory in kB that another process took to read the list."""
     program = (
-        "import re, sys; from pathlib import Path; from towers.mapping import opened_list\n"
-        "with opened_list(Path(sys.argv[1]), 'list.csv') as listing:\n"
+        "import re, sys; from pathlib import Path; from towers.readers import opened\n"
+        "with opened(Path(sys.argv[1]), 'list.csv') as listing:\n"
         "    assert sum(1 for _ in listing.rows) == int(sys.argv[2])\n"
         "print(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])\n"
     )

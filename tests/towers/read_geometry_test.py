@@ -13,8 +13,8 @@ import shapely
 from core.errors import DomainError, Invalid
 from core.geo import Envelope
 from tests.core.geofiles_test import geojson, point, written, zipped
-from tests.towers.lists import listed, raw
-from towers.mapping import guess, mapped, read_place
+from tests.towers.lists import listed, mapped, raw
+from towers.mapping import guess, read_place
 from towers.readers import opened
 
 VIETNAM = Envelope(102, 7, 118, 24)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from core.geo import Envelope
+from tests.towers.lists import mapped
 from towers.fields import BY_NAME
 from towers.fields import read as read_field
-from towers.mapping import corrected, guess, mapped, read_place
+from towers.mapping import corrected, guess, read_place
 from towers.readers import opened
 
 EVERYWHERE = Envelope(-180, -90, 180, 90)

@@ -58,7 +58,9 @@ class ConfirmSchema(StrictSchema):
 class DuplicateDecisionSchema(StrictSchema):
     decision = fields.String(
         required=True,
-        validate=one_of((DuplicateState.UPDATED, DuplicateState.REGISTERED, DuplicateState.SKIPPED)),
+        validate=one_of(
+            (DuplicateState.UPDATED, DuplicateState.REGISTERED, DuplicateState.SKIPPED)
+        ),
     )
     code = fields.String(load_default="", validate=length(0, 64))
     move = fields.Boolean(load_default=False, truthy={True}, falsy={False})
@@ -101,9 +103,7 @@ def summary(batch: ImportBatch) -> dict[str, Any]:
         "counts": batch.counts,
         "facts": batch.facts,
         "mapping": batch.mapping,
-        "error": translate(batch.error["message"], **batch.error["facts"])
-        if batch.error
-        else None,
+        "error": translate(batch.error["message"], **batch.error["facts"]) if batch.error else None,
         "progress": {
             "state": progress.state,
             "rows": progress.done,
@@ -206,9 +206,8 @@ class Imports(MethodView):
             )
             if request.form.get("mapping"):
                 choose(batch, {"mapping": request.form["mapping"]})
-        if batch.mapping is not None and not batches.mapping_of(batch).missing:
-            if not batches.mapping_of(batch).doubled:
-                set_to_work(batch, State.CHECKING)
+        if batch.mapping is not None and batches.mapping_of(batch).is_whole:
+            set_to_work(batch, State.CHECKING)
         response = answer(batch, 201)
         response.headers["Location"] = f"/api/v1/imports/{batch.id}"
         return response
@@ -295,9 +294,7 @@ class DuplicateDecided(MethodView):
     @guard("tower.import")
     @imports.arguments(DuplicateDecisionSchema)
     @imports.response(200, ImportBody)
-    def post(
-        self, data: dict[str, Any], batch_id: uuid.UUID, duplicate_id: uuid.UUID
-    ) -> Response:
+    def post(self, data: dict[str, Any], batch_id: uuid.UUID, duplicate_id: uuid.UUID) -> Response:
         """Decide about a probable duplicate: update the tower `code`, register it, or skip it."""
         batch = the_batch(batch_id)
         with transaction() as session:

@@ -178,9 +178,7 @@ def clear(session: Session, uploads: Path, *, now: datetime) -> int:
 def batch_by_id(session: Session, by: Actor, batch_id: uuid.UUID) -> ImportBatch:
     """Raises `NotFound` for a batch that is not there or not the reader's."""
     found = session.scalar(
-        select(ImportBatch).where(
-            policy.visible(by, "import"), ImportBatch.id == batch_id
-        )
+        select(ImportBatch).where(policy.visible(by, "import"), ImportBatch.id == batch_id)
     )
     if found is None:
         raise NotFound()
@@ -434,9 +432,7 @@ def cancel(session: Session, batch: ImportBatch, *, by: Actor, now: datetime) ->
     batch.finished_at = now
     batch.version += 1
     session.flush()
-    audit.record(
-        session, "import.cancel", "import", batch.id, by=by, now=now, batch=batch.id
-    )
+    audit.record(session, "import.cancel", "import", batch.id, by=by, now=now, batch=batch.id)
 
 
 def progress_of(session: Session, batch: ImportBatch) -> Progress | None:

@@ -81,8 +81,8 @@ CROWDED = f"""
         SELECT line, ST_X(geom) AS x, ST_Y(geom) AS y, code_digits, name_digits
         FROM judged WHERE verdict = 'new'
     ), cell AS MATERIALIZED (
-        SELECT greatest(2 * :near, 1) / (110574 * cos(radians(least(max(abs(y)), 89)))) + 1e-9 AS width,
-            greatest(2 * :near, 1) / 110574 + 1e-9 AS height FROM new
+        SELECT greatest(2 * :near, 1) / 110574 AS height,
+            greatest(2 * :near, 1) / 110574 / cos(radians(least(max(abs(y)), 89))) AS width FROM new
     ), grid AS MATERIALIZED (
         SELECT line, east, north, floor(x / width + east)::integer AS column_number,
             floor(y / height + north)::integer AS row_number

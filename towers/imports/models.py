@@ -85,9 +85,7 @@ class ImportMapping(Base):
     """A mapping under a name, for lists with the same headers."""
 
     __tablename__ = "import_mapping"
-    __table_args__ = (
-        CheckConstraint("length(btrim(name)) BETWEEN 1 AND 100", name="name"),
-    )
+    __table_args__ = (CheckConstraint("length(btrim(name)) BETWEEN 1 AND 100", name="name"),)
 
     name: Mapped[str] = mapped_column(primary_key=True)
     headers_digest: Mapped[str] = mapped_column(index=True)

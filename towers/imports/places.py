@@ -42,8 +42,8 @@ def suspect(session: Session, reader: RowReader) -> int:
     session.execute(text("DROP TABLE IF EXISTS pg_temp.doubted"))
     session.execute(
         text(
-            "CREATE TEMPORARY TABLE doubted (line integer PRIMARY KEY, reasons jsonb, ids integer[])"
-            " ON COMMIT DROP"
+            "CREATE TEMPORARY TABLE doubted"
+            " (line integer PRIMARY KEY, reasons jsonb, ids integer[]) ON COMMIT DROP"
         )
     )
     stated = look_up_stated(session, reader)

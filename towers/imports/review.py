@@ -78,7 +78,9 @@ def keep(session: Session, reader: RowReader, origin: Origin) -> None:
     )
 
 
-def waiting(session: Session, batch_id: uuid.UUID, *, limit: int = 200) -> Sequence[ImportDuplicate]:
+def waiting(
+    session: Session, batch_id: uuid.UUID, *, limit: int = 200
+) -> Sequence[ImportDuplicate]:
     """The rows of a batch that wait or waited for a decision, the open ones first."""
     return session.scalars(
         select(ImportDuplicate)

@@ -183,7 +183,9 @@ class RowReader:
         ]
 
         def bad(column: str, message: str, facts: Mapping[str, Any]) -> None:
-            problems.append(BadCell(row.number, column, self._shown(column, values), message, facts))
+            problems.append(
+                BadCell(row.number, column, self._shown(column, values), message, facts)
+            )
 
         if any(problem.column == "_geometry" for problem in problems):
             return "", problems
@@ -241,4 +243,3 @@ def _made_code(call_sign: str, latitude: float, longitude: float) -> str:
     north = f"{abs(latitude):.5f}{'N' if latitude >= 0 else 'S'}"
     east = f"{abs(longitude):.5f}{'E' if longitude >= 0 else 'W'}"
     return f"{''.join(call_sign.split())}-{north}{east}"
-

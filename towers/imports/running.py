@@ -101,6 +101,9 @@ def run(
     policy.require(by, "tower.import")
     if by.communes is not None:
         raise Invalid(N_("Only staff who see the whole register can import lists"))
+    if watch is not None:
+        # Who is told how far it is can also wait for another import to end.
+        session.execute(text("SET LOCAL lock_timeout = 0"))
     watch = watch or Unwatched()
     allow_long_statements(session)
     for name, value in PLANNER.items():

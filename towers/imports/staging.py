@@ -95,9 +95,7 @@ def _blocks(
     counted[:] = seen, bad
 
 
-def report_line(
-    number: int, cells: Any, result: str, problems: Iterable[BadCell]
-) -> bytes:
+def report_line(number: int, cells: Any, result: str, problems: Iterable[BadCell]) -> bytes:
     """A row of the report as it is kept: a JSON text in a line of its own."""
     reasons = [
         {"column": one.column, "value": one.value, "message": one.message, "facts": one.facts}

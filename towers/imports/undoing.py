@@ -106,9 +106,7 @@ def _obstacle(session: Session, kind: str, codes: str) -> Obstacle:
     number = session.scalar(text(f"SELECT count(*) FROM ({codes}) c")) or 0  # noqa: S608
     first: list[str] = []
     if number:
-        first = list(
-            session.scalars(text(f"{codes} ORDER BY code LIMIT :limit"), {"limit": NAMED})
-        )
+        first = list(session.scalars(text(f"{codes} ORDER BY code LIMIT :limit"), {"limit": NAMED}))
     return Obstacle(kind, number, tuple(first))
 
 
@@ -177,9 +175,7 @@ def undo(session: Session, batch: ImportBatch, *, by: Actor, now: datetime) -> N
     batch.state, batch.finished_at = State.UNDONE, now
     batch.version += 1
     session.flush()
-    audit.record(
-        session, "import.undo", "import", batch.id, by=by, now=now, batch=batch.id
-    )
+    audit.record(session, "import.undo", "import", batch.id, by=by, now=now, batch=batch.id)
     session.expire_all()
 
 
@@ -248,7 +244,7 @@ def _remove_organisations(session: Session, facts: dict[str, object]) -> None:
         facts,
     )
     free = " AND ".join(
-        f"NOT EXISTS (SELECT FROM {table} r WHERE r.{column} = o.id)"  # noqa: S608
+        f"NOT EXISTS (SELECT FROM {table} r WHERE r.{column} = o.id)"
         for table, column in _referring(session, "organisation")
     )
     session.execute(

@@ -64,9 +64,22 @@ class Told:
         self.tell(name, self.rows)
 
 
-def of_job(job: Running) -> Told:
-    """A watch whose steps become the progress of a job."""
-    return Told(lambda step, rows: job.progress(rows, None, STEPS[step]))
+class OfJob:
+    """A watch whose steps become the progress of a job; the beginning of a step is told at once."""
+
+    def __init__(self, job: Running) -> None:
+        self.job = job
+        self.name = ""
+        self.rows = 0
+
+    def read(self, rows: int) -> None:
+        self.rows = rows
+        self.job.progress(rows, None, STEPS[self.name])
+
+    def step(self, name: str) -> None:
+        self.name = name
+        self.job.check()
+        self.job.write(self.rows, None, STEPS[name], {})
 
 
 @contextmanager

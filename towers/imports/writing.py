@@ -194,9 +194,7 @@ def write_changed(session: Session, reader: RowReader, origin: Origin) -> None:
     """Bring the changed towers up to date; `compare` was called before."""
     srid, x, y = original(reader)
     kept = [f"{of.column} = coalesce({said(of)}, t.{of.column})" for of in reader.given]
-    for name, value in zip(
-        PLACE, ("j.geom", "l.commune_id", "l.metres", srid, x, y), strict=True
-    ):
+    for name, value in zip(PLACE, ("j.geom", "l.commune_id", "l.metres", srid, x, y), strict=True):
         kept.append(f"{name} = CASE WHEN j.geom IS NULL THEN t.{name} ELSE {value} END")
     session.execute(
         text(

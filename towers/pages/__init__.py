@@ -11,7 +11,7 @@ from accounts import queries as accounts
 from areas import queries as areas
 from core import clock, store
 from core.db import current_session, transaction
-from core.errors import Conflict, DomainError, Invalid
+from core.errors import Conflict, DomainError
 from core.guard import current_actor
 from core.i18n import gettext as _
 from core.policy import guard
