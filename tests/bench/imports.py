@@ -34,7 +34,9 @@ def places(stage: Stage, urls: ClusterUrls) -> list[tuple[float, float]]:
         return [(float(x), float(y)) for x, y in found]
 
 
-def write_list(path: Path, points: list[tuple[float, float]]) -> list[tuple[str, str, str, str, str]]:
+def write_list(
+    path: Path, points: list[tuple[float, float]]
+) -> list[tuple[str, str, str, str, str]]:
     """A list with the headers that need no mapping, and its rows as COPY wants them."""
     random = Random(7)
     rows = []
