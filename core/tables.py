@@ -6,10 +6,11 @@ writer holds the list: its rows come through a cursor or a COPY and leave piece 
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Text, case, cast, func, literal, select
@@ -22,7 +23,8 @@ from core.words import FORMULA
 
 # As much as is sent at once.
 PIECE = 64 * 1024
-BATCH = 2_000
+# As many rows as wait in the connection while those before them are worked on.
+BATCH = 500
 # The letters with which a text begins that may need protection: quick to ask, unlike a pattern.
 FIRST_LETTERS = tuple(ord(letter) for letter in "\t\r'+-=@")
 # JSON has no such letters: COPY then quotes nothing.
@@ -96,15 +98,19 @@ def unwatched() -> None:
 def batches(
     session: Session, statement: Select[Any], watch: Watch
 ) -> Generator[list[tuple[Any, ...]]]:
-    """The rows as plain tuples, some at a time, through a cursor on the server."""
+    """The rows as plain tuples, some at a time; the database makes the next ones meanwhile.
+
+    Whoever stops taking them ends the query.
+    """
     allow_long_statements(session)
     sql, values = _compiled(statement)
-    driver = _driver(session)
-    with driver.cursor(name=f"export_{uuid.uuid4().hex}", binary=True) as cursor:
-        cursor.execute(sql, values)
-        while rows := cursor.fetchmany(BATCH):
+    with (
+        _driver(session).cursor() as cursor,
+        closing(cursor.stream(sql, values, binary=True, size=BATCH)) as rows,
+    ):
+        while batch := list(islice(rows, BATCH)):
             watch()
-            yield rows
+            yield batch
 
 
 def _compiled(statement: Select[Any]) -> tuple[str, Any]:

@@ -1,6 +1,6 @@
 """One export in a process of its own, whose memory is then known: prints JSON.
 
-`python -m tests.bench.export_run csv|geojson|xlsx|openpyxl`
+`python -m tests.bench.export_run follow-up|towers csv|geojson|xlsx|gpkg|kml|openpyxl [tries]`
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
+from sqlalchemy import func, select
+
 from app import create_app
-from core import clock
+from core import clock, layers, tables, workbooks
 from core.db import current_session
+from core.downloads import FORMS
+from core.formats import texts_of
 from core.policy import SYSTEM
 from core.settings import Settings
-from inspections import exports
-from inspections.labels import VOCABULARIES
-from inspections.queries import follow_up
+from core.tables import Table
+from inspections import exports as follow_up
 from inspections.texts import item_texts
-from towers.labels import VOCABULARIES as TOWER_VOCABULARIES
+from towers import exports as towers
+from towers.exports import Choice
 from towers.queries import Filters
 
 
@@ -37,30 +41,54 @@ def peak_mb() -> float:
     return int(held.split()[1]) / 1024
 
 
-def listed(filters: Filters) -> Any:
-    """The statement of the export page."""
-    vocabularies = {**VOCABULARIES, **TOWER_VOCABULARIES}
-    return exports.statement(
+def of_follow_up(filters: Filters, way: str) -> Table:
+    """The follow-up list as its page exports it."""
+    return follow_up.table(
         SYSTEM,
         filters,
         today=clock.today(),
-        labels={
-            name: {key: str(label) for key, label in vocabularies[name].items()}
-            for name in ("condition", "severity", "structure_type")
-        },
+        labels={name: texts_of(name) for name in ("condition", "severity", "structure_type")},
         items=item_texts(current_session(), "vi"),
     )
 
 
-def openpyxl(session: Any, statement: Any) -> None:
+def of_towers(filters: Filters, way: str) -> Table:
+    """The register as its page exports it: words in spreadsheets, keys in layers."""
+    labelled = way not in FORMS or FORMS[way].spreadsheet
+    return towers.table(
+        SYSTEM,
+        filters,
+        Choice(labelled=labelled),
+        today=clock.today(),
+        texts={name: texts_of(name) for name in towers.vocabularies()},
+    )
+
+
+LISTS: dict[str, Callable[[Filters, str], Table]] = {
+    "follow-up": of_follow_up,
+    "towers": of_towers,
+}
+
+
+def openpyxl(session: Any, table: Table) -> None:
     """What the XLSX export is compared with: openpyxl's write-only workbook of the same rows."""
     from openpyxl import Workbook
 
+    rows = table.statement.subquery("rows")
+    wanted = select(
+        *(
+            func.array_to_string(rows.c[one.name], tables.BETWEEN)
+            if one.kind is tables.Kind.TEXTS
+            else rows.c[one.name]
+            for one in table.columns
+        )
+    )
     book = Workbook(write_only=True)
-    sheet = book.create_sheet("Follow-up")
-    sheet.append(exports.headings())
-    for row in session.execute(statement, execution_options={"yield_per": 1000}):
-        sheet.append(list(row))
+    sheet = book.create_sheet(table.title)
+    sheet.append([one.label for one in table.columns])
+    for batch in tables.batches(session, wanted, tables.unwatched):
+        for row in batch:
+            sheet.append(row)
     with tempfile.TemporaryFile() as file:
         book.save(file)
 
@@ -70,29 +98,35 @@ def drained(pieces: Any) -> None:
         pass
 
 
-WAYS: dict[str, Callable[[Any, Any], None]] = {
-    "csv": lambda session, statement: drained(exports.csv(session, statement, excel=True)),
-    "geojson": lambda session, statement: drained(exports.geojson(session, statement)),
-    "xlsx": lambda session, statement: exports.xlsx(session, statement).close(),
+WAYS: dict[str, Callable[[Any, Table], None]] = {
+    "csv": lambda session, table: drained(tables.csv(session, table, excel=True)),
+    "geojson": lambda session, table: drained(tables.geojson(session, table)),
+    "xlsx": lambda session, table: workbooks.xlsx(session, table).close(),
+    "gpkg": lambda session, table: layers.geopackage(session, table).close(),
+    "kml": lambda session, table: layers.kml(session, table).close(),
     "openpyxl": openpyxl,
 }
 
 
-def main(way: str) -> None:
+def main(name: str, way: str, tries: int) -> None:
     app = create_app(Settings.from_environment())
     with app.app_context(), app.test_request_context():
-        session, today = current_session(), clock.today()
-        rows = follow_up.count(session, SYSTEM, Filters(), today=today)
+        session = current_session()
+        table_of = LISTS[name]
+        rows = session.scalar(
+            select(func.count()).select_from(table_of(Filters(), way).statement.subquery())
+        )
         # A few rows first: what libraries take once is not what a list takes.
-        WAYS[way](session, listed(Filters(q="a 11")))
+        WAYS[way](session, table_of(Filters(structure_type=("concrete_pole",)), way))
         peak_mb()
         before = peak_mb()
         seconds, own = [], []
-        for _ in range(3 if way in {"csv", "geojson"} else 2):
+        for _ in range(tries):
             started, own_started = perf_counter(), process_time()
-            WAYS[way](session, listed(Filters()))
+            WAYS[way](session, table_of(Filters(), way))
             seconds.append(perf_counter() - started)
             own.append(process_time() - own_started)
+            session.rollback()
     print(
         json.dumps(
             {
@@ -107,4 +141,4 @@ def main(way: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 3)
