@@ -18,6 +18,7 @@ PAGES = {
         "organisations": "/organisations",
         "organisation-form": "/organisations/new",
         "areas": "/areas",
+        "areas-load": "/areas/load",
         "account": "/account",
         "password": "/password",
         "password-again": "/verify",
@@ -30,6 +31,10 @@ PAGES = {
         "towers-near": "/towers?q=10.4603,+105.6325",
         "tower-form": "/towers/new",
         "import": "/towers/import",
+        "imports": "/towers/imports",
+        "reassign": "/towers/reassign",
+        "proposals": "/proposals",
+        "merge": "/towers/DT-00001/merge",
         "permits": "/towers/permits",
         "vocabularies": "/towers/vocabularies",
         "tower-history": "/towers/DT-00001/history?at=2026-01-01T00:00",
@@ -46,6 +51,8 @@ PAGES = {
     "inspector": {
         "towers-of-one-condition": "/towers?condition=needs_follow_up",
         "own-inspections": "/inspections?mine=1",
+        "propose": "/towers/propose",
+        "correct": "/towers/DT-00001/propose",
     },
 }
 # From a list to one of its things: the list, and what the link of the first leads to.
@@ -53,6 +60,7 @@ THINGS = {
     "admin": {
         "user": ("/users", "/users/*"),
         "organisation": ("/organisations", "/organisations/*"),
+        "area": ("/areas?level=commune", "/areas/*"),
     },
     "staff": {
         "tower": ("/towers?condition=dangerous", "/towers/*"),
@@ -61,11 +69,17 @@ THINGS = {
     },
     "inspector": {},
 }
+# Forms of a thing that are reached from its page.
+FORMS = {"organisation": ("edit", "merge")}
 # Pages that others show, or that only answer to a form.
 SHOWN_ELSEWHERE = {
     "/",  # the first page of every walk
     "/sign-in",
     "/search",  # leads on
+    "/towers/export",  # a file
+    "/proposals/<uuid:proposal_id>",
+    "/towers/imports/<uuid:batch_id>",
+    "/towers/reassignments/<uuid:batch>",  # only a change of boundaries makes one
     "/towers/<code>/edit",
     "/towers/<code>/inspect",
     "/inspections/<uuid:inspection_id>/edit",
@@ -93,6 +107,11 @@ def test_every_page_is_sound(walk, province, role, language, phone):
         page.locator("table.data tbody a.main").first.click()
         page.wait_for_url(f"**{address}")
         one.look(name)
+        for form in FORMS.get(name, ()):
+            here = page.url
+            one.open(f"{here.removeprefix(one.server.url)}/{form}")
+            one.look(f"{name}-{form}")
+            page.goto(here)
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])
@@ -129,7 +148,9 @@ def test_every_page_is_walked(province):
         for role in PAGES.values()
         for path in role.values()
     }
-    walked |= {address for role in THINGS.values() for _, address in role.values()}
+    things = {name: one for role in THINGS.values() for name, (_, one) in role.items()}
+    walked |= set(things.values())
+    walked |= {f"{things[name]}/{form}" for name, forms in FORMS.items() for form in forms}
     missing = {
         rule for rule in pages - SHOWN_ELSEWHERE if re.sub("<[^>]+>", "*", rule) not in walked
     }

@@ -1,9 +1,20 @@
 // The box in the bar: the first towers for what is typed, to be chosen by keys or by hand.
 import { _, number, ready } from "core/texts";
 
+const box = document.querySelector("#search-q");
+
+// "/" leads to the box from anywhere but a field that somebody types in.
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || typing) return;
+  event.preventDefault();
+  box.focus();
+  box.select();
+});
+
+// All above needs no texts: the key works before they have come.
 await ready;
 const WAIT = 150;
-const box = document.querySelector("#search-q");
 const list = document.querySelector("#search-found");
 const said = document.querySelector("#search-said");
 const SVG = "http://www.w3.org/2000/svg";
@@ -122,12 +133,3 @@ list.addEventListener("click", (event) => {
 });
 box.form.addEventListener("submit", () => { window.clearTimeout(timer); asked?.abort(); });
 box.addEventListener("blur", () => { window.clearTimeout(timer); asked?.abort(); close(); });
-
-// "/" leads to the box from anywhere but a field that somebody types in.
-document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || typing) return;
-  event.preventDefault();
-  box.focus();
-  box.select();
-});
