@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
+from core import tables
 from core.db import current_session
 from core.policy import SYSTEM
 from inspections import exports
@@ -121,14 +122,14 @@ def test_an_export_may_last_longer_than_a_page(crowd: Crowd):
     with crowd.app.test_request_context():
         session = current_session()
         assert limit() == "15s"
-        listed = exports.statement(
+        listed = exports.table(
             SYSTEM,
             Filters(),
             today=makers.NOW.date(),
             labels={name: {"": ""} for name in ("condition", "severity", "structure_type")},
             items={},
         )
-        assert b"T-00" in b"".join(exports.csv(session, listed, excel=False))
+        assert b"T-00" in b"".join(tables.csv(session, listed, excel=False))
         assert limit() == "30min"
         session.rollback()
         assert limit() == "15s"
