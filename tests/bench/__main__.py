@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
 # Those that take minutes or gigabytes run only when they are named.
 LONG: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "demo-million": demo.measure_million,
+    "imports-million": imports.measure_million,
     "search-million": search.measure_million,
 }
 
