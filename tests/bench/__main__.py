@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
 LONG: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "demo-million": demo.measure_million,
     "exports-million": exports.measure_memory,
+    "imports-million": imports.measure_million,
     "search-million": search.measure_million,
 }
 

@@ -19,6 +19,7 @@ LIKENESS = 0.6
 COMMON_DIGITS = 50
 # Of so many structures about a row the nearest ones are named.
 LOOKED_AT, NAMED = 20, 3
+NUMBERS = ("code_digits", "name_digits")
 
 
 def box(metres: str, point: str = "n.geom") -> str:
@@ -52,7 +53,9 @@ def find_duplicates(session: Session) -> int:
             " metres float8, likeness real, near boolean) ON COMMIT DROP"
         )
     )
-    session.execute(text("DROP TABLE IF EXISTS pg_temp.crowded"))
+    session.execute(text("DROP TABLE IF EXISTS pg_temp.shared, pg_temp.crowded"))
+    session.execute(text(SHARED))
+    session.execute(text("ANALYZE pg_temp.shared"))
     session.execute(text(CROWDED), facts)
     session.execute(text("ANALYZE pg_temp.crowded"))
     if session.scalar(text("SELECT EXISTS (SELECT FROM tower)")):
@@ -61,9 +64,10 @@ def find_duplicates(session: Session) -> int:
     session.execute(text(_near(ARRIVED, ":near", "false", only=crowded)), facts)
     common = "n.line IN (SELECT line FROM crowded WHERE NOT near)"
     session.execute(text(_near(ARRIVED, ":alike", ALIKE, only=common)), facts)
-    for numbers in ("code_digits", "name_digits"):
+    for numbers in NUMBERS:
         session.execute(text(_alike_by(numbers)), facts)
     session.execute(text(ONCE))
+    session.execute(text("ANALYZE pg_temp.suspect"))
     return session.execute(
         text(
             "UPDATE judged SET verdict = 'duplicate'"
@@ -72,38 +76,47 @@ def find_duplicates(session: Session) -> int:
     ).rowcount  # type: ignore[attr-defined]
 
 
-# The new rows that are worth a look at their neighbours: those that share a cell of one of four
-# grids with another row (two points as near as `near` share one), and those whose numbers are none
-# or many others' too.
+# The new rows that are worth a look at their neighbours. Two points as near as `near` lie in one
+# strip of land of twice that height, or else in one of those in between; and in their strip the next
+# point to the east or west is as near at least. Also those whose numbers are none, or many others'.
 CROWDED = f"""
     CREATE TEMPORARY TABLE crowded ON COMMIT DROP AS
     WITH new AS MATERIALIZED (
         SELECT line, ST_X(geom) AS x, ST_Y(geom) AS y, code_digits, name_digits
         FROM judged WHERE verdict = 'new'
-    ), cell AS MATERIALIZED (
-        SELECT greatest(2 * :near, 1) / 110574 AS height,
-            greatest(2 * :near, 1) / 110574 / cos(radians(least(max(abs(y)), 89))) AS width FROM new
-    ), grid AS MATERIALIZED (
-        SELECT line, east, north, floor(x / width + east)::integer AS column_number,
-            floor(y / height + north)::integer AS row_number
-        FROM new CROSS JOIN cell
-            CROSS JOIN (VALUES (0, 0), (0.5, 0), (0, 0.5), (0.5, 0.5)) AS shift (east, north)
+    ), size AS MATERIALIZED (
+        SELECT greatest(:near, 1) / 110574 AS height,
+            greatest(:near, 1) / 110574 / cos(radians(least(max(abs(y)), 89))) AS width FROM new
+    ), beside AS (
+        SELECT line, width, x - lag(x) OVER one AS west, lead(x) OVER one - x AS east
+        FROM new CROSS JOIN size
+        WINDOW one AS (PARTITION BY floor(y / height / 2)::integer ORDER BY x)
+        UNION ALL
+        SELECT line, width, x - lag(x) OVER other, lead(x) OVER other - x
+        FROM new CROSS JOIN size
+        WINDOW other AS (PARTITION BY floor(y / height / 2 + 0.5)::integer ORDER BY x)
     )
-    SELECT DISTINCT line, true AS near FROM grid
-        JOIN (
-            SELECT east, north, column_number, row_number FROM grid
-            GROUP BY east, north, column_number, row_number HAVING count(*) > 1
-        ) full_cell USING (east, north, column_number, row_number)
+    SELECT DISTINCT line, true AS near FROM beside WHERE least(west, east) <= width
     UNION ALL
     SELECT line, false FROM new
     WHERE code_digits = '' OR name_digits = ''
         OR code_digits IN (
-            SELECT code_digits FROM new GROUP BY code_digits HAVING count(*) > {COMMON_DIGITS}
+            SELECT digits FROM shared WHERE of = 'code_digits' AND number > {COMMON_DIGITS}
         )
         OR name_digits IN (
-            SELECT name_digits FROM new GROUP BY name_digits HAVING count(*) > {COMMON_DIGITS}
+            SELECT digits FROM shared WHERE of = 'name_digits' AND number > {COMMON_DIGITS}
         )
 """  # noqa: S608 - a constant
+# The numbers that several new rows have.
+SHARED = f"""
+    CREATE TEMPORARY TABLE shared ON COMMIT DROP AS {
+    " UNION ALL ".join(
+        f"SELECT '{one}' AS of, {one} AS digits, count(*) AS number FROM judged"
+        f" WHERE verdict = 'new' AND {one} <> '' GROUP BY {one} HAVING count(*) > 1"
+        for one in NUMBERS
+    )
+}
+"""  # noqa: S608 - constants
 KNOWN = f"""
     SELECT t.id AS tower_id, NULL::integer AS other_line, t.geom, t.owner_id, t.code, t.name,
         {digits("t.code")} AS code_digits, {digits("t.name")} AS name_digits
@@ -155,14 +168,12 @@ def _alike_by(numbers: str) -> str:
     return f"""
     INSERT INTO suspect
     SELECT n.line, NULL, c.line, m.metres, {ALIKENESS}, false
-    FROM (
-        SELECT {numbers} FROM judged WHERE verdict = 'new' AND {numbers} <> ''
-        GROUP BY {numbers} HAVING count(*) BETWEEN 2 AND {COMMON_DIGITS}
-    ) shared
-        JOIN judged n USING ({numbers})
-        JOIN judged c USING ({numbers})
+    FROM shared
+        JOIN judged n ON n.{numbers} = shared.digits
+        JOIN judged c ON c.{numbers} = shared.digits
         CROSS JOIN LATERAL (SELECT ST_DistanceSphere(c.geom, n.geom) AS metres OFFSET 0) m
-    WHERE n.verdict = 'new' AND c.verdict = 'new' AND c.line < n.line AND {ALIKE}
+    WHERE shared.of = '{numbers}' AND shared.number <= {COMMON_DIGITS}
+        AND n.verdict = 'new' AND c.verdict = 'new' AND c.line < n.line AND {ALIKE}
     """  # noqa: S608 - our own columns
 
 

@@ -118,8 +118,6 @@ def place(session: Session) -> None:
         ),
         {"nearest_m": limit_metres(session)},
     )
-    session.execute(text("CREATE INDEX ON pg_temp.located (line)"))
-    session.execute(text("ANALYZE pg_temp.located"))
 
 
 def hold_changed(session: Session) -> None:

@@ -168,7 +168,8 @@ def _judged(session: Session) -> Iterator[tuple[int, bytes]]:
             FROM refused
             UNION ALL
             SELECT s.line, s.cells, 'duplicate', x.reasons
-            FROM staging s JOIN judged j ON j.line = s.line JOIN (
+            FROM (SELECT line, cells FROM staging WHERE line IN (SELECT line FROM suspect)) s
+                JOIN (
                 SELECT p.line, jsonb_agg(jsonb_build_object('column', '', 'value', '',
                     'message', CASE
                         WHEN p.tower_id IS NULL AND p.near THEN cast(:near_row AS text)
@@ -178,7 +179,6 @@ def _judged(session: Session) -> Iterator[tuple[int, bytes]]:
                         'code', t.code, 'line', p.other_line)) ORDER BY p.metres) AS reasons
                 FROM suspect p LEFT JOIN tower t ON t.id = p.tower_id GROUP BY p.line
             ) x ON x.line = s.line
-            WHERE j.verdict = 'duplicate'
             UNION ALL
             SELECT s.line, s.cells, 'suspicious', d.reasons
             FROM staging s JOIN doubted d ON d.line = s.line
@@ -251,36 +251,32 @@ def _sample(session: Session, reader: RowReader) -> list[dict[str, Any]]:
 
 def _points(session: Session) -> str:
     """Where the rows lie, as GeoJSON: all that are doubtful or changed before some new ones."""
+    total = session.scalar(text("SELECT count(*) FROM judged WHERE verdict <> 'same'")) or 0
     collection = session.scalar(
         text(
             """
-            WITH drawn AS (
-                SELECT j.line, s.code, ST_X(j.geom) AS x, ST_Y(j.geom) AS y,
-                    CASE WHEN d.line IS NOT NULL THEN 'suspicious' ELSE j.verdict END AS verdict
+            WITH doubtful AS (
+                SELECT j.line, s.code, s.lon AS x, s.lat AS y,
+                    CASE WHEN d.line IS NULL THEN j.verdict ELSE 'suspicious' END AS verdict
                 FROM judged j JOIN staging s ON s.line = j.line
                     LEFT JOIN doubted d ON d.line = j.line
-                WHERE j.geom IS NOT NULL AND j.verdict <> 'waiting'
-                UNION ALL
-                SELECT j.line, s.code, s.lon, s.lat, 'changed'
-                FROM judged j JOIN staging s ON s.line = j.line
-                WHERE j.geom IS NULL AND j.verdict = 'changed'
-            ), chosen AS (
-                SELECT * FROM drawn
-                ORDER BY array_position(
-                    ARRAY['suspicious', 'duplicate', 'changed', 'new'], verdict
-                ), hashint4(line), line
+                WHERE j.verdict IN ('changed', 'duplicate') OR d.line IS NOT NULL
                 LIMIT :limit
+            ), new AS (
+                SELECT line, code, ST_X(geom), ST_Y(geom), verdict FROM judged
+                WHERE verdict = 'new' AND line % :step = 0
+                    AND NOT EXISTS (SELECT FROM doubted d WHERE d.line = judged.line)
+                LIMIT greatest(:limit - (SELECT count(*) FROM doubtful), 0)
             )
-            SELECT json_build_object('type', 'FeatureCollection',
-                'total', (SELECT count(*) FROM drawn),
+            SELECT json_build_object('type', 'FeatureCollection', 'total', cast(:total AS bigint),
                 'features', coalesce(json_agg(json_build_object('type', 'Feature',
                     'geometry', json_build_object('type', 'Point',
                         'coordinates', json_build_array(x, y)),
                     'properties', json_build_object('row', line, 'code', code,
                         'verdict', verdict)) ORDER BY line), '[]'::json))::text
-            FROM chosen
+            FROM (SELECT * FROM doubtful UNION ALL SELECT * FROM new) drawn
             """
         ),
-        {"limit": MAX_POINTS},
+        {"limit": MAX_POINTS, "step": total // MAX_POINTS + 1, "total": total},
     )
     return str(collection)

@@ -39,10 +39,12 @@ def leave_out_known(session: Session) -> None:
             WITH asked AS MATERIALIZED (
                 SELECT s.line, {DIGEST} AS digest FROM staging s
                 WHERE s.line IN (SELECT line FROM suspect)
+            ), known AS MATERIALIZED (
+                SELECT a.line FROM asked a JOIN import_duplicate d ON d.digest = a.digest
+            ), left_out AS (
+                DELETE FROM suspect WHERE line IN (SELECT line FROM known)
             )
-            UPDATE judged j SET verdict = 'same'
-            FROM asked a JOIN import_duplicate d ON d.digest = a.digest
-            WHERE a.line = j.line AND j.verdict = 'duplicate'
+            UPDATE judged SET verdict = 'same' WHERE line IN (SELECT line FROM known)
             """  # noqa: S608 - a constant
         )
     )
@@ -62,16 +64,18 @@ def keep(session: Session, reader: RowReader, origin: Origin) -> None:
             INSERT INTO import_duplicate (batch_id, line, code, digest, given, candidates)
             SELECT cast(:batch AS uuid), s.line, s.code, {DIGEST},
                 jsonb_strip_nulls(jsonb_build_object({", ".join(given)})), p.candidates
-            FROM staging s JOIN judged j ON j.line = s.line JOIN (
+            FROM (SELECT * FROM staging WHERE line IN (SELECT line FROM suspect)) s JOIN (
                 SELECT p.line, jsonb_agg(jsonb_build_object('tower_id', p.tower_id,
                     'line', p.other_line, 'code', coalesce(t.code, o.code),
                     'metres', round(p.metres), 'likeness', round(p.likeness::numeric, 2),
                     'near', p.near) ORDER BY p.metres) AS candidates
                 FROM suspect p LEFT JOIN tower t ON t.id = p.tower_id
-                    LEFT JOIN staging o ON o.line = p.other_line
+                    LEFT JOIN (
+                        SELECT line, code FROM staging
+                        WHERE line IN (SELECT other_line FROM suspect)
+                    ) o ON o.line = p.other_line
                 GROUP BY p.line
             ) p ON p.line = s.line
-            WHERE j.verdict = 'duplicate'
             """  # noqa: S608 - our own columns
         ),
         origin.facts,

@@ -133,7 +133,7 @@ def write_new(session: Session, reader: RowReader, origin: Origin) -> None:
             f"""
             INSERT INTO audit_entry (at, actor_id, actor, action, kind, object_id, after, batch)
             SELECT :now, :actor_id, :actor, 'tower.create', 'tower', j.id::text,
-                jsonb_strip_nulls(jsonb_build_object({", ".join(told)})), cast(:batch AS uuid)
+                jsonb_build_object({", ".join(told)}), cast(:batch AS uuid)
             FROM judged j JOIN staging s ON s.line = j.line
                 LEFT JOIN located l ON l.line = j.line {joined_organisations(reader)}
             WHERE j.verdict = 'new'
