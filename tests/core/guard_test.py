@@ -230,7 +230,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/towers/reassignments/<uuid:batch>.csv", "GET"): {ADMIN, STAFF},
     ("/towers/propose", "GET"): {INSPECTOR, OFFICER},
     ("/towers/propose", "POST"): {INSPECTOR, OFFICER},
-    ("/towers/new/position.json", "GET"): {STAFF},
+    ("/towers/new/position.json", "GET"): READERS,
     ("/towers/permits", "GET"): READERS,
     ("/towers/vocabularies", "GET"): READERS,
     ("/users", "GET"): {ADMIN},

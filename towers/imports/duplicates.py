@@ -78,7 +78,8 @@ def find_duplicates(session: Session) -> int:
 
 # The new rows that are worth a look at their neighbours. Two points as near as `near` lie in one
 # strip of land of twice that height, or else in one of those in between; and in their strip the
-# next point to the east or west is as near at least. Also those whose numbers are none, or many others'.
+# next point to the east or west is as near at least. Also those whose numbers are none, or many
+# others'.
 CROWDED = f"""
     CREATE TEMPORARY TABLE crowded ON COMMIT DROP AS
     WITH new AS MATERIALIZED (

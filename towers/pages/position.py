@@ -138,7 +138,7 @@ def in_vn2000(position: Position, commune: Area | None) -> list[dict[str, str]]:
     return found
 
 
-@guard("tower.create")
+@guard("tower.view")
 def position() -> Response:
     """What is known about a position: where it lies, who is near, and what may be wrong with it.
 

@@ -12,6 +12,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from accounts import queries as accounts
+from areas import queries as areas
 from core import clock, policy, store
 from core.db import current_session, transaction
 from core.errors import Conflict, DomainError, FieldText, Invalid
@@ -226,6 +227,7 @@ def correction_form(
         errors=errors,
         groups=[(group, [one for one in FIELDS if one.group is group]) for group in Group],
         systems=named_systems(),
+        communes=areas.communes(current_session()),
         organisations=accounts.organisation_names(current_session(), current_actor()),
         proposal_id=proposal_id or str(uuid.uuid4()),
     )
