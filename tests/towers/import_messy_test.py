@@ -25,7 +25,7 @@ def province(session: Session) -> Iterator[Session]:
         ("Phường Hồng Ngự", messy.HONG_NGU),
     ):
         makers.commune(session, name=name, box=around(place))
-    load(session, "cu.csv", messy.KNOWN.encode())
+    load(session, "cu.csv", messy.known())
     yield session
 
 

@@ -49,9 +49,14 @@ class Outcome:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def begin(self, headers: Sequence[str]) -> None:
-        for name in ("refused.jsonl", "report.jsonl", "first.json", "points.json"):
-            (self.folder / name).unlink(missing_ok=True)
-        (self.folder / "headers.json").write_text(json.dumps(headers), encoding="utf-8")
+        """What an earlier pass said stays until this one is at its end."""
+        self._keep("headers.json", json.dumps(headers))
+
+    def _keep(self, name: str, content: str) -> None:
+        """Write a file that readers see whole, now as before."""
+        new = self.folder / f"{name}.new"
+        new.write_text(content, encoding="utf-8")
+        new.replace(self.folder / name)
 
     @contextlib.contextmanager
     def refused(self) -> Iterator[IO[bytes]]:
@@ -64,7 +69,7 @@ class Outcome:
         first: dict[str, list[dict[str, Any]]] = {name: [] for name in RESULTS}
         with (
             (self.folder / "refused.jsonl").open("rb") as refused,
-            (self.folder / "report.jsonl").open("wb") as report,
+            (self.folder / "report.new").open("wb") as report,
         ):
             read = ((json.loads(line)["row"], line) for line in refused)
             for _, line in heapq.merge(read, _judged(session), key=lambda pair: pair[0]):
@@ -73,11 +78,10 @@ class Outcome:
                 if len(first[kept["result"]]) < SHOWN:
                     first[kept["result"]].append(kept)
         (self.folder / "refused.jsonl").unlink()
+        (self.folder / "report.new").replace(self.folder / "report.jsonl")
         shown = {**first, "changes": _changes(session), "sample": _sample(session, reader)}
-        (self.folder / "first.json").write_text(
-            json.dumps(shown, ensure_ascii=False, default=str), encoding="utf-8"
-        )
-        (self.folder / "points.json").write_text(_points(session), encoding="utf-8")
+        self._keep("first.json", json.dumps(shown, ensure_ascii=False, default=str))
+        self._keep("points.json", _points(session))
 
     def first(self) -> dict[str, list[dict[str, Any]]]:
         """The first rows of each kind; nothing before the list was checked."""
