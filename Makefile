@@ -10,6 +10,9 @@ SHELL := /bin/bash
 # Programs of the virtual environment come first, by a path that may contain spaces.
 IN = PATH="$(CURDIR)/.venv/bin:$$PATH"
 PYTHON = .venv/bin/python
+# Tests run in as many processes as there are cores, each with a database cluster of its own; what a
+# file makes for all of its tests is made once.
+SHARED = -n auto --maxprocesses 4 --dist loadfile
 # A given server makes the packages of a private one unnecessary.
 DATABASE = $(if $(DATABASE_URL),,database)
 
@@ -35,10 +38,10 @@ lint: install-test ## style, types, architecture contracts
 	$(IN) lint-imports
 
 fast: install-test ## all tests but those in a browser
-	$(IN) python -m pytest -m "not browser" $(TESTS)
+	$(IN) python -m pytest -m "not browser" $(SHARED) $(TESTS)
 
 browser: install-test ## the tests in Chromium
-	$(IN) CHROMIUM="$$(python3 -m core.install chromium)" python -m pytest -m browser $(TESTS)
+	$(IN) CHROMIUM="$$(python3 -m core.install chromium)" python -m pytest -m browser $(SHARED) $(TESTS)
 
 bench: install-test ## measure, print a table, write instance/bench.json
 	$(IN) python -m tests.bench

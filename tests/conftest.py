@@ -1,6 +1,6 @@
 """A real PostGIS made by the migrations; every test in a transaction that is rolled back.
 
-The suite owns a private cluster under a folder of its own, or uses `TEST_DATABASE_URL`'s server.
+Each process that runs tests owns a private cluster under a folder of its own.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -35,10 +36,17 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
 
 
 @pytest.fixture(autouse=True, scope="session")
-def screenshots() -> Path:
-    """The folder of this run's screenshots; those of the last run are removed."""
-    shutil.rmtree(SCREENSHOTS, ignore_errors=True)
-    SCREENSHOTS.mkdir(parents=True)
+def screenshots(testrun_uid: str) -> Path:
+    """The folder of this run's screenshots; its first process removes those of the last run."""
+    SCREENSHOTS.parent.mkdir(parents=True, exist_ok=True)
+    with SCREENSHOTS.with_suffix(".run").open("a+") as run:
+        fcntl.flock(run, fcntl.LOCK_EX)
+        run.seek(0)
+        if run.read() != testrun_uid:
+            shutil.rmtree(SCREENSHOTS, ignore_errors=True)
+            SCREENSHOTS.mkdir()
+            run.truncate(0)
+            run.write(testrun_uid)
     return SCREENSHOTS
 
 

@@ -132,8 +132,9 @@ def packages(tmp_path):
         assert found
         (programs / name).symlink_to(found)
     # The folders of pytest are closed to the other user.
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_mode & 0o077 == 0:
+            folder.chmod(0o755)
 
     def run(*purposes: str, system: Path | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
