@@ -17,6 +17,7 @@ from core.db import current_session, transaction
 from core.i18n import translate
 from core.policy import SYSTEM
 from towers import moves
+from towers.coordinates import OUTSIDE
 from towers.fields import VOCABULARIES
 from towers.import_jobs import uploads
 from towers.imports import batches, undoing
@@ -27,7 +28,8 @@ from towers.imports.watching import STEPS, Told
 from towers.mapping import ColumnMapping, corrected
 
 commands = AppGroup("towers", help="The register of towers.")
-SHOWN = 200
+# As many rows of a kind as are told one by one.
+SHOWN = 20
 
 
 @commands.command("import")
@@ -116,16 +118,25 @@ def tell(step: str, rows: int) -> None:
 
 
 def tell_result(batch: ImportBatch) -> None:
-    """Every wrong row with its number, column, value and reason, then the counts."""
+    """The first wrong rows with their number, column, value and reason, then the counts."""
     first = batches.outcome_of(uploads(), batch).first() if batch.counts else {}
-    for row in first.get("wrong", ())[:SHOWN]:
+    wrong = first.get("wrong", ())
+    for row in wrong[:SHOWN]:
         for one in row["reasons"]:
             reason = translate(one["message"], **one["facts"])
             click.echo(f"row {row['row']}, {one['column']}: {one['value']!r}: {reason}", err=True)
+    tell_rest("wrong rows", batch.counts.get("bad", 0))
+    if any(one["message"] == OUTSIDE for row in wrong for one in row["reasons"]):
+        click.echo(
+            "A list from elsewhere needs another area of this deployment first:"
+            " flask settings set envelope -- WEST,SOUTH,EAST,NORTH",
+            err=True,
+        )
     for kind in ("duplicate", "suspicious"):
         for row in first.get(kind, ())[:SHOWN]:
             reasons = "; ".join(said(one, VOCABULARIES["tower_field"]) for one in row["reasons"])
             click.echo(f"row {row['row']}: {reasons}", err=True)
+        tell_rest(f"{kind} rows", batch.counts.get(kind, 0))
     if batch.facts.get("ignored"):
         click.echo(f"Columns not imported: {', '.join(batch.facts['ignored'])}", err=True)
     if batch.counts:
@@ -142,6 +153,12 @@ def tell_result(batch: ImportBatch) -> None:
         if counts["suspicious"]:
             click.echo(f"{counts['suspicious']} positions are to be checked")
     click.echo(f"Import {batch.id}: {batch.state}")
+
+
+def tell_rest(kind: str, number: int) -> None:
+    """How many rows were not told one by one, and where they are."""
+    if number > SHOWN:
+        click.echo(f"… and {number - SHOWN} more {kind}: --report FILE names them all", err=True)
 
 
 @commands.command("imports")

@@ -18,8 +18,6 @@ from tests.bench.stage import Stage, bare
 
 TOWERS = 100_000
 SECONDS = 1.5
-# Seconds in which a page of 50 rows is written, whatever little its SQL takes.
-WRITING = 0.05
 Statement = tuple[str, Any]
 
 
@@ -60,14 +58,9 @@ class Reader:
         self.connection = connection
 
     def figure(self, name: str, path: str, *, most: float | None = 3, **query: Any) -> Figure:
-        """The ratio of a page's time to that of its SQL alone, which may be `most`.
-
-        Where the SQL is quicker than the writing of a page, the page may take `WRITING`.
-        """
+        """The ratio of a page's time to that of its SQL alone, which may be `most`."""
         whole, sql, statements = self.seconds(path, **query)
         unit = f"× SQL of {sql * 1000:.1f} ms, {statements} statements"
-        if most is not None:
-            most = max(most, WRITING / sql)
         return Figure(name, whole / sql, unit, most=most)
 
     def seconds(self, path: str, **query: Any) -> tuple[float, float, int]:

@@ -54,6 +54,18 @@ def test_a_wrong_row_is_named_and_nothing_written(
     assert set(session.scalars(select(Tower.code))) == {"A-1", "A-2"}
 
 
+def test_a_list_from_elsewhere_says_which_setting_is_meant(app: Flask, tmp_path: Path) -> None:
+    file = tmp_path / "towers.csv"
+    rows = [f"US-{number},Tower,,,45.{number},-93.2,\n" for number in range(30)]
+    file.write_text(HEAD + "".join(rows), encoding="utf-8")
+    result = run(app, str(file))
+    assert result.exit_code == 1
+    assert "flask settings set envelope" in result.output
+    assert "… and 10 more wrong rows: --report FILE names them all" in result.output
+    assert sum(line.startswith("row ") for line in result.output.splitlines()) <= 40
+    assert "The code is missing" not in result.output
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [("x.csv", b""), ("x.xyz", b"a"), ("x.geojson", b"{"), ("x.csv", b"\x00"), ("x.csv", b"name")],

@@ -19,6 +19,7 @@ from tests.towers.imported import Imported, kept, load_lines
 from towers.imports import review
 from towers.imports.models import ImportDuplicate
 from towers.models import Tower
+from towers.services.merge import merge_towers
 
 # So many degrees of latitude are 100 metres.
 HUNDRED = 100 / 111_195
@@ -120,6 +121,17 @@ def test_the_same_structure_is_updated_and_keeps_its_code_and_place(session) -> 
         review.decide(session, row, "skipped", by=SYSTEM, now=NOW)
     entries = session.scalars(select(AuditEntry).where(AuditEntry.batch == made.batch)).all()
     assert "import.decide" in {entry.action for entry in entries}
+
+
+def test_a_tower_merged_meanwhile_stands_for_the_one_that_was_kept(session) -> None:
+    tower = known(session)
+    row = of_row(session, load_lines(session, "X-1,Tên mới,monopole,33,10.4601,105.63,Viettel"))
+    keep = makers.tower(session, code="DTP-0099", latitude=10.4602, longitude=105.63)
+    merge_towers(session, keep, tower, by=SYSTEM, now=NOW, today=NOW.date())
+    assert row.candidates[0]["code"] == "DTP-0012"
+    made = review.decide(session, row, "updated", code="DTP-0012", by=SYSTEM, now=NOW)
+    assert made is keep
+    assert (keep.code, keep.name) == ("DTP-0099", "Tên mới")
 
 
 def test_the_position_of_the_list_is_taken_when_asked(session) -> None:

@@ -17,7 +17,7 @@ from core.geo import from_xy
 from core.merging import Follower
 from core.policy import Actor
 from core.words import N_
-from towers import queries, services
+from towers import services
 from towers.coordinate_systems import system
 from towers.coordinates import Reading
 from towers.fields import BY_NAME, Kind, read
@@ -26,6 +26,7 @@ from towers.imports.rows import RowReader
 from towers.imports.states import DuplicateState
 from towers.imports.writing import Origin, original
 from towers.models import Tower
+from towers.queries import merges
 
 FOLLOWERS = (Follower(N_("Decided rows of imports"), ImportDuplicate.tower_id),)
 DIGEST = "md5(s.code || E'\\n' || s.cells)"
@@ -126,7 +127,8 @@ def decide(
 ) -> Tower | None:
     """Update the tower with this code by the row, register the row, or skip it.
 
-    Returns the tower, if there is one. `move` takes the row's position too. Raises `Conflict`
+    Returns the tower, if there is one; a tower that was merged since stands for the one that it
+    was merged into. `move` takes the row's position too. Raises `Conflict`
     where somebody decided already, and what the services raise.
     """
     policy.require(by, "tower.import")
@@ -135,7 +137,7 @@ def decide(
         raise Conflict(N_("This row was decided already"))
     tower: Tower | None = None
     if decision == DuplicateState.UPDATED:
-        tower = queries.by_code(session, by, code)
+        tower = merges.current(session, by, code)
         if tower is None:
             raise Invalid(
                 N_("There is no tower with this code in your territory"),
