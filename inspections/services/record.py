@@ -293,7 +293,7 @@ def _was_sent(session: Session, inspection: Inspection, body_hash: bytes) -> boo
 def _version(session: Session, visit: Visit) -> ChecklistVersion:
     if visit.checklist_version is None:
         return checklists.current(session)
-    return checklists.by_number(session, visit.checklist_version)
+    return checklists.for_inspection(session, visit.checklist_version)
 
 
 def _write(
