@@ -19,6 +19,7 @@ import areas.pages
 import areas.policy
 import areas.services.following
 import inspections.api
+import inspections.back_test_jobs
 import inspections.cli
 import inspections.labels
 import inspections.pages
@@ -116,7 +117,10 @@ COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 
 
 # What the worker runs, by the names that `core.jobs.enqueue` takes.
-JOBS: dict[str, jobs.Body] = {**towers.import_jobs.JOBS}
+JOBS: dict[str, jobs.Body] = {
+    **towers.import_jobs.JOBS,
+    **inspections.back_test_jobs.JOBS,
+}
 
 
 def create_app(settings: Settings | None = None) -> Flask:

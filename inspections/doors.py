@@ -1,15 +1,35 @@
-"""What the doors of this feature share: the photo store, and visits from JSON bodies."""
+"""What the doors of this feature share: the photo store, visits in JSON, lists as answers."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app
+from flask import Response, current_app, jsonify
+from marshmallow import fields
 
+from core.api import StrictSchema
 from core.files import FileStore
 from core.geo import Position
 from core.settings import Settings
 from inspections.services.record import Visit
+
+
+class ItemsSchema(StrictSchema):
+    """A page of a list: `next_cursor` is null on the last one."""
+
+    items = fields.List(fields.Dict(), required=True)
+    next_cursor = fields.String(allow_none=True, required=True)
+
+
+class ObjectSchema(StrictSchema):
+    """A single object."""
+
+    class Meta:
+        unknown = "include"
+
+
+def listed(items: list[dict[str, Any]], cursor: str | None) -> Response:
+    return jsonify(items=items, next_cursor=cursor)
 
 
 def photo_store() -> FileStore:

@@ -89,6 +89,8 @@ class BackTest(Base):
     job_id: Mapped[int | None] = mapped_column(BigInteger)
     inspections: Mapped[int] = mapped_column(server_default="0", default=0)
     answers: Mapped[int] = mapped_column(server_default="0", default=0)
+    # Answers that the draft's item cannot read, as it asks for another kind of answer now.
+    unjudged: Mapped[int] = mapped_column(server_default="0", default=0)
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     actor: Mapped[str]

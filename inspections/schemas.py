@@ -94,6 +94,24 @@ class AssessmentRequestSchema(StrictSchema):
     reason = fields.String(required=True, validate=length(1, 4000))
 
 
+class NewDraftSchema(StrictSchema):
+    """A draft is a copy of the version that judges; `based_on` is its number as it was seen."""
+
+    based_on = fields.Integer(required=True, strict=True, validate=between(1, 1_000_000))
+
+
+class ContentSchema(StrictSchema):
+    """A whole catalogue, as its YAML document would be in JSON."""
+
+    content = fields.Dict(required=True)
+
+
+class ItemSchema(StrictSchema):
+    """One item of the catalogue, without its code, which the address names."""
+
+    item = fields.Dict(required=True)
+
+
 class PageQuery(StrictSchema):
     """Paging of every list."""
 
@@ -136,6 +154,13 @@ class FollowUpFilters(TowerFilters):
 
 class FollowUpQuery(FollowUpFilters, PageQuery):
     pass
+
+
+class FindingQuery(PageQuery):
+    """What of a back-test is listed."""
+
+    commune = fields.String(load_default="", validate=length(0, 20))
+    kind = fields.String(load_default="", validate=one_of(("", "more", "fewer", "other")))
 
 
 class PhotoQuery(PageQuery):

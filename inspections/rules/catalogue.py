@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -23,6 +23,20 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
 }
 SEVERITIES = ("critical", "major", "minor")
 KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}\Z")
+# What a document may say, and nothing else.
+DOCUMENT_FIELDS = {
+    "catalogue", "version", "note", "evaluation", "structure_types", "severities", "groups",
+    "items",
+}  # fmt: skip
+ITEM_FIELDS = {
+    "key", "group", "vi", "en", "applies_to", "services", "min_height_m", "height_of", "answer",
+    "levels", "how", "photo", "basis", "source", "legal_basis", "note", "asked_when",
+}  # fmt: skip
+ANSWER_FIELDS = {
+    "type", "unit", "unit_en", "decimals", "min", "max", "values", "pass_value", "derived",
+    "record_also", "prompt", "risk_input_only",
+}  # fmt: skip
+LEVEL_FIELDS = {"severity", "remedy_days", "op", "value", "structures", "when", "basis"}
 # As many items as an inspection can answer.
 MAX_ITEMS = 500
 MAX_LABEL = 500
@@ -205,6 +219,7 @@ class _Reader:
 
     def catalogue(self) -> Catalogue:
         document = self.document
+        self.known(document, DOCUMENT_FIELDS)
         name = document.get("catalogue")
         if not isinstance(name, str) or not KEY.match(name.replace("-", "_")):
             raise self.fail(N_("the name of the catalogue is missing or not a plain name"))
@@ -286,6 +301,7 @@ class _Reader:
         given = self.mapping(given, "items")
         key = self.key(given.get("key"))
         self.where = key
+        self.known(given, ITEM_FIELDS)
         group = given.get("group")
         if not isinstance(group, str) or group not in self.groups:
             raise self.fail(N_("the group %(value)s is not defined"), value=shown(group))
@@ -328,19 +344,20 @@ class _Reader:
             raise self.fail(N_("legal_basis names no document"))
         self.plain(given.get("article"), "article")
         self.flag(given.get("verified", False), "verified")
-        if set(given) - {"document", "article", "verified"}:
-            raise self.fail(N_("legal_basis has document, article and verified only"))
+        self.known(given, {"document", "article", "verified"})
         return dict(given)
 
     def asked_when(self, given: Any) -> AskedWhen | None:
         if given is None:
             return None
         given = self.mapping(given, "asked_when")
+        self.known(given, {"item", "input", "is"})
         if given.get("is") != "unknown":
             raise self.fail(N_("asked_when must say that an input is unknown"))
         return AskedWhen(self.key(given.get("item")), self.key(given.get("input")))
 
     def answer(self, given: Mapping[str, Any]) -> AnswerForm:
+        self.known(given, ANSWER_FIELDS)
         kind = self.word(given.get("type"), ANSWER_TYPES, "type")
         decimals = given.get("decimals", 0)
         if type(decimals) is not int or not 0 <= decimals <= 6:
@@ -391,6 +408,7 @@ class _Reader:
         return Choice(self.key(given.get("key")), self.label(given))
 
     def derived(self, given: Mapping[str, Any]) -> Derived:
+        self.known(given, {"function", "inputs"})
         function = self.word(given.get("function"), tuple(FUNCTIONS), "function")
         inputs = tuple(self.input(one) for one in self.sequence(given.get("inputs"), "inputs"))
         if tuple(one.key for one in inputs) != FUNCTIONS[function]:
@@ -403,6 +421,7 @@ class _Reader:
 
     def input(self, given: Any) -> Number:
         given = self.mapping(given, "inputs")
+        self.known(given, {"key", "unit", "unit_en", "min", "max", "one_of"})
         low, high = self.bounds(given)
         choices = self.sequence(given.get("one_of") or [], "one_of")
         return Number(
@@ -415,6 +434,7 @@ class _Reader:
 
     def level(self, given: Any, answer: AnswerForm) -> Level:
         given = self.mapping(given, "levels")
+        self.known(given, LEVEL_FIELDS)
         severity = self.word(given.get("severity"), SEVERITIES, "severity")
         op, value = self.word(given.get("op"), OPERATORS, "op"), given.get("value")
         numeric = answer.type in {"measurement", "count"}
@@ -456,6 +476,7 @@ class _Reader:
         if given is None:
             return None
         given = self.mapping(given, "when")
+        self.known(given, {"record_also", "op", "value", "if_unknown"})
         name = given.get("record_also")
         if not isinstance(name, str) or name not in {one.key for one in answer.record_also}:
             raise self.fail(N_("when names %(value)s, which is not recorded"), value=shown(name))
@@ -481,6 +502,12 @@ class _Reader:
         if not isinstance(given, list):
             raise self.fail(N_("“%(name)s” is missing or not a list"), name=name)
         return given
+
+    def known(self, given: Mapping[str, Any], fields: Collection[str]) -> None:
+        """A field that nobody reads is a slip of the pen, never ignored."""
+        for name in given:
+            if name not in fields:
+                raise self.fail(N_("the field %(value)s is not known"), value=shown(name))
 
     def word(self, given: Any, words: Sequence[str], name: str) -> str:
         if not isinstance(given, str) or given not in words:

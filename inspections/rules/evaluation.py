@@ -172,6 +172,20 @@ def evaluate(
     )
 
 
+def severity_of(
+    item: Item, structure: Structure, given: GivenAnswer, severities: Mapping[str, Severity]
+) -> tuple[str | None, bool]:
+    """What one answer would mean: its severity, and whether the item could judge it at all.
+
+    An item that does not apply judges nothing, which is in order; an answer that the item cannot
+    read is not judged.
+    """
+    if not applies(item, structure):
+        return None, True
+    judgement, found = _judge(item, structure, given, severities)
+    return judgement.severity, not found
+
+
 Found = list[tuple[str, dict[str, Any]]]
 
 

@@ -63,6 +63,7 @@ def upgrade() -> None:
             job_id bigint,
             inspections integer NOT NULL DEFAULT 0,
             answers integer NOT NULL DEFAULT 0,
+            unjudged integer NOT NULL DEFAULT 0,
             started_at timestamptz NOT NULL,
             finished_at timestamptz,
             actor text NOT NULL
