@@ -90,6 +90,9 @@ MENU = (
         "accounts.organisations", N_("Organisations"), "organisation", "organisation.view", "admin"
     ),
     MenuItem("areas.index", N_("Areas"), "area", "area.view", section="admin"),
+    MenuItem(
+        "inspections.checklist_index", N_("Checklist"), "checklist", "checklist.view", "admin"
+    ),
 )
 
 LABELS = {

@@ -51,6 +51,7 @@ def inspection_body(
         **inspection_head(inspection),
         "checklist_version": inspection.checklist_version.version,
         "structure_type": inspection.structure_type,
+        "methods": inspection.methods,
         "position": None
         if place is None
         else {

@@ -111,27 +111,27 @@ class ChecklistByNumber(MethodView):
         return Response(status=204)
 
 
-@checklists.route("/<int:number>/items/<key>")
+@checklists.route("/<int:draft>/items/<key>")
 class ItemByKey(MethodView):
     @guard("checklist.edit")
     @checklists.arguments(ItemSchema)
     @checklists.response(200, ObjectSchema)
     @checklists.alt_response(201, schema=ObjectSchema, description="The item is new")
-    def put(self, data: dict[str, Any], number: int, key: str) -> Response:
+    def put(self, data: dict[str, Any], draft: int, key: str) -> Response:
         """Put an item into a draft under its code; needs If-Match of the draft."""
-        with held_draft(number) as (session, draft):
+        with held_draft(draft) as (session, held):
             new = drafts.put_item(
-                session, draft, key, data["item"], by=current_actor(), now=clock.now()
+                session, held, key, data["item"], by=current_actor(), now=clock.now()
             )
-        return version_answer(the_version(number), 201 if new else 200)
+        return version_answer(the_version(draft), 201 if new else 200)
 
     @guard("checklist.edit")
     @checklists.response(200, ObjectSchema)
-    def delete(self, number: int, key: str) -> Response:
+    def delete(self, draft: int, key: str) -> Response:
         """Take an item out of a draft; needs If-Match of the draft."""
-        with held_draft(number) as (session, draft):
-            drafts.remove_item(session, draft, key, by=current_actor(), now=clock.now())
-        return version_answer(the_version(number))
+        with held_draft(draft) as (session, held):
+            drafts.remove_item(session, held, key, by=current_actor(), now=clock.now())
+        return version_answer(the_version(draft))
 
 
 @checklists.route("/<int:number>/differences")
@@ -150,22 +150,22 @@ class DifferencesByNumber(MethodView):
         )
 
 
-@checklists.route("/<int:number>/back-test")
+@checklists.route("/<int:draft>/back-test")
 class BackTestByNumber(MethodView):
     @guard("checklist.edit")
     @checklists.response(200, ObjectSchema)
-    def get(self, number: int) -> Response:
+    def get(self, draft: int) -> Response:
         """How many past inspections the draft would judge otherwise, by commune."""
-        return back_test_answer(the_version(number))
+        return back_test_answer(the_version(draft))
 
     @guard("checklist.edit")
     @checklists.response(200, ObjectSchema)
     @checklists.alt_response(202, schema=ObjectSchema, description="A job is at work on it")
-    def post(self, number: int) -> Response:
+    def post(self, draft: int) -> Response:
         """Back-test a draft as it is now; a wide change becomes a job. Needs If-Match."""
-        with held_draft(number) as (session, draft):
-            _, done = back_tests.start(session, draft, by=current_actor(), now=clock.now())
-        return back_test_answer(the_version(number), 200 if done else 202)
+        with held_draft(draft) as (session, held):
+            _, done = back_tests.start(session, held, by=current_actor(), now=clock.now())
+        return back_test_answer(the_version(draft), 200 if done else 202)
 
 
 def back_test_answer(version: ChecklistVersion, status: int = 200) -> Response:
@@ -179,17 +179,17 @@ def back_test_answer(version: ChecklistVersion, status: int = 200) -> Response:
     return response
 
 
-@checklists.route("/<int:number>/back-test/findings")
+@checklists.route("/<int:draft>/back-test/findings")
 class Findings(MethodView):
     @guard("checklist.edit")
     @checklists.arguments(FindingQuery, location="query")
     @checklists.response(200, ItemsSchema)
-    def get(self, query: dict[str, Any], number: int) -> Response:
+    def get(self, query: dict[str, Any], draft: int) -> Response:
         """The past answers that the draft would judge otherwise."""
         page = found_by.findings(
             current_session(),
             current_actor(),
-            the_version(number).id,
+            the_version(draft).id,
             commune=query["commune"],
             kind=query["kind"],
             limit=query["limit"],
@@ -198,12 +198,12 @@ class Findings(MethodView):
         return listed([bodies.finding_body(row) for row in page.rows], page.next_cursor)
 
 
-@checklists.route("/<int:number>/publication")
+@checklists.route("/<int:draft>/publication")
 class Publication(MethodView):
     @guard("checklist.publish")
     @checklists.response(200, ObjectSchema)
-    def post(self, number: int) -> Response:
+    def post(self, draft: int) -> Response:
         """Let a back-tested draft judge from now on; needs If-Match."""
-        with held_draft(number) as (session, draft):
-            drafts.publish(session, draft, by=current_actor(), now=clock.now())
-        return version_answer(the_version(number))
+        with held_draft(draft) as (session, held):
+            drafts.publish(session, held, by=current_actor(), now=clock.now())
+        return version_answer(the_version(draft))

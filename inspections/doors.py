@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from flask import Response, current_app, jsonify
@@ -11,6 +12,7 @@ from core.api import StrictSchema
 from core.files import FileStore
 from core.geo import Position
 from core.settings import Settings
+from inspections.rules.catalogue import HOW
 from inspections.services.record import Visit
 
 
@@ -41,6 +43,11 @@ def photo_store() -> FileStore:
     )
 
 
+def in_order(methods: Collection[str] | None) -> tuple[str, ...] | None:
+    """How a visit was made, each way once."""
+    return None if methods is None else tuple(one for one in HOW if one in methods)
+
+
 def visit_from(data: dict[str, Any], body: dict[str, Any]) -> Visit:
     """The visit in a validated body; `body` is the JSON as it was sent, for the records."""
     place = data.get("position")
@@ -52,6 +59,7 @@ def visit_from(data: dict[str, Any], body: dict[str, Any]) -> Visit:
         submit=data["submit"],
         structure_type=data["structure_type"],
         checklist_version=data["checklist_version"],
+        methods=in_order(data["methods"]),
         position=Position(place["latitude"], place["longitude"]) if place else None,
         position_accuracy_m=accuracy,
         note=data["note"],

@@ -68,6 +68,21 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "removed": N_("Removed"),
         "changed": N_("Changed"),
     },
+    "back_test_kind": {
+        "more": N_("A violation more"),
+        "fewer": N_("A violation fewer"),
+        "other": N_("Another severity"),
+    },
+    "operator": {
+        ">": N_("greater than"),
+        "<": N_("less than"),
+        ">=": N_("at least"),
+        "<=": N_("at most"),
+        "abs>": N_("greater than, without its sign"),
+        "outside": N_("outside of (two bounds, parted by ;)"),
+        "in": N_("one of the values (parted by commas)"),
+        "fail": N_("the answer is not in order"),
+    },
     "checklist_field": {
         "key": N_("Code"),
         "group": N_("Group"),

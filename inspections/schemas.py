@@ -10,6 +10,7 @@ from core.api import StrictSchema
 from core.geo import to_position
 from core.i18n import N_
 from core.validation import between, length, one_of
+from inspections.rules.catalogue import HOW
 from inspections.rules.violation import SEVERITY_ORDER, TAKEN
 from towers.rules import StructureType
 from towers.schemas import TowerFilters, filters_of
@@ -59,6 +60,13 @@ class VisitSchema(StrictSchema):
         strict=True, allow_none=True, load_default=None, validate=between(1, 1_000_000)
     )
     structure_type = fields.String(allow_none=True, load_default=None, validate=one_of(TYPES))
+    methods = fields.List(
+        fields.String(validate=one_of(HOW)),
+        allow_none=True,
+        load_default=None,
+        validate=length(1, len(HOW)),
+        metadata={"description": "How the visit was made; null where the device does not say."},
+    )
     position = fields.Nested(PositionSchema, allow_none=True, load_default=None)
     note = fields.String(load_default="", validate=length(0, 8000))
     assessment_requested = TrueOrFalse(load_default=False)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, undefer
 
 from core import audit
 from core.errors import Conflict, FieldText, Invalid, NotFound, Unavailable
-from core.i18n import N_
+from core.i18n import N_, translate
 from core.policy import Actor
 from inspections.models import ChecklistVersion
 from inspections.rules.catalogue import Catalogue, CatalogueError
@@ -37,8 +37,11 @@ def read(document: Mapping[str, Any]) -> Catalogue:
         fields: dict[str, list[FieldText]] = {}
         for problem in error.problems:
             fields.setdefault(problem.where, []).append((problem.message, problem.facts))
+        reason = "; ".join(
+            f"{one.where}: {translate(one.message, **one.facts)}" for one in error.problems
+        )
         raise Invalid(
-            N_("The catalogue is not valid: %(reason)s"), fields=fields, reason=str(error)
+            N_("The catalogue is not valid: %(reason)s"), fields=fields, reason=reason
         ) from error
 
 
