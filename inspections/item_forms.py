@@ -55,8 +55,6 @@ def item_from(form: MultiDict[str, str]) -> dict[str, Any]:
             "input": text("asked_input"),
             "is": "unknown",
         }
-    if item["height_of"] == "structure" or item["min_height_m"] is None:
-        del item["height_of"]
     return normal(item)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from flask_babel import ngettext
+
 from core.formats import label, written
 from core.i18n import gettext as _
 from inspections.rules.catalogue import Catalogue, Item, Level
@@ -34,7 +36,7 @@ def limit_text(level: Level, item: Item, language: str) -> str:
         return f"{written(value, 6, language)} {unit}".strip()
 
     if level.op == "fail":
-        text = label(FAILING[str(form.pass_value)], "yes_no")
+        text = _("answer “%(answer)s”", answer=label(FAILING[str(form.pass_value)], "yes_no"))
     elif level.op == "in":
         text = ", ".join(
             one.text.in_language(language) for one in form.choices if one.key in level.value
@@ -49,8 +51,8 @@ def limit_text(level: Level, item: Item, language: str) -> str:
     if level.when is not None:
         name = label(level.when.record_also, "input")
         number = written(level.when.value, 6, language)
-        text += f" ({name} {SIGNS[level.when.op]} {number}"
-        text += f", {_('or unknown')})" if level.when.if_unknown else ")"
+        unknown = _(", or unknown") if level.when.if_unknown else ""
+        text += f" ({name} {SIGNS[level.when.op]} {number}{unknown})"
     return text
 
 
@@ -60,7 +62,8 @@ def level_text(level: Level, item: Item, catalogue: Catalogue, language: str) ->
     if days is None:
         days = catalogue.severities[level.severity].default_remedy_days
     severity = catalogue.severities[level.severity].label.in_language(language)
-    text = f"{severity}: {limit_text(level, item, language)} · {_('%(days)s days', days=days)}"
+    within = ngettext("%(num)s day", "%(num)s days", days)
+    text = f"{severity}: {limit_text(level, item, language)} · {within}"
     if level.structures:
         text += f" · {structures_text(level.structures, catalogue, language)}"
     return text
@@ -114,5 +117,6 @@ def field_text(
 def _basis_text(value: Mapping[str, Any]) -> str:
     text = ", ".join(part for part in (value.get("document"), value.get("article")) if part)
     if not value.get("verified"):
-        text += f" ({_('not yet confirmed by a lawyer')})"
+        unconfirmed = _("not yet confirmed by a lawyer")
+        text += f" ({unconfirmed})"
     return text

@@ -47,7 +47,7 @@ function refresh() {
     }
     const part = form.querySelector(`[data-part="${group.dataset.group}"]`);
     part.textContent = `${done}/${asked}`;
-    part.parentElement.classList.toggle("done", done === asked);
+    part.parentElement.classList.toggle("done", asked > 0 && done === asked);
     total += asked;
     count += done;
   }

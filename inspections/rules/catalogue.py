@@ -488,7 +488,7 @@ class _Reader:
         )
 
     def structures(self, given: Any) -> frozenset[str]:
-        names = self.sequence(given, "applies_to")
+        names = self.sequence(given or [], "applies_to")
         if not names or any(not isinstance(one, str) or one not in self.types for one in names):
             raise self.fail(N_("a structure type is missing or not inspectable"))
         return frozenset(names)

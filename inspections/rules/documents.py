@@ -8,6 +8,10 @@ from typing import Any
 
 # Where an item's own fields stand apart when two items are compared.
 PARTS = ("answer",)
+# Fields whose order says nothing.
+SETS = {"applies_to", "services", "structures"}
+# What holds where a field is not there.
+DEFAULTS = {"height_of": "structure", "risk_input_only": False, "inspectable": True}
 
 
 @dataclass(frozen=True)
@@ -42,17 +46,30 @@ class Differences:
 
 
 def normal(value: Any) -> Any:
-    """A document without what says nothing: empty texts, lists and mappings, and nulls."""
+    """A document without what says nothing: empty texts, lists and mappings, nulls, defaults.
+
+    Names whose order says nothing stand in one order.
+    """
     if isinstance(value, Mapping):
-        kept = {key: normal(inner) for key, inner in value.items()}
-        return {key: inner for key, inner in kept.items() if not _says_nothing(inner)}
+        kept = {
+            key: _as_set(inner) if key in SETS and isinstance(inner, list) else normal(inner)
+            for key, inner in value.items()
+        }
+        return {key: inner for key, inner in kept.items() if not _says_nothing(key, inner)}
     if isinstance(value, list):
         return [normal(one) for one in value]
     return value
 
 
-def _says_nothing(value: Any) -> bool:
-    return value is None or value == "" or value == [] or value == {}
+def _as_set(names: list[Any]) -> list[Any]:
+    """Names whose order says nothing, in the order in which people read them."""
+    return sorted(names, key=lambda name: (PLACES.get(str(name), len(PLACES)), str(name)))
+
+
+def _says_nothing(key: str, value: Any) -> bool:
+    if value is None or value == "" or value == [] or value == {}:
+        return True
+    return key in DEFAULTS and value == DEFAULTS[key]
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Differences:

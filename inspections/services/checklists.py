@@ -18,6 +18,7 @@ from core.i18n import N_, translate
 from core.policy import Actor
 from inspections.models import ChecklistVersion
 from inspections.rules.catalogue import Catalogue, CatalogueError
+from inspections.rules.documents import ordered
 
 SHIPPED = Path(__file__).resolve().parent.parent / "data" / "checklist.yaml"
 # Versions are few, and the same ones are asked for all the time.
@@ -147,7 +148,7 @@ def catalogue_of(session: Session, version: ChecklistVersion) -> Catalogue:
     """The parsed catalogue of a version, parsed once for each content."""
     known = _parsed.get(version.digest)
     if known is None:
-        known = _parsed[version.digest] = Catalogue.parse(version.content)
+        known = _parsed[version.digest] = Catalogue.parse(ordered(version.content))
         while len(_parsed) > MOST_PARSED:
             _parsed.popitem(last=False)
     return known
