@@ -133,7 +133,7 @@ def _check_shape(text: str) -> None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise Invalid(
                 N_("The YAML has an anchor or alias in line %(line)s: write the value out"),
-                line=event.start_mark.line + 1,
+                line=event.start_mark.line + 1 if event.start_mark else 1,
             )
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ def checklist(number: int) -> str:
     return version_page(the_version(number))
 
 
-def version_page(version: ChecklistVersion, errors: dict[str, Sequence[str]] | None = None) -> str:
+def version_page(version: ChecklistVersion, errors: Mapping[str, Sequence[str]] | None = None) -> str:
     """All items of a version by their groups; `errors` by the codes of items."""
     language = current_language()
     catalogue = checklists.catalogue_of(current_session(), version)
