@@ -120,7 +120,9 @@ def checklist(number: int) -> str:
     return version_page(the_version(number))
 
 
-def version_page(version: ChecklistVersion, errors: Mapping[str, Sequence[str]] | None = None) -> str:
+def version_page(
+    version: ChecklistVersion, errors: Mapping[str, Sequence[str]] | None = None
+) -> str:
     """All items of a version by their groups; `errors` by the codes of items."""
     language = current_language()
     catalogue = checklists.catalogue_of(current_session(), version)
