@@ -21,8 +21,8 @@ from inspections.doors import held_notice, notice_file, press, the_notice
 from inspections.notice_bodies import link_body, notice_body, notice_head
 from inspections.notice_models import Notice
 from inspections.notice_schemas import (
-    ExtensionsSchema,
     DraftSchema,
+    ExtensionsSchema,
     NewNoticeSchema,
     NoticeQuery,
     ServiceSchema,

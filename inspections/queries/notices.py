@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, tuple_
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from core import paging, policy
@@ -156,7 +156,7 @@ def is_latest(session: Session, notice: Notice, violation: Violation) -> bool:
             .where(NoticeItem.violation_id == violation.id)
             .where(later.id == NoticeItem.notice_id)
             .where(later.state == NoticeState.ISSUED)
-            .where(later.issued_at > notice.issued_at)
+            .where(tuple_(later.year, later.number) > tuple_(notice.year, notice.number))
         )
     )
 

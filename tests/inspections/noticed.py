@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,15 @@ def case(session: Session, folder: Path, **tower: Any) -> Case:
         press=press,
         violations=violations(session, made),
     )
+
+
+def case_beside(session: Session, first: Case) -> Case:
+    """Another owner with a tower and violations alike, with the same people."""
+    inspector = makers.actor(session, "inspector")
+    owner = makers.organisation(session)
+    made = makers.tower(session, owner=owner)
+    inspected(session, made, by=inspector, **MAJOR)
+    return replace(first, owner=owner, tower=made, violations=violations(session, made))
 
 
 def drafted(session: Session, case: Case, **facts: Any) -> Notice:
