@@ -19,6 +19,7 @@ import areas.pages
 import areas.policy
 import areas.services.following
 import inspections.api
+import inspections.back_test_jobs
 import inspections.cli
 import inspections.labels
 import inspections.notice_api
@@ -99,6 +100,9 @@ MENU = (
         "accounts.organisations", N_("Organisations"), "organisation", "organisation.view", "admin"
     ),
     MenuItem("areas.index", N_("Areas"), "area", "area.view", section="admin"),
+    MenuItem(
+        "inspections.checklist_index", N_("Checklist"), "checklist", "checklist.view", "admin"
+    ),
 )
 
 LABELS = {
@@ -129,7 +133,10 @@ COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 
 
 # What the worker runs, by the names that `core.jobs.enqueue` takes.
-JOBS: dict[str, jobs.Body] = {**towers.import_jobs.JOBS}
+JOBS: dict[str, jobs.Body] = {
+    **towers.import_jobs.JOBS,
+    **inspections.back_test_jobs.JOBS,
+}
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -1,15 +1,18 @@
-"""What the doors of this feature share: its stores, its notices, and visits from JSON bodies."""
+"""What the doors of this feature share: stores, notices, visits in JSON, lists as answers."""
 
 from __future__ import annotations
 
 import io
 import uuid
+from collections.abc import Collection
 from typing import Any
 
-from flask import Response, current_app, send_file
+from flask import Response, current_app, jsonify, send_file
+from marshmallow import fields
 from sqlalchemy.orm import Session
 
 from core import clock
+from core.api import StrictSchema
 from core.db import current_session
 from core.errors import NotFound
 from core.file_types import TYPES
@@ -21,12 +24,31 @@ from core.settings import Settings
 from core.words import N_
 from inspections.notice_models import Notice
 from inspections.queries import notices
+from inspections.rules.catalogue import HOW
 from inspections.rules.notice import DocumentForm, NoticeState
 from inspections.services import notice_documents
 from inspections.services.notice_documents import Press
 from inspections.services.notice_links import PATH as LINK_PATH
 from inspections.services.notices import the_document
 from inspections.services.record import Visit
+
+
+class ItemsSchema(StrictSchema):
+    """A page of a list: `next_cursor` is null on the last one."""
+
+    items = fields.List(fields.Dict(), required=True)
+    next_cursor = fields.String(allow_none=True, required=True)
+
+
+class ObjectSchema(StrictSchema):
+    """A single object."""
+
+    class Meta:
+        unknown = "include"
+
+
+def listed(items: list[dict[str, Any]], cursor: str | None) -> Response:
+    return jsonify(items=items, next_cursor=cursor)
 
 
 def photo_store() -> FileStore:
@@ -36,6 +58,11 @@ def photo_store() -> FileStore:
         max_bytes=settings.max_photo_bytes,
         max_pixels=settings.max_photo_pixels,
     )
+
+
+def in_order(methods: Collection[str] | None) -> tuple[str, ...] | None:
+    """How a visit was made, each way once."""
+    return None if methods is None else tuple(one for one in HOW if one in methods)
 
 
 def notice_store() -> FileStore:
@@ -106,6 +133,7 @@ def visit_from(data: dict[str, Any], body: dict[str, Any]) -> Visit:
         submit=data["submit"],
         structure_type=data["structure_type"],
         checklist_version=data["checklist_version"],
+        methods=in_order(data["methods"]),
         position=Position(place["latitude"], place["longitude"]) if place else None,
         position_accuracy_m=accuracy,
         note=data["note"],

@@ -100,7 +100,7 @@ def register() -> None:
     )
     policy.register(
         "checklist",
-        actions={"view": READERS},
+        actions={"view": READERS, "edit": {"staff"}, "publish": {"staff"}},
         visible=lambda actor: policy.visible(actor, "area"),
         reaches=lambda actor, thing: True,
     )

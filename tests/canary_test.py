@@ -81,7 +81,9 @@ REGISTER = {
 BATCH = {"/towers/reassignments/<uuid:batch>", "/towers/reassignments/<uuid:batch>.csv"}
 ORGANISATIONS = {"/organisations", "/organisations/<uuid:organisation_id>"}
 SHOWN = {
-    "staff": REGISTER | BATCH | ORGANISATIONS | {"/organisations/<uuid:organisation_id>/edit",
+    "staff": REGISTER | BATCH | ORGANISATIONS | {"/checklists/<int:draft>/back-test",
+                         "/api/v1/checklists/<int:draft>/back-test/findings",
+                         "/organisations/<uuid:organisation_id>/edit",
                          "/organisations/<uuid:organisation_id>/merge", "/towers/new",
                          "/towers/<code>/edit", "/towers/<code>/merge",
                          "/towers/<code>/installations/new", "/towers/<code>/permits/new",

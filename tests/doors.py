@@ -20,6 +20,7 @@ from werkzeug.test import TestResponse
 
 from accounts.cli import hashed
 from accounts.models import Organisation, User
+from accounts.security import actor_of
 from areas.models import Area
 from core import audit, clock
 from core.geo import to_polygon
@@ -33,7 +34,7 @@ from inspections.notice_models import (
     NoticeReply,
     NoticeReplyFile,
 )
-from inspections.services import checklists
+from inspections.services import back_tests, checklists, drafts
 from tests import makers
 from towers.imports.models import ImportBatch
 from towers.models import Tower
@@ -118,6 +119,7 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
             ("there", there, "elsewhere", 106.5),
         )
     }
+    _draft_of_checklist(session, people["staff"])
     return World(
         here=made["here"],
         there=made["there"],
@@ -127,6 +129,15 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
         batch=_batch(session, made["here"].tower),
         imported=_list(app, session),
     )
+
+
+def _draft_of_checklist(session: Session, person: User) -> None:
+    """A second version of the checklist, without an item that both towers failed, back-tested."""
+    actor, now = actor_of(session, person), clock.now()
+    draft, _ = drafts.begin(session, 1, by=actor, now=now)
+    drafts.remove_item(session, draft, "clb_ladder", by=actor, now=now)
+    back_tests.start(session, draft, by=actor, now=now)
+    session.commit()
 
 
 def _list(app: Flask, session: Session) -> uuid.UUID:

@@ -47,6 +47,7 @@ def test_a_notice_reaches_its_owner_and_is_answered(walk, province, language):
     chief.look("notice-link")
 
     owner = walk(province, language, phone=True)
+    owner = walk(province, language, phone=True)
     page = owner.page
     owner.open(urlsplit(link).path)
     owner.choose_language()
