@@ -59,7 +59,7 @@ def test_a_notice_reaches_its_owner_and_is_answered(walk, province, language):
     photo = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": doors.picture(seed=language)}
     form.locator("[name=files]").set_input_files(photo)
     owner.look("notice-owner-form")
-    form.get_by_role("button").click()
+    form.locator("button.btn-primary").click()
     owner.sees("Thank you. What you sent was recorded; the department will look at it.")
     owner.look("notice-owner-sent")
 
