@@ -171,6 +171,22 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "not_fixed": N_("Not fixed"),
         "cannot_verify": N_("Cannot be verified"),
     },
+    "notice_state": {
+        "draft": N_("Draft"),
+        "issued": N_("Issued"),
+        "withdrawn": N_("Withdrawn"),
+        "discarded": N_("Discarded"),
+    },
+    "served_how": {
+        "handed_over": N_("Handed over in person"),
+        "post": N_("By registered mail"),
+        "electronic": N_("By the electronic document system"),
+        "posted_up": N_("Posted up at the site"),
+    },
+    "notice_reply": {
+        "claim": N_("Reported as fixed"),
+        "extension": N_("Extension requested"),
+    },
     "yes_no": {"yes": N_("Yes"), "no": N_("No")},
     "input": {
         "offset_mm": N_("Offset"),

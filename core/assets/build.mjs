@@ -14,7 +14,7 @@ const features = ["core", "accounts", "areas", "towers", "inspections", "maps"];
 // Signs of the interface, by the names our templates use.
 const signs = {
   dashboard: "speedometer2", map: "map", tower: "broadcast-pin", inspection: "clipboard-check",
-  violation: "exclamation-octagon", "follow-up": "list-check", users: "people", organisation: "building",
+  violation: "exclamation-octagon", "follow-up": "list-check", notice: "envelope-paper", users: "people", organisation: "building",
   area: "pin-map", search: "search", plus: "plus-lg", edit: "pencil", download: "download", upload: "upload",
   filter: "funnel", close: "x-lg", menu: "list", person: "person-circle", back: "arrow-left",
   next: "chevron-right", previous: "chevron-left", camera: "camera", calendar: "calendar-event",

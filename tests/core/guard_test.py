@@ -26,6 +26,11 @@ OPEN = {
     "core.choose_language",
     "healthz",
     "readyz",
+    # Whoever holds the link of a notice answers for its owner, without an account.
+    "notices.by_link",
+    "notices.answer",
+    "notices.photo_by_link",
+    "notices.file_by_link",
 }
 # Routes of the sign-in library that want a person's own session: a token is not enough to
 # change a password or to prove who sits there.
@@ -85,6 +90,19 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/inspections/<uuid:inspection_id>", "PUT"): {INSPECTOR},
     ("/api/v1/inspections/<uuid:inspection_id>/review", "POST"): {STAFF},
     ("/api/v1/inspections/assessment-requests", "POST"): {STAFF, INSPECTOR},
+    ("/api/v1/notices", "GET"): READERS,
+    ("/api/v1/notices", "POST"): {STAFF},
+    ("/api/v1/notices/<uuid:notice_id>", "DELETE"): {STAFF},
+    ("/api/v1/notices/<uuid:notice_id>", "GET"): READERS,
+    ("/api/v1/notices/<uuid:notice_id>", "PUT"): {STAFF},
+    ("/api/v1/notices/<uuid:notice_id>/document.<form>", "GET"): READERS,
+    ("/api/v1/notices/<uuid:notice_id>/extensions", "POST"): {STAFF},
+    ("/api/v1/notices/<uuid:notice_id>/issue", "POST"): {STAFF},
+    ("/api/v1/notices/<uuid:notice_id>/links", "GET"): READERS,
+    ("/api/v1/notices/<uuid:notice_id>/links", "POST"): {STAFF},
+    ("/api/v1/notices/<uuid:notice_id>/service", "POST"): {STAFF},
+    ("/api/v1/notices/<uuid:notice_id>/withdrawal", "POST"): {STAFF},
+    ("/api/v1/notices/links/<uuid:link_id>/revocation", "POST"): {STAFF},
     ("/api/v1/organisations", "GET"): EVERYBODY,
     ("/api/v1/organisations", "POST"): {ADMIN, STAFF},
     ("/api/v1/organisations/<uuid:organisation_id>", "GET"): EVERYBODY,
@@ -184,6 +202,25 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/map/tower/<code>", "GET"): READERS,
     ("/map/towers.json", "GET"): READERS,
     ("/map/towers/<uuid:tower_id>.json", "GET"): READERS,
+    ("/notice-files/<uuid:file_id>", "GET"): READERS,
+    ("/notice-links/<uuid:link_id>/revoke", "POST"): {STAFF},
+    ("/notices", "GET"): READERS,
+    ("/notices/<uuid:notice_id>", "GET"): READERS,
+    ("/notices/<uuid:notice_id>/discard", "POST"): {STAFF},
+    ("/notices/<uuid:notice_id>/document.<form>", "GET"): READERS,
+    ("/notices/<uuid:notice_id>/edit", "GET"): {STAFF},
+    ("/notices/<uuid:notice_id>/edit", "POST"): {STAFF},
+    ("/notices/<uuid:notice_id>/extensions", "POST"): {STAFF},
+    ("/notices/<uuid:notice_id>/issue", "POST"): {STAFF},
+    ("/notices/<uuid:notice_id>/links", "POST"): {STAFF},
+    ("/notices/<uuid:notice_id>/service", "POST"): {STAFF},
+    ("/notices/<uuid:notice_id>/withdraw", "POST"): {STAFF},
+    ("/notices/new", "GET"): {STAFF},
+    ("/notices/new", "POST"): {STAFF},
+    ("/notices/template", "GET"): {ADMIN, STAFF},
+    ("/notices/template", "POST"): {ADMIN, STAFF},
+    ("/notices/template.docx", "GET"): {ADMIN, STAFF},
+    ("/notices/template/reset", "POST"): {ADMIN, STAFF},
     ("/organisations", "GET"): EVERYBODY,
     ("/organisations/<uuid:organisation_id>", "GET"): EVERYBODY,
     ("/organisations/<uuid:organisation_id>/delete", "POST"): {ADMIN, STAFF},
@@ -292,6 +329,8 @@ OF_A_PLACE = (
     "/map/places/<code>",
     "/map/surroundings/<code>",
     "<uuid:part_id>",
+    "<uuid:notice_id>",
+    "<uuid:file_id>",
 )
 
 QUERIES = {
@@ -299,6 +338,7 @@ QUERIES = {
     "/map/towers.json": "?zoom=18&bbox=100,5,115,20",
     "/api/v1/photos": "?inspection={inspection_id}",
     "/api/v1/documents": "?tower={code}",
+    "/notices/new": "?owner={organisation_id}",
 }
 
 
@@ -349,6 +389,10 @@ def of(place: doors.Place, w: World) -> dict[str, object]:
         "batch": w.batch,
         "batch_id": w.imported,
         "duplicate_id": uuid.UUID(int=1),
+        "notice_id": place.notice,
+        "file_id": place.notice_file,
+        "link_id": uuid.UUID(int=1),
+        "form": "pdf",
     }
 
 
@@ -359,12 +403,12 @@ def missing() -> dict[str, object]:
             for name in (
                 "inspection_id", "photo_id", "violation_id", "tower_id", "token_id",
                 "document_id", "proposal_id", "organisation_id", "user_id", "batch", "part_id",
-                "batch_id", "duplicate_id",
+                "batch_id", "duplicate_id", "notice_id", "file_id", "link_id",
             )
         },
         "code": "KHONG-CO", "variant": "full", "level": "commune", "number": 1,
         "draft": 2, "key": "sit_fence",
-        "token": "0" * 32, "filename": "dist/nothing.css", "area_id": 999_999_999,
+        "token": "0" * 32, "form": "pdf", "filename": "dist/nothing.css", "area_id": 999_999_999,
     }  # fmt: skip
 
 

@@ -24,7 +24,10 @@ from core.cluster import ClusterUrls, PrivateCluster, programs
 from core.model import Base
 
 # What happened, and who did it: only ever added.
-EVIDENCE = ("audit_entry", "submission", "violation_event", "photo", "document")
+EVIDENCE = (
+    "audit_entry", "submission", "violation_event", "photo", "document", "notice_document",
+    "notice_reply", "notice_reply_file",
+)  # fmt: skip
 
 
 @pytest.fixture
