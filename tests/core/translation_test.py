@@ -305,7 +305,7 @@ EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 SHOWN_ATTRIBUTE = re.compile(r"""\b(?:aria-label|alt|title|placeholder|data-confirm)="([^"]*)\"""")
 # Names of formats and units, and the name of the other language in itself.
 SAME_EVERYWHERE = {
-    "API", "CSV", "Excel", "GeoJSON", "English", "EN", "VI", "m", "km",
+    "API", "CSV", "Excel", "GeoJSON", "YAML", "English", "EN", "VI", "m", "km",
     "OpenStreetMap", "FCC", "TT", "TTLT",
 }  # fmt: skip
 
@@ -343,6 +343,7 @@ PAGES = {
     "admin": ("/users", "/users/new", "/organisations", "/areas", "/areas/load",
               "/towers/reassign"),
     "staff": (
+        "/checklists", "/checklists/1", "/checklists/1/changes",
         "/", "/towers", "/towers/new", "/towers/import", "/towers/VI-1", "/towers/VI-1/edit",
         "/inspections", "/violations", "/follow-up", "/map", "/map/document", "/map/tower/VI-1",
         "/map/picker", "/organisations/new", "/account",
