@@ -26,9 +26,10 @@ from core.pictures import COPIES, read_picture
 from core.policy import guard
 from core.words import N_
 from inspections import bodies
-from inspections.doors import photo_store, visit_from
+from inspections.doors import photo_store, the_inspection, visit_from
 from inspections.models import Inspection, Violation
 from inspections.queries import follow_up, lists
+from inspections.queries.lines import lines_of
 from inspections.rules.violation import EventKind
 from inspections.schemas import (
     AssessmentRequestSchema,
@@ -44,6 +45,7 @@ from inspections.schemas import (
 )
 from inspections.services import condition, photos, record, review, steps
 from inspections.services.assessments import request_assessment
+from inspections.services.settle import looked_at
 from towers import services as register
 from towers.models import Tower
 from towers.queries import merges, understood
@@ -85,13 +87,6 @@ def the_tower(code: str) -> Tower:
     return tower
 
 
-def the_inspection(inspection_id: uuid.UUID) -> Inspection:
-    found = lists.inspection(current_session(), current_actor(), inspection_id)
-    if found is None:
-        raise NotFound()
-    return found
-
-
 def locked_inspection(session: Session, inspection_id: uuid.UUID) -> Inspection:
     """The inspection as it stands now, held until the transaction ends: two changes that name
     the same version must not both find it."""
@@ -105,7 +100,11 @@ def inspection_answer(inspection_id: uuid.UUID, status: int = 200) -> Response:
     session.expire_all()
     found = the_inspection(inspection_id)
     reused = lists.reused_photos(session, current_actor(), found.photos)
-    response = jsonify(bodies.inspection_body(found, lists.found_by(session, found.id), reused))
+    body = bodies.inspection_body(found, lists.found_by(session, found.id), reused)
+    if found.kind == "reinspection":
+        lines = lines_of(session, found, looked_at(session, found))
+        body["lines"] = [bodies.line_body(line) for line in lines.values()]
+    response = jsonify(body)
     response.status_code = status
     return with_tag(response, found.version)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.geo import to_position
 from inspections.models import ChecklistVersion, Inspection, Photo, Violation, ViolationEvent
+from inspections.queries.lines import Line
 from inspections.rules.catalogue import Catalogue, Item, Number
 from inspections.rules.violation import is_overdue
 from inspections.services.steps import state_of
@@ -68,6 +69,22 @@ def inspection_body(
             {"id": str(one.id), "item": one.item_key, "severity": one.severity, "state": one.state}
             for one in found
         ],
+    }
+
+
+def line_body(line: Line) -> dict[str, Any]:
+    """A line of a re-inspection: what it asks, with the photos of before and its own."""
+    one = line.violation
+    return {
+        "violation": str(one.id),
+        "item": one.item_key,
+        "severity": one.severity,
+        "found_on": one.found_on.isoformat(),
+        "deadline": one.deadline.isoformat(),
+        "earlier_answer": line.answer.given if line.answer else None,
+        "earlier_photos": [str(photo.id) for photo in line.earlier],
+        "photos": [str(photo.id) for photo in line.photos],
+        "outcome": line.outcome,
     }
 
 

@@ -1,14 +1,20 @@
-"""What the doors of this feature share: the photo store, and visits from JSON bodies."""
+"""What the doors of this feature share: the photo store, visits found and from JSON bodies."""
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from flask import current_app
 
+from core.db import current_session
+from core.errors import NotFound
 from core.files import FileStore
-from core.geo import Position
+from core.geo import Position, to_position
+from core.guard import current_actor
 from core.settings import Settings
+from inspections.models import Inspection
+from inspections.queries import lists
 from inspections.services.record import Visit
 
 
@@ -39,3 +45,29 @@ def visit_from(data: dict[str, Any], body: dict[str, Any]) -> Visit:
         assessment_reason=data["assessment_reason"],
         body={key: value for key, value in body.items() if key != "id"},
     )
+
+
+def the_inspection(inspection_id: uuid.UUID) -> Inspection:
+    found = lists.inspection(current_session(), current_actor(), inspection_id)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def own_inspection(inspection_id: uuid.UUID) -> Inspection:
+    found = the_inspection(inspection_id)
+    if found.inspector_id != current_actor().id:
+        raise NotFound()
+    return found
+
+
+def position_of(inspection: Inspection) -> dict[str, Any]:
+    """The position as the form's hidden fields carry it, so that a later save keeps it."""
+    if inspection.position is None:
+        return {}
+    place, accuracy = to_position(inspection.position), inspection.position_accuracy_m
+    return {
+        "position_latitude": f"{place.latitude:.7f}",
+        "position_longitude": f"{place.longitude:.7f}",
+        "position_accuracy": "" if accuracy is None else f"{accuracy:f}",
+    }

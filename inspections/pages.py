@@ -27,6 +27,7 @@ from inspections.bodies import item_form
 from inspections.labels import VOCABULARIES
 from inspections.queries import follow_up as follow_ups
 from inspections.queries import lists
+from inspections.reviewing import review_routes
 from inspections.rules.violation import EventKind
 from inspections.services import checklists, condition, steps
 from inspections.services.assessments import request_assessment
@@ -41,6 +42,7 @@ from towers.queries import Filters
 
 blueprint = Blueprint("inspections", __name__, template_folder="templates")
 visit_routes(blueprint)
+review_routes(blueprint)
 
 
 @blueprint.get("/")

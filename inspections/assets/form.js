@@ -40,6 +40,8 @@ function refresh() {
     const part = form.querySelector(`[data-part="${group.dataset.group}"]`);
     part.textContent = `${done}/${asked}`;
     part.parentElement.classList.toggle("done", done === asked);
+    // What a re-inspection may find beside its violations is not asked for.
+    if ("more" in group.dataset) continue;
     total += asked;
     count += done;
   }
@@ -52,7 +54,8 @@ refresh();
 
 form.addEventListener("change", (event) => {
   const item = event.target.closest("[data-item][data-photo]");
-  if (item && event.target.type === "radio" && fails(item)) item.querySelector("details").open = true;
+  const more = item?.querySelector("details");
+  if (more && event.target.type === "radio" && fails(item)) more.open = true;
 });
 
 // A second tap on a chosen answer takes it back. Arrow keys choose too: they never take back.

@@ -27,17 +27,18 @@ from inspections.models import (
     Photo,
     Submission,
     Violation,
-    ViolationEvent,
 )
 from inspections.rules.evaluation import (
     Evaluation,
     GivenAnswer,
     Structure,
+    applicable_items,
     evaluate,
 )
+from inspections.rules.violation import ReinspectionOutcome
 from inspections.services import checklists, condition
 from inspections.services.assessments import request_assessment, withdraw_request
-from inspections.services.settle import settle
+from inspections.services.settle import looked_at, reinspection_outcomes, settle
 from towers import services as towers
 from towers.models import Tower
 from towers.rules import StructureType, overall_height
@@ -427,40 +428,28 @@ def judge(session: Session, inspection: Inspection, tower: Tower, visit: Visit) 
     fields: dict[str, list[FieldText]] = {}
     for found in evaluation.problems:
         fields.setdefault(f"answers.{found.item_key}", []).append((found.message, found.facts))
-    if inspection.kind == "reinspection":
-        _require_reinspection_items(session, inspection, tower, answers, fields)
-    elif not answers:
+    if not answers:
         fields["answers"] = [N_("No item was answered")]
+    needs_photo = evaluation.photos_required
+    if inspection.kind == "reinspection":
+        asked = looked_at(session, inspection).keys() & {
+            item.key for item in applicable_items(catalogue, structure)
+        }
+        for key in sorted(asked - answers.keys()):
+            fields.setdefault(f"answers.{key}", []).append(
+                N_("Say whether this violation is fixed, not fixed or cannot be verified")
+            )
+        outcomes = reinspection_outcomes(evaluation)
+        # Nothing is closed without something that shows it.
+        needs_photo |= {key for key in asked if outcomes.get(key) is ReinspectionOutcome.FIXED}
     with_photo = set(
         session.scalars(select(Photo.item_key).where(Photo.inspection_id == inspection.id))
     )
-    for key in sorted(evaluation.photos_required - with_photo):
+    for key in sorted(needs_photo - with_photo):
         fields.setdefault(f"answers.{key}", []).append(N_("This answer needs at least one photo"))
     if fields:
         raise Invalid(N_("Some answers are not right"), fields=fields)
     return evaluation
-
-
-def _require_reinspection_items(
-    session: Session,
-    inspection: Inspection,
-    tower: Tower,
-    answers: dict[str, GivenAnswer],
-    fields: dict[str, list[FieldText]],
-) -> None:
-    looked_at = open_items(session, tower) | frozenset(
-        session.scalars(
-            select(Violation.item_key)
-            .join(ViolationEvent, ViolationEvent.violation_id == Violation.id)
-            .where(ViolationEvent.inspection_id == inspection.id)
-        )
-    )
-    if not answers:
-        fields["answers"] = [N_("Answer at least one item that has an open violation")]
-    for key in sorted(set(answers) - looked_at):
-        fields.setdefault(f"answers.{key}", []).append(
-            N_("There is no open violation of this item to re-inspect")
-        )
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,92 @@
+"""Pages of a visit that was made: look at it, review it."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from core import clock, policy
+from core.db import current_session, transaction
+from core.errors import Conflict, Invalid
+from core.guard import current_actor
+from core.i18n import current_language
+from core.i18n import gettext as _
+from core.policy import guard
+from core.words import N_
+from inspections.bodies import item_form
+from inspections.doors import position_of, the_inspection
+from inspections.queries import lists
+from inspections.queries.lines import lines_of
+from inspections.services import checklists, review
+from inspections.services.settle import looked_at
+from inspections.texts import item_texts
+
+
+def review_routes(blueprint: Blueprint) -> None:
+    """Add these pages to the feature's blueprint."""
+    blueprint.add_url_rule("/inspections/<uuid:inspection_id>", view_func=detail)
+    blueprint.add_url_rule(
+        "/inspections/<uuid:inspection_id>/review", view_func=decide, methods=["POST"]
+    )
+
+
+@guard("inspection.view")
+def detail(inspection_id: uuid.UUID) -> str:
+    session, language = current_session(), current_language()
+    inspection = the_inspection(inspection_id)
+    catalogue = checklists.catalogue_of(session, inspection.checklist_version)
+    items = {item.key: item_form(item, catalogue, language) for item in catalogue.items}
+    order = {item.key: index for index, item in enumerate(catalogue.items)}
+    actor = current_actor()
+    return render_template(
+        "inspections/detail.html",
+        inspection=inspection,
+        tower=inspection.tower,
+        items=items,
+        texts=item_texts(session, language),
+        answers=sorted(
+            inspection.answers,
+            key=lambda one: (one.severity is None, order.get(one.item_key, 999)),
+        ),
+        found=lists.found_by(session, inspection.id),
+        lines=lines_of(session, inspection, looked_at(session, inspection)).values()
+        if inspection.kind == "reinspection" and inspection.status != "voided"
+        else (),
+        own=inspection.inspector_id == actor.id
+        and inspection.status in {"draft", "submitted", "returned"}
+        and policy.may(actor, "inspection.correct", inspection),
+        position=position_of(inspection),
+        reused=lists.reused_photos(session, actor, inspection.photos),
+        may_review=inspection.status == "submitted"
+        and policy.may(actor, "inspection.review", inspection),
+        today=clock.today(),
+    )
+
+
+@guard("inspection.review")
+def decide(inspection_id: uuid.UUID) -> Response:
+    actor, now = current_actor(), clock.now()
+    try:
+        with transaction() as session:
+            inspection = the_inspection(inspection_id)
+            decision = request.form.get("decision")
+            if decision not in {"accept", "return"}:
+                raise Invalid(N_("Choose one of the answers"))
+            if decision == "accept":
+                review.accept_inspection(session, inspection, by=actor, now=now)
+            else:
+                review.return_inspection(
+                    session,
+                    inspection,
+                    reason=request.form.get("reason", "")[:4000],
+                    by=actor,
+                    now=now,
+                    zone=clock.zone(),
+                )
+    except (Invalid, Conflict) as error:
+        flash(error.text(), "warning")
+    else:
+        flash(_("The review was saved."), "success")
+    return redirect(url_for("inspections.detail", inspection_id=inspection_id))
