@@ -42,6 +42,8 @@ from inspections.schemas import (
     StepSchema,
     ViolationQuery,
     VisitSchema,
+    VoidDecisionSchema,
+    VoidRequestSchema,
 )
 from inspections.services import condition, photos, record, review, steps
 from inspections.services.assessments import request_assessment
@@ -205,6 +207,43 @@ class InspectionReview(MethodView):
                     now=now,
                     zone=clock.zone(),
                 )
+        return inspection_answer(inspection_id)
+
+
+@inspections.route("/<uuid:inspection_id>/void-request")
+class InspectionVoidRequest(MethodView):
+    @guard("inspection.ask_void")
+    @inspections.arguments(VoidRequestSchema)
+    @inspections.response(200, ObjectSchema)
+    def post(self, data: dict[str, Any], inspection_id: uuid.UUID) -> Response:
+        """Ask that an inspection be voided; somebody else decides. Needs If-Match."""
+        with transaction() as session:
+            inspection = locked_inspection(session, inspection_id)
+            require_match(request.headers.get("If-Match"), inspection.version)
+            review.ask_to_void(
+                session, inspection, reason=data["reason"], by=current_actor(), now=clock.now()
+            )
+        return inspection_answer(inspection_id)
+
+
+@inspections.route("/<uuid:inspection_id>/void-decision")
+class InspectionVoidDecision(MethodView):
+    @guard("inspection.void")
+    @inspections.arguments(VoidDecisionSchema)
+    @inspections.response(200, ObjectSchema)
+    def post(self, data: dict[str, Any], inspection_id: uuid.UUID) -> Response:
+        """Void an inspection as somebody else asked, or refuse; needs If-Match."""
+        with transaction() as session:
+            inspection = locked_inspection(session, inspection_id)
+            require_match(request.headers.get("If-Match"), inspection.version)
+            review.decide_void(
+                session,
+                inspection,
+                confirm=data["decision"] == "confirm",
+                by=current_actor(),
+                now=clock.now(),
+                zone=clock.zone(),
+            )
         return inspection_answer(inspection_id)
 
 

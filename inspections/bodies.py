@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from core.geo import to_position
@@ -13,6 +13,10 @@ from inspections.queries.lines import Line
 from inspections.rules.catalogue import Catalogue, Item, Number
 from inspections.rules.violation import is_overdue
 from inspections.services.steps import state_of
+
+
+def moment(value: datetime | None) -> str | None:
+    return value.isoformat() if value else None
 
 
 def inspection_head(inspection: Inspection) -> dict[str, Any]:
@@ -25,7 +29,7 @@ def inspection_head(inspection: Inspection) -> dict[str, Any]:
         "status": inspection.status,
         "inspector": inspection.inspector.name or inspection.inspector.email,
         "inspected_on": inspection.inspected_on.isoformat(),
-        "submitted_at": inspection.submitted_at.isoformat() if inspection.submitted_at else None,
+        "submitted_at": moment(inspection.submitted_at),
         "complete": inspection.complete,
         "version": inspection.version,
     }
@@ -52,6 +56,9 @@ def inspection_body(
         },
         "note": inspection.note,
         "review_reason": inspection.review_reason,
+        "void_reason": inspection.void_reason,
+        "void_asked_at": moment(inspection.void_asked_at),
+        "voided_at": moment(inspection.voided_at),
         "assessment_requested": inspection.assessment_requested,
         "answers": inspection.draft
         if inspection.draft is not None

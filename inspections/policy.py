@@ -44,6 +44,8 @@ def register() -> None:
             "create": {"inspector"},
             "correct": {"inspector"},
             "review": {"staff"},
+            "ask_void": {"staff", "inspector"},
+            "void": {"staff"},
         },
         visible=visible_inspections,
         reaches=reaches_inspection,

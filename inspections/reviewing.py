@@ -7,9 +7,9 @@ import uuid
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from core import clock, policy
+from core import clock, policy, store
 from core.db import current_session, transaction
-from core.errors import Conflict, Invalid
+from core.errors import Conflict, Forbidden, Invalid
 from core.guard import current_actor
 from core.i18n import current_language
 from core.i18n import gettext as _
@@ -29,6 +29,12 @@ def review_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/inspections/<uuid:inspection_id>", view_func=detail)
     blueprint.add_url_rule(
         "/inspections/<uuid:inspection_id>/review", view_func=decide, methods=["POST"]
+    )
+    blueprint.add_url_rule(
+        "/inspections/<uuid:inspection_id>/void-request", view_func=ask_void, methods=["POST"]
+    )
+    blueprint.add_url_rule(
+        "/inspections/<uuid:inspection_id>/void", view_func=decide_void, methods=["POST"]
     )
 
 
@@ -61,6 +67,16 @@ def detail(inspection_id: uuid.UUID) -> str:
         reused=lists.reused_photos(session, actor, inspection.photos),
         may_review=inspection.status == "submitted"
         and policy.may(actor, "inspection.review", inspection),
+        # One who may decide asks as well; an inspector only about a visit of their own.
+        may_ask_void=inspection.status in review.VOIDABLE
+        and inspection.void_asked_at is None
+        and policy.may(actor, "inspection.ask_void", inspection)
+        and (inspection.inspector_id == actor.id or policy.may(actor, "inspection.void")),
+        may_void=inspection.status in review.VOIDABLE
+        and inspection.void_asked_at is not None
+        and policy.may(actor, "inspection.void", inspection),
+        may_confirm=inspection.void_asked_by_id != actor.id
+        or not store.value_of(session, "two_people"),
         today=clock.today(),
     )
 
@@ -89,4 +105,43 @@ def decide(inspection_id: uuid.UUID) -> Response:
         flash(error.text(), "warning")
     else:
         flash(_("The review was saved."), "success")
+    return redirect(url_for("inspections.detail", inspection_id=inspection_id))
+
+
+@guard("inspection.ask_void")
+def ask_void(inspection_id: uuid.UUID) -> Response:
+    try:
+        with transaction() as session:
+            inspection = the_inspection(inspection_id)
+            reason = request.form.get("reason", "")
+            review.ask_to_void(
+                session, inspection, reason=reason, by=current_actor(), now=clock.now()
+            )
+    except (Invalid, Conflict, Forbidden) as error:
+        flash(error.text(), "warning")
+    else:
+        flash(_("Your request was saved. Somebody else must confirm it."), "success")
+    return redirect(url_for("inspections.detail", inspection_id=inspection_id))
+
+
+@guard("inspection.void")
+def decide_void(inspection_id: uuid.UUID) -> Response:
+    try:
+        with transaction() as session:
+            inspection = the_inspection(inspection_id)
+            decision = request.form.get("decision")
+            if decision not in {"confirm", "refuse"}:
+                raise Invalid(N_("Choose one of the answers"))
+            review.decide_void(
+                session,
+                inspection,
+                confirm=decision == "confirm",
+                by=current_actor(),
+                now=clock.now(),
+                zone=clock.zone(),
+            )
+    except (Invalid, Conflict, Forbidden) as error:
+        flash(error.text(), "warning")
+    else:
+        flash(_("The decision was saved."), "success")
     return redirect(url_for("inspections.detail", inspection_id=inspection_id))

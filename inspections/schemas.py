@@ -89,6 +89,18 @@ class ReviewSchema(StrictSchema):
     reason = fields.String(load_default="", validate=length(0, 4000))
 
 
+class VoidRequestSchema(StrictSchema):
+    """Why an inspection should be voided: the reason is needed."""
+
+    reason = fields.String(load_default="", validate=length(0, 4000))
+
+
+class VoidDecisionSchema(StrictSchema):
+    """Void the inspection as somebody asked, or refuse."""
+
+    decision = fields.String(required=True, validate=one_of(("confirm", "refuse")))
+
+
 class AssessmentRequestSchema(StrictSchema):
     tower = fields.String(required=True, validate=length(1, 64))
     reason = fields.String(required=True, validate=length(1, 4000))

@@ -74,6 +74,8 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/inspections/<uuid:inspection_id>", "GET"): READERS,
     ("/api/v1/inspections/<uuid:inspection_id>", "PUT"): {INSPECTOR},
     ("/api/v1/inspections/<uuid:inspection_id>/review", "POST"): {STAFF},
+    ("/api/v1/inspections/<uuid:inspection_id>/void-decision", "POST"): {STAFF},
+    ("/api/v1/inspections/<uuid:inspection_id>/void-request", "POST"): {STAFF, INSPECTOR},
     ("/api/v1/inspections/assessment-requests", "POST"): {STAFF, INSPECTOR},
     ("/api/v1/organisations", "GET"): EVERYBODY,
     ("/api/v1/organisations", "POST"): {ADMIN, STAFF},
@@ -141,6 +143,8 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/inspections/<uuid:inspection_id>/edit", "GET"): {INSPECTOR},
     ("/inspections/<uuid:inspection_id>/edit", "POST"): {INSPECTOR},
     ("/inspections/<uuid:inspection_id>/review", "POST"): {STAFF},
+    ("/inspections/<uuid:inspection_id>/void", "POST"): {STAFF},
+    ("/inspections/<uuid:inspection_id>/void-request", "POST"): {STAFF, INSPECTOR},
     ("/map", "GET"): READERS,
     ("/map/area/<int:area_id>", "GET"): EVERYBODY,
     ("/map/areas/<int:area_id>.geojson", "GET"): EVERYBODY,
@@ -452,6 +456,8 @@ def test_a_writing_route_that_is_allowed_refuses_an_empty_body(
             "/towers/<code>/documents",
             "/documents/<uuid:document_id>/remove",
             "/inspections/<uuid:inspection_id>/review",
+            "/inspections/<uuid:inspection_id>/void",
+            "/inspections/<uuid:inspection_id>/void-request",
             "/towers/columns",
         }:
             # These say what is wrong on the page they lead back to; no column means the usual ones.

@@ -24,7 +24,7 @@ from core.cluster import ClusterUrls, PrivateCluster, programs
 from core.model import Base
 
 # What happened, and who did it: only ever added.
-EVIDENCE = ("audit_entry", "submission", "violation_event", "photo", "document")
+EVIDENCE = ("audit_entry", "submission", "violation_event", "photo", "document", "signature")
 
 
 @pytest.fixture
@@ -240,6 +240,7 @@ def test_every_table_is_granted_what_the_list_says(as_application: psycopg.Conne
         "procrastinate_periodic_defers": all_four,
         "procrastinate_workers": all_four,
         "role": {"SELECT"},
+        "signature": {"INSERT", "SELECT"},
         "setting": {"INSERT", "SELECT", "UPDATE"},
         "spatial_ref_sys": {"SELECT"},
         "structure_kind": {"SELECT", "UPDATE"},
