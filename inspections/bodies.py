@@ -8,9 +8,17 @@ from datetime import date, datetime
 from typing import Any
 
 from core.geo import to_position
-from inspections.models import ChecklistVersion, Inspection, Photo, Violation, ViolationEvent
+from inspections.models import (
+    ChecklistVersion,
+    Inspection,
+    Photo,
+    Signature,
+    Violation,
+    ViolationEvent,
+)
 from inspections.queries.lines import Line
 from inspections.rules.catalogue import Catalogue, Item, Number
+from inspections.rules.evidence import Evidence
 from inspections.rules.violation import is_overdue
 from inspections.services.steps import state_of
 
@@ -54,6 +62,16 @@ def inspection_body(
             "longitude": place.longitude,
             "accuracy_m": float(accuracy) if accuracy is not None else None,
         },
+        "distance_m": float(inspection.distance_m) if inspection.distance_m is not None else None,
+        "team": inspection.team,
+        "representative": inspection.representative,
+        "weather": inspection.weather,
+        "started_at": moment(inspection.started_at),
+        "ended_at": moment(inspection.ended_at),
+        "device_at": moment(inspection.device_at),
+        "received_at": moment(inspection.received_at),
+        "instruments": inspection.instruments,
+        "verdict": inspection.verdict,
         "note": inspection.note,
         "review_reason": inspection.review_reason,
         "void_reason": inspection.void_reason,
@@ -76,6 +94,29 @@ def inspection_body(
             {"id": str(one.id), "item": one.item_key, "severity": one.severity, "state": one.state}
             for one in found
         ],
+    }
+
+
+def evidence_body(evidence: Evidence | None) -> dict[str, Any] | None:
+    """The evidence grade, and what stands against a better one."""
+    if evidence is None:
+        return None
+    return {
+        "grade": evidence.grade,
+        "passed": sorted(evidence.passed),
+        "reasons": list(evidence.reasons),
+    }
+
+
+def signature_body(signature: Signature, signs_now: bool) -> dict[str, Any]:
+    """A signature; `signs_now` is false where the visit was corrected since."""
+    return {
+        "id": str(signature.id),
+        "place": signature.place,
+        "name": signature.name,
+        "drawn": signature.sha256 is not None,
+        "at": signature.at.isoformat(),
+        "signs_now": signs_now,
     }
 
 
@@ -108,6 +149,8 @@ def photo_body(photo: Photo, reused: Mapping[uuid.UUID, Sequence[str]]) -> dict[
         "width": photo.width,
         "height": photo.height,
         "received_at": photo.received_at.isoformat(),
+        "source": photo.source,
+        "taken_at": moment(photo.taken_at),
         "reused": photo.id in reused,
         "also_towers": list(reused.get(photo.id, ())),
     }

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from flask import current_app
 
 from core.db import current_session
-from core.errors import NotFound
+from core.errors import Invalid, NotFound
 from core.files import FileStore
 from core.geo import Position, to_position
 from core.guard import current_actor
 from core.settings import Settings
+from core.words import N_
 from inspections.models import Inspection
 from inspections.queries import lists
+from inspections.rules.evidence import PhotoSource
+from inspections.services.circumstances import Circumstances, Instrument
 from inspections.services.record import Visit
 
 
@@ -27,7 +32,9 @@ def photo_store() -> FileStore:
     )
 
 
-def visit_from(data: dict[str, Any], body: dict[str, Any]) -> Visit:
+def visit_from(
+    data: dict[str, Any], body: dict[str, Any], *, device_at: datetime | None = None
+) -> Visit:
     """The visit in a validated body; `body` is the JSON as it was sent, for the records."""
     place = data.get("position")
     accuracy = place.get("accuracy_m") if place else None
@@ -43,6 +50,16 @@ def visit_from(data: dict[str, Any], body: dict[str, Any]) -> Visit:
         note=data["note"],
         assessment_requested=data["assessment_requested"],
         assessment_reason=data["assessment_reason"],
+        circumstances=Circumstances(
+            team=tuple(data["team"]),
+            representative=data["representative"],
+            weather=data["weather"],
+            started_at=data["started_at"],
+            ended_at=data["ended_at"],
+            instruments=tuple(Instrument(**one) for one in data["instruments"]),
+            verdict=data["verdict"],
+            device_at=device_at,
+        ),
         body={key: value for key, value in body.items() if key != "id"},
     )
 
@@ -71,3 +88,22 @@ def position_of(inspection: Inspection) -> dict[str, Any]:
         "position_longitude": f"{place.longitude:.7f}",
         "position_accuracy": "" if accuracy is None else f"{accuracy:f}",
     }
+
+
+def photo_origin(form: Mapping[str, str]) -> tuple[PhotoSource, datetime | None]:
+    """Where a device says that a photo comes from, and when it was taken; raises `Invalid`."""
+    wrong: dict[str, list[Any]] = {}
+    source, taken_at = form.get("source") or PhotoSource.FILE, None
+    if source not in set(PhotoSource):
+        wrong["source"] = [N_("Choose one of the answers")]
+    if text := form.get("taken_at"):
+        try:
+            taken_at = datetime.fromisoformat(text)
+        except ValueError:
+            wrong["taken_at"] = [N_("This is not a moment (write 2026-12-31T09:30:00+07:00).")]
+        else:
+            if taken_at.tzinfo is None or not 2000 <= taken_at.year < 2100:
+                wrong["taken_at"] = [N_("This is not a moment (write 2026-12-31T09:30:00+07:00).")]
+    if wrong:
+        raise Invalid(fields=wrong)
+    return PhotoSource(source), taken_at

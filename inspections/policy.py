@@ -43,6 +43,7 @@ def register() -> None:
             "view": READERS,
             "create": {"inspector"},
             "correct": {"inspector"},
+            "sign": {"inspector"},
             "review": {"staff"},
             "ask_void": {"staff", "inspector"},
             "void": {"staff"},

@@ -9,17 +9,22 @@ from werkzeug.wrappers import Response
 
 from core import clock, policy, store
 from core.db import current_session, transaction
-from core.errors import Conflict, Forbidden, Invalid
+from core.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from core.guard import current_actor
 from core.i18n import current_language
 from core.i18n import gettext as _
+from core.pictures import read_picture
 from core.policy import guard
+from core.problems import field_texts
 from core.words import N_
 from inspections.bodies import item_form
-from inspections.doors import position_of, the_inspection
+from inspections.doors import own_inspection, photo_store, position_of, the_inspection
 from inspections.queries import lists
 from inspections.queries.lines import lines_of
-from inspections.services import checklists, review
+from inspections.rules.evidence import OF_CHECK, Check, SignaturePlace
+from inspections.services import checklists, review, signatures
+from inspections.services.circumstances import Instrument
+from inspections.services.evidence import evidence_of
 from inspections.services.settle import looked_at
 from inspections.texts import item_texts
 
@@ -29,6 +34,9 @@ def review_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/inspections/<uuid:inspection_id>", view_func=detail)
     blueprint.add_url_rule(
         "/inspections/<uuid:inspection_id>/review", view_func=decide, methods=["POST"]
+    )
+    blueprint.add_url_rule(
+        "/inspections/<uuid:inspection_id>/sign", view_func=sign, methods=["POST"]
     )
     blueprint.add_url_rule(
         "/inspections/<uuid:inspection_id>/void-request", view_func=ask_void, methods=["POST"]
@@ -64,6 +72,16 @@ def detail(inspection_id: uuid.UUID) -> str:
         and inspection.status in {"draft", "submitted", "returned"}
         and policy.may(actor, "inspection.correct", inspection),
         position=position_of(inspection),
+        evidence=evidence_of(session, inspection),
+        reasons_of=OF_CHECK,
+        checks=list(Check),
+        signatures=signatures.standing(inspection),
+        may_sign=inspection.status == "submitted"
+        and inspection.inspector_id == actor.id
+        and policy.may(actor, "inspection.sign", inspection),
+        signature_places=list(SignaturePlace),
+        instruments=[Instrument.from_json(one) for one in inspection.instruments],
+        new_id=uuid.uuid4(),
         reused=lists.reused_photos(session, actor, inspection.photos),
         may_review=inspection.status == "submitted"
         and policy.may(actor, "inspection.review", inspection),
@@ -106,6 +124,48 @@ def decide(inspection_id: uuid.UUID) -> Response:
     else:
         flash(_("The review was saved."), "success")
     return redirect(url_for("inspections.detail", inspection_id=inspection_id))
+
+
+@guard("inspection.sign")
+def sign(inspection_id: uuid.UUID) -> Response:
+    inspection = own_inspection(inspection_id)
+    try:
+        if request.form.get("version", "") != str(inspection.version):
+            raise Conflict(
+                N_("This inspection was changed in the meantime: read it again before it is signed")
+            )
+        upload, store = request.files.get("file"), photo_store()
+        drawn = read_picture(upload.stream, store) if upload and upload.filename else None
+        with transaction() as session:
+            signatures.sign(
+                session,
+                posted_uuid("id"),
+                inspection,
+                place=request.form.get("place", ""),
+                name=request.form.get("name", ""),
+                drawn=drawn,
+                store=store,
+                by=current_actor(),
+                now=clock.now(),
+            )
+    except NotFound:
+        raise
+    except DomainError as error:
+        texts = [text for texts in field_texts(error).values() for text in texts]
+        for text in texts or [error.text()]:
+            flash(text, "warning")
+    else:
+        flash(_("The signature was saved."), "success")
+    return redirect(
+        url_for("inspections.detail", inspection_id=inspection_id, _anchor="signatures")
+    )
+
+
+def posted_uuid(name: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(request.form.get(name, ""))
+    except ValueError as error:
+        raise Invalid(N_("This is not a UUID.")) from error
 
 
 @guard("inspection.ask_void")

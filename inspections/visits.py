@@ -20,12 +20,13 @@ from core.problems import field_texts
 from core.words import N_
 from inspections.bodies import item_form
 from inspections.doors import own_inspection, photo_store, position_of
-from inspections.forms import answers_from, visit_from_form
+from inspections.forms import answers_from, circumstances_form, visit_from_form
 from inspections.labels import VOCABULARIES
 from inspections.models import Inspection
 from inspections.queries import lists
 from inspections.queries.lines import lines_of
 from inspections.rules.evaluation import applicable_items
+from inspections.rules.evidence import PhotoSource
 from inspections.services import checklists, photos, record
 from inspections.services.settle import looked_at
 from towers.doors import the_tower
@@ -193,6 +194,9 @@ def form_page(
         labels=labels,
         photo_of=photo_of,
         position=position_of(inspection),
+        said=circumstances_form(inspection, given),
+        weathers=list(VOCABULARIES["weather"]),
+        verdicts=list(VOCABULARIES["verdict"]),
         assessment_reason=record.sent_before(session, inspection).get("assessment_reason", ""),
         today=clock.today(),
     )
@@ -231,6 +235,7 @@ def save(inspection_id: uuid.UUID) -> Response | tuple[str, int]:
             kind=inspection.kind,
             tower=inspection.tower.code,
             today=inspection.inspected_on,
+            zone=clock.zone(),
         )
         if inspection.structure_type != StructureType.UNKNOWN and not visit.structure_type:
             visit = record.with_structure_type(visit, inspection.structure_type)
@@ -239,6 +244,10 @@ def save(inspection_id: uuid.UUID) -> Response | tuple[str, int]:
                 name.partition(".")[2] or None,
                 upload.filename,
                 read_picture(upload.stream, photo_store()),
+                # The page's script tells which files the camera made just now.
+                PhotoSource.CAMERA
+                if f"{name}/{upload.filename}" in form.getlist("camera")
+                else PhotoSource.FILE,
             )
             for name, uploads in request.files.lists()
             for upload in uploads
@@ -256,7 +265,7 @@ def save(inspection_id: uuid.UUID) -> Response | tuple[str, int]:
                 )
             kept = True
         with transaction() as session:
-            for item_key, filename, picture in pictures:
+            for item_key, filename, picture, source in pictures:
                 photos.add_photo(
                     session,
                     uuid.uuid4(),
@@ -268,6 +277,7 @@ def save(inspection_id: uuid.UUID) -> Response | tuple[str, int]:
                     sha256=None,
                     by=actor,
                     now=now,
+                    source=source,
                 )
         if visit.submit or inspection.status != "draft":
             with transaction() as session:

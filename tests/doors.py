@@ -47,6 +47,7 @@ class Place:
     tower: Tower
     inspection: uuid.UUID
     photo: uuid.UUID
+    signature: uuid.UUID
     violation: uuid.UUID
     document: uuid.UUID
     proposal: uuid.UUID
@@ -197,7 +198,14 @@ def _place(
     session.commit()
     inspection, photo = uuid.uuid4(), uuid.uuid4()
     note = names or f"ghi chú {word} Ngọc Điểm"
-    draft = visit(tower.code, submit=False, note=note)
+    draft = visit(
+        tower.code,
+        submit=False,
+        note=note,
+        team=[note[:200]],
+        representative=note[:300],
+        instruments=[{"name": note[:200], "serial": note[:100]}],
+    )
     answered(client.post("/api/v1/inspections", json={**draft, "id": str(inspection)}), 201)
     answered(send_photo(client, inspection, photo_id=photo, content=picture(seed=word)), 201)
     found = answered(
@@ -207,6 +215,20 @@ def _place(
             headers={"If-Match": '"v1"'},
         ),
         200,
+    )
+    signature = uuid.uuid4()
+    answered(
+        client.post(
+            f"/api/v1/inspections/{inspection}/signatures",
+            data={
+                "id": str(signature),
+                "place": "representative",
+                "name": note[:200],
+                "file": (io.BytesIO(picture(kind="PNG")), "ky.png"),
+            },
+            headers={"If-Match": '"v2"'},
+        ),
+        201,
     )
     document, proposal = uuid.uuid4(), uuid.uuid4()
     answered(send_document(client, document, tower=tower.code, title=names), 201)
@@ -224,6 +246,7 @@ def _place(
         tower=tower,
         inspection=inspection,
         photo=photo,
+        signature=signature,
         violation=uuid.UUID(found["violations"][0]["id"]),
         document=document,
         proposal=proposal,

@@ -85,3 +85,31 @@ onLocated(document.querySelector("#locate"), located, (coords) => {
   form.elements.position_accuracy.value = Math.round(coords.accuracy);
   showPosition();
 });
+
+// What the camera has made in this minute was taken here; other files may come from anywhere.
+form.addEventListener("change", (event) => {
+  const field = event.target;
+  if (field.type !== "file") return;
+  for (const old of form.querySelectorAll("[name=camera]")) if (old.dataset.of === field.name) old.remove();
+  for (const file of field.files) {
+    if (Math.abs(Date.now() - file.lastModified) > 60_000) continue;
+    const mark = document.createElement("input");
+    Object.assign(mark, { type: "hidden", name: "camera", value: `${field.name}/${file.name}` });
+    mark.dataset.of = field.name;
+    form.append(mark);
+  }
+});
+
+// The clock of the device, and the end of a visit that is submitted where it was made.
+form.addEventListener("submit", (event) => {
+  const now = new Date();
+  form.elements.device_at.value = now.toISOString();
+  const end = form.elements.ended_at;
+  if (event.submitter?.value === "submit" && !end.value && form.elements.inspected_on.value === localDay(now)) {
+    end.value = `${localDay(now)}T${now.toTimeString().slice(0, 5)}`;
+  }
+}, true);
+
+function localDay(moment) {
+  return `${moment.getFullYear()}-${String(moment.getMonth() + 1).padStart(2, "0")}-${String(moment.getDate()).padStart(2, "0")}`;
+}

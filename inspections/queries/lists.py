@@ -39,6 +39,7 @@ def inspection(session: Session, actor: Actor, inspection_id: uuid.UUID) -> Insp
             joinedload(Inspection.checklist_version).undefer(ChecklistVersion.content),
             selectinload(Inspection.answers),
             selectinload(Inspection.photos),
+            selectinload(Inspection.signatures),
         )
     )
 

@@ -35,9 +35,11 @@ from inspections.rules.evaluation import (
     applicable_items,
     evaluate,
 )
+from inspections.rules.evidence import Verdict
 from inspections.rules.violation import ReinspectionOutcome
-from inspections.services import checklists, condition
+from inspections.services import checklists, circumstances, condition
 from inspections.services.assessments import request_assessment, withdraw_request
+from inspections.services.circumstances import Circumstances
 from inspections.services.settle import looked_at, reinspection_outcomes, settle
 from towers import services as towers
 from towers.models import Tower
@@ -62,7 +64,15 @@ class Visit:
     note: str = ""
     assessment_requested: bool = False
     assessment_reason: str = ""
+    circumstances: Circumstances = field(default_factory=Circumstances)
     body: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def asks_for_assessment(self) -> bool:
+        """Whether it asks for a load-safety assessment, in so many words or as its verdict."""
+        return self.assessment_requested or (
+            self.circumstances.verdict == Verdict.ASSESSMENT_NEEDED
+        )
 
     @property
     def hash(self) -> bytes:
@@ -321,7 +331,8 @@ def _write(
     inspection.position_accuracy_m = visit.position_accuracy_m if visit.position else None
     inspection.note = visit.note
     inspection.body_hash = visit.hash
-    inspection.assessment_requested = visit.assessment_requested
+    circumstances.write(session, inspection, visit.circumstances, now=now)
+    inspection.assessment_requested = visit.asks_for_assessment
     inspection.structure_type = _structure_type(tower, visit)
     inspection.height_m = tower.height_m
     inspection.overall_height_m = structure_of(tower, inspection.structure_type).overall_height_m
@@ -366,7 +377,7 @@ def _write(
         today=today,
         found_on=first.astimezone(zone).date(),
     )
-    if visit.assessment_requested:
+    if visit.asks_for_assessment:
         request_assessment(
             session,
             tower,

@@ -74,6 +74,8 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/inspections/<uuid:inspection_id>", "GET"): READERS,
     ("/api/v1/inspections/<uuid:inspection_id>", "PUT"): {INSPECTOR},
     ("/api/v1/inspections/<uuid:inspection_id>/review", "POST"): {STAFF},
+    ("/api/v1/inspections/<uuid:inspection_id>/signatures", "POST"): {INSPECTOR},
+    ("/api/v1/inspections/<uuid:inspection_id>/signatures/<uuid:signature_id>", "GET"): READERS,
     ("/api/v1/inspections/<uuid:inspection_id>/void-decision", "POST"): {STAFF},
     ("/api/v1/inspections/<uuid:inspection_id>/void-request", "POST"): {STAFF, INSPECTOR},
     ("/api/v1/inspections/assessment-requests", "POST"): {STAFF, INSPECTOR},
@@ -143,6 +145,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/inspections/<uuid:inspection_id>/edit", "GET"): {INSPECTOR},
     ("/inspections/<uuid:inspection_id>/edit", "POST"): {INSPECTOR},
     ("/inspections/<uuid:inspection_id>/review", "POST"): {STAFF},
+    ("/inspections/<uuid:inspection_id>/sign", "POST"): {INSPECTOR},
     ("/inspections/<uuid:inspection_id>/void", "POST"): {STAFF},
     ("/inspections/<uuid:inspection_id>/void-request", "POST"): {STAFF, INSPECTOR},
     ("/map", "GET"): READERS,
@@ -306,6 +309,7 @@ def of(place: doors.Place, w: World) -> dict[str, object]:
     return {
         "inspection_id": place.inspection,
         "photo_id": place.photo,
+        "signature_id": place.signature,
         "violation_id": place.violation,
         "document_id": place.document,
         "proposal_id": place.proposal,
@@ -332,7 +336,7 @@ def missing() -> dict[str, object]:
         **{
             name: uuid.UUID(int=7)
             for name in (
-                "inspection_id", "photo_id", "violation_id", "tower_id", "token_id",
+                "inspection_id", "photo_id", "signature_id", "violation_id", "tower_id", "token_id",
                 "document_id", "proposal_id", "organisation_id", "user_id", "batch", "part_id",
                 "batch_id", "duplicate_id",
             )
@@ -456,6 +460,7 @@ def test_a_writing_route_that_is_allowed_refuses_an_empty_body(
             "/towers/<code>/documents",
             "/documents/<uuid:document_id>/remove",
             "/inspections/<uuid:inspection_id>/review",
+            "/inspections/<uuid:inspection_id>/sign",
             "/inspections/<uuid:inspection_id>/void",
             "/inspections/<uuid:inspection_id>/void-request",
             "/towers/columns",

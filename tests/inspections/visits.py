@@ -84,7 +84,7 @@ def visit(
         "inspected_on": inspected_on.isoformat(),
         "answers": dict(answers),
         "submit": submit,
-        **facts,
+        **{name: one if isinstance(one, str | bool) else str(one) for name, one in facts.items()},
     }
     return Visit(
         kind=kind,
