@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import re
 import uuid
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
 from core import clock, policy, store
 from core.db import current_session, transaction
 from core.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
+from core.file_types import OFFICE
 from core.guard import current_actor
 from core.i18n import current_language
 from core.i18n import gettext as _
@@ -17,6 +20,7 @@ from core.pictures import read_picture
 from core.policy import guard
 from core.problems import field_texts
 from core.words import N_
+from inspections import minutes
 from inspections.bodies import item_form
 from inspections.doors import own_inspection, photo_store, position_of, the_inspection
 from inspections.queries import lists
@@ -28,6 +32,17 @@ from inspections.services.evidence import evidence_of
 from inspections.services.settle import looked_at
 from inspections.texts import item_texts
 
+# How the official record is made, and what it is then.
+RECORDS = {
+    "docx": (minutes.docx, f"{OFFICE}.wordprocessingml.document"),
+    "pdf": (minutes.pdf, "application/pdf"),
+}
+
+
+def file_name(code: str) -> str:
+    """A code as part of a file's name."""
+    return re.sub(r"[^\w.-]+", "-", code)[:64]
+
 
 def review_routes(blueprint: Blueprint) -> None:
     """Add these pages to the feature's blueprint."""
@@ -35,6 +50,12 @@ def review_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule(
         "/inspections/<uuid:inspection_id>/review", view_func=decide, methods=["POST"]
     )
+    for ending in RECORDS:
+        blueprint.add_url_rule(
+            f"/inspections/<uuid:inspection_id>/record.{ending}",
+            view_func=official_record,
+            defaults={"ending": ending},
+        )
     blueprint.add_url_rule(
         "/inspections/<uuid:inspection_id>/sign", view_func=sign, methods=["POST"]
     )
@@ -96,6 +117,19 @@ def detail(inspection_id: uuid.UUID) -> str:
         may_confirm=inspection.void_asked_by_id != actor.id
         or not store.value_of(session, "two_people"),
         today=clock.today(),
+    )
+
+
+@guard("inspection.view")
+def official_record(inspection_id: uuid.UUID, ending: str) -> Response:
+    """The record (biên bản) as a file, of programs with a token too; a draft is a 409."""
+    inspection = the_inspection(inspection_id)
+    made, media_type = RECORDS[ending]
+    return send_file(
+        io.BytesIO(made(current_session(), inspection, photo_store())),
+        mimetype=media_type,
+        as_attachment=ending == "docx",
+        download_name=f"bien-ban-{file_name(inspection.tower.code)}-{inspection.inspected_on}.{ending}",
     )
 
 

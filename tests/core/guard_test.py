@@ -145,6 +145,8 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/inspections/<uuid:inspection_id>/edit", "GET"): {INSPECTOR},
     ("/inspections/<uuid:inspection_id>/edit", "POST"): {INSPECTOR},
     ("/inspections/<uuid:inspection_id>/review", "POST"): {STAFF},
+    ("/inspections/<uuid:inspection_id>/record.docx", "GET"): READERS,
+    ("/inspections/<uuid:inspection_id>/record.pdf", "GET"): READERS,
     ("/inspections/<uuid:inspection_id>/sign", "POST"): {INSPECTOR},
     ("/inspections/<uuid:inspection_id>/void", "POST"): {STAFF},
     ("/inspections/<uuid:inspection_id>/void-request", "POST"): {STAFF, INSPECTOR},
