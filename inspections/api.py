@@ -27,6 +27,7 @@ from core.pictures import COPIES, read_picture
 from core.policy import guard
 from core.words import N_
 from inspections import bodies
+from inspections.assessments_api import assessments
 from inspections.doors import photo_origin, photo_store, the_inspection, visit_from
 from inspections.models import Inspection, Violation
 from inspections.queries import follow_up, lists
@@ -61,7 +62,7 @@ violations = Blueprint("api_violations", __name__, url_prefix="/api/v1/violation
 follow_ups = Blueprint("api_follow_up", __name__, url_prefix="/api/v1/follow-up")
 checklists = Blueprint("api_checklists", __name__, url_prefix="/api/v1/checklists")
 photo_routes = Blueprint("api_photos", __name__, url_prefix="/api/v1/photos")
-BLUEPRINTS = (inspections, violations, follow_ups, checklists, photo_routes)
+BLUEPRINTS = (inspections, violations, follow_ups, checklists, photo_routes, assessments)
 
 
 class ItemsSchema(StrictSchema):
@@ -338,6 +339,7 @@ class AssessmentRequests(MethodView):
                 session,
                 tower,
                 reason=data["reason"],
+                deadline=data["deadline"],
                 by=current_actor(),
                 now=clock.now(),
                 today=clock.today(),

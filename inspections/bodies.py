@@ -11,6 +11,7 @@ from core.geo import to_position
 from inspections.models import (
     ChecklistVersion,
     Inspection,
+    LoadAssessment,
     Photo,
     Signature,
     Violation,
@@ -133,6 +134,27 @@ def line_body(line: Line) -> dict[str, Any]:
         "earlier_photos": [str(photo.id) for photo in line.earlier],
         "photos": [str(photo.id) for photo in line.photos],
         "outcome": line.outcome,
+    }
+
+
+def assessment_body(one: LoadAssessment, today: date) -> dict[str, Any]:
+    """A load-safety assessment; `outcome` is null while it waits for its report."""
+    return {
+        "id": str(one.id),
+        "tower": one.tower.code,
+        "tower_name": one.tower.name,
+        "inspection": str(one.inspection_id) if one.inspection_id else None,
+        "requested_on": one.requested_on.isoformat(),
+        "deadline": one.deadline.isoformat(),
+        "overdue": one.answered_at is None and is_overdue(one.deadline, today),
+        "reason": one.reason,
+        "answered_at": moment(one.answered_at),
+        "outcome": one.outcome,
+        "assessed_on": one.assessed_on.isoformat() if one.assessed_on else None,
+        "assessor": one.assessor,
+        "conclusion": one.conclusion,
+        "document": str(one.document_id) if one.document_id else None,
+        "version": one.version,
     }
 
 

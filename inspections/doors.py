@@ -16,8 +16,8 @@ from core.geo import Position, to_position
 from core.guard import current_actor
 from core.settings import Settings
 from core.words import N_
-from inspections.models import Inspection
-from inspections.queries import lists
+from inspections.models import Inspection, LoadAssessment
+from inspections.queries import assessments, lists
 from inspections.rules.evidence import PhotoSource
 from inspections.services.circumstances import Circumstances, Instrument
 from inspections.services.record import Visit
@@ -107,3 +107,10 @@ def photo_origin(form: Mapping[str, str]) -> tuple[PhotoSource, datetime | None]
     if wrong:
         raise Invalid(fields=wrong)
     return PhotoSource(source), taken_at
+
+
+def the_assessment(assessment_id: uuid.UUID) -> LoadAssessment:
+    found = assessments.assessment(current_session(), current_actor(), assessment_id)
+    if found is None:
+        raise NotFound()
+    return found

@@ -135,6 +135,12 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "witness": N_("Witness"),
     },
     "photo_source": {"camera": N_("Taken with the camera"), "file": N_("Chosen from files")},
+    "assessment_outcome": {
+        "safe": N_("Safe"),
+        "safe_with_conditions": N_("Safe with conditions"),
+        "dangerous": N_("Dangerous"),
+    },
+    "assessment_state": {"open": N_("Waiting for the report"), "answered": N_("Answered")},
     "yes_no": {"yes": N_("Yes"), "no": N_("No")},
     "input": {
         "offset_mm": N_("Offset"),

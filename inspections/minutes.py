@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from flask import render_template
+import jinja2
 from sqlalchemy.orm import Session
 
 from core import documents
@@ -19,6 +19,7 @@ from core.files import FileStore
 from core.formats import day, degrees, label, moment, number
 from core.geo import to_position
 from core.i18n import N_, force_locale
+from core.i18n import gettext as _
 from inspections.models import Answer, Inspection, Photo, Violation
 from inspections.queries import lists
 from inspections.queries.lines import lines_of
@@ -30,7 +31,10 @@ from inspections.services.evidence import evidence_of
 from inspections.services.settle import looked_at
 from inspections.services.signatures import standing
 
-TEMPLATE = Path(__file__).resolve().parent / "data" / "bien-ban.docx"
+DATA = Path(__file__).resolve().parent / "data"
+PAGES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(DATA), autoescape=True, undefined=jinja2.StrictUndefined
+)
 LANGUAGE = "vi"
 # As many pictures as a person looks at on paper; all of them are in the record itself.
 MOST_PHOTOS = 24
@@ -46,7 +50,7 @@ def docx(session: Session, inspection: Inspection, store: FileStore) -> bytes:
             for one in facts[name]:
                 content = one["picture"]
                 one["picture"] = documents.Picture(content, width) if content else ""
-        return documents.docx(TEMPLATE.read_bytes(), facts)
+        return documents.docx((DATA / "bien-ban.docx").read_bytes(), facts)
 
 
 def pdf(session: Session, inspection: Inspection, store: FileStore) -> bytes:
@@ -59,7 +63,7 @@ def pdf(session: Session, inspection: Inspection, store: FileStore) -> bytes:
                 if one["picture"]:
                     files[f"{name}-{index}"] = one["picture"]
                     one["picture"] = f"own:{name}-{index}"
-        return documents.pdf(render_template("inspections/minutes.html", **facts), files)
+        return documents.pdf(PAGES.get_template("bien-ban.html").render(facts), files)
 
 
 def _facts(session: Session, inspection: Inspection, store: FileStore) -> dict[str, Any]:
@@ -78,7 +82,7 @@ def _facts(session: Session, inspection: Inspection, store: FileStore) -> dict[s
         outcomes = {key: line.outcome for key, line in lines.items()}
     place = to_position(inspection.position) if inspection.position is not None else None
     return {
-        "title": "BIÊN BẢN PHÚC TRA" if again else "BIÊN BẢN KIỂM TRA",
+        "again": again,
         "code": tower.code,
         "name": tower.name,
         "structure": label(inspection.structure_type, "structure_type"),
@@ -129,7 +133,7 @@ def _facts(session: Session, inspection: Inspection, store: FileStore) -> dict[s
         ],
         "verdict": label(inspection.verdict, "verdict") if inspection.verdict else NOTHING,
         "note": inspection.note or NOTHING,
-        "assessment": "Có" if inspection.assessment_requested else "Không",
+        "assessment": label("yes" if inspection.assessment_requested else "no", "yes_no"),
         "evidence": label(evidence.grade, "evidence_grade"),
         "reasons": [{"text": label(reason, "evidence_reason")} for reason in evidence.reasons],
         "photos": [
@@ -153,7 +157,8 @@ def _position(place: Any, inspection: Inspection) -> str:
     if inspection.position_accuracy_m is not None:
         parts.append(f"± {number(inspection.position_accuracy_m, 0)} m")
     if inspection.distance_m is not None:
-        parts.append(f"cách cột {number(inspection.distance_m, 0)} m")
+        metres = number(inspection.distance_m, 0)
+        parts.append(_("%(metres)s m from the tower", metres=metres))
     return "; ".join(parts)
 
 
@@ -193,19 +198,19 @@ def _measured(value: Any) -> str:
 
 def _judgement(answer: Answer) -> str:
     if answer.severity:
-        return f"Không đạt ({label(answer.severity, 'severity').lower()})"
-    return "Đạt" if answer.outcome == "ok" else NOTHING
+        return _("Failed (%(severity)s)", severity=label(answer.severity, "severity").lower())
+    return _("In order") if answer.outcome == "ok" else NOTHING
 
 
 def _basis(violation: Violation) -> str:
     basis = violation.legal_basis
     if not basis:
-        return "Khuyến nghị kỹ thuật"
+        return _("Technical recommendation")
     return ", ".join(str(basis[part]) for part in ("article", "document") if basis.get(part))
 
 
 def _caption(photo: Photo, items: Mapping[str, Item]) -> str:
-    what = _item_text(items, photo.item_key) if photo.item_key else "Ảnh chung"
+    what = _item_text(items, photo.item_key) if photo.item_key else _("Further photos")
     return f"{what} ({moment(photo.taken_at or photo.received_at)})"
 
 

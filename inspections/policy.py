@@ -65,7 +65,7 @@ def register() -> None:
     )
     policy.register(
         "assessment",
-        actions={"request": {"staff", "inspector"}},
+        actions={"view": READERS, "request": {"staff", "inspector"}, "answer": {"staff"}},
         visible=lambda actor: _tower_in_scope(actor, Tower.id),
         reaches=lambda actor, tower: towers.reaches(actor, tower),
     )

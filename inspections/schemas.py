@@ -18,6 +18,7 @@ from core.api import StrictSchema
 from core.geo import to_position
 from core.i18n import N_
 from core.validation import between, length, one_of
+from inspections.rules.condition import AssessmentOutcome
 from inspections.rules.evidence import Verdict, Weather
 from inspections.rules.violation import SEVERITY_ORDER, TAKEN
 from towers.rules import StructureType
@@ -149,8 +150,21 @@ class VoidDecisionSchema(StrictSchema):
 
 
 class AssessmentRequestSchema(StrictSchema):
+    """Which tower and why; without a deadline the setting `assessment_days` says it."""
+
     tower = fields.String(required=True, validate=length(1, 64))
     reason = fields.String(required=True, validate=length(1, 4000))
+    deadline = fields.Date(load_default=None, allow_none=True)
+
+
+class AssessmentAnswerSchema(StrictSchema):
+    """What the report comes to; `document` is its id among the documents of the tower."""
+
+    outcome = fields.String(required=True, validate=one_of(AssessmentOutcome))
+    assessed_on = fields.Date(required=True)
+    assessor = fields.String(required=True, validate=length(1, 300))
+    conclusion = fields.String(load_default="", validate=length(0, 8000))
+    document = fields.UUID(required=True)
 
 
 class PageQuery(StrictSchema):
@@ -158,6 +172,12 @@ class PageQuery(StrictSchema):
 
     limit = fields.Integer(load_default=50, validate=between(1, 500))
     cursor = fields.String(load_default=None, validate=length(1, 500))
+
+
+class AssessmentQuery(PageQuery):
+    tower = fields.String(load_default="", validate=length(0, 64))
+    state = fields.String(load_default="", validate=one_of(("", "open", "answered")))
+    overdue = fields.Boolean(load_default=False)
 
 
 class InspectionQuery(PageQuery):

@@ -25,6 +25,7 @@ from core import audit, clock
 from core.geo import to_polygon
 from core.model import Base
 from core.policy import SYSTEM
+from inspections.models import LoadAssessment
 from inspections.services import checklists
 from tests import makers
 from towers.imports.models import ImportBatch
@@ -48,6 +49,7 @@ class Place:
     inspection: uuid.UUID
     photo: uuid.UUID
     signature: uuid.UUID
+    assessment: uuid.UUID
     violation: uuid.UUID
     document: uuid.UUID
     proposal: uuid.UUID
@@ -240,6 +242,22 @@ def _place(
         "note": note,
     }
     answered(client.post("/api/v1/proposals", json=suggested), 201)
+    # Answered, so that the condition follows from what was inspected.
+    assessment = LoadAssessment(
+        tower_id=tower.id,
+        requested_at=clock.now(),
+        requested_on=clock.today(),
+        deadline=clock.today(),
+        reason=names,
+        answered_at=clock.now(),
+        outcome="safe",
+        assessed_on=clock.today(),
+        assessor=names,
+        conclusion=names,
+        document_id=document,
+    )
+    session.add(assessment)
+    session.commit()
     return Place(
         commune=commune,
         inspector=inspector,
@@ -247,6 +265,7 @@ def _place(
         inspection=inspection,
         photo=photo,
         signature=signature,
+        assessment=assessment.id,
         violation=uuid.UUID(found["violations"][0]["id"]),
         document=document,
         proposal=proposal,

@@ -278,6 +278,16 @@ def pending_assessment(session: Session, tower_id: uuid.UUID) -> LoadAssessment 
     )
 
 
+def last_assessment(session: Session, tower_id: uuid.UUID) -> LoadAssessment | None:
+    """The assessment that was answered last; its outcome is what counts."""
+    return session.scalar(
+        select(LoadAssessment)
+        .where(LoadAssessment.tower_id == tower_id, LoadAssessment.answered_at.is_not(None))
+        .order_by(LoadAssessment.answered_at.desc(), LoadAssessment.id.desc())
+        .limit(1)
+    )
+
+
 def checklist_versions(session: Session) -> Sequence[ChecklistVersion]:
     return session.scalars(
         select(ChecklistVersion).order_by(

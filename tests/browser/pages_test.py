@@ -46,6 +46,7 @@ PAGES = {
         "inspections": "/inspections",
         "violations": "/violations",
         "follow-up": "/follow-up",
+        "assessments": "/assessments",
         "map": "/map",
     },
     "inspector": {
@@ -66,6 +67,7 @@ THINGS = {
         "tower": ("/towers?condition=dangerous", "/towers/*"),
         "inspection": ("/inspections?status=submitted", "/inspections/*"),
         "violation": ("/violations?severity=major", "/violations/*"),
+        "assessment": ("/assessments", "/assessments/*"),
     },
     "inspector": {},
 }
@@ -83,6 +85,8 @@ SHOWN_ELSEWHERE = {
     "/towers/<code>/edit",
     "/towers/<code>/inspect",
     "/inspections/<uuid:inspection_id>/edit",
+    "/inspections/<uuid:inspection_id>/record.docx",  # files
+    "/inspections/<uuid:inspection_id>/record.pdf",
     "/towers/<code>/installations/<uuid:part_id>/edit",
     "/towers/<code>/permits/<uuid:part_id>/edit",
     "/towers/<code>/anchors/<uuid:part_id>/edit",

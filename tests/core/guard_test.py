@@ -53,6 +53,9 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/areas/<level>/<code>", "GET"): EVERYBODY,
     ("/api/v1/areas/boundaries", "GET"): EVERYBODY,
     ("/api/v1/areas/match", "GET"): EVERYBODY,
+    ("/api/v1/assessments", "GET"): READERS,
+    ("/api/v1/assessments/<uuid:assessment_id>", "GET"): READERS,
+    ("/api/v1/assessments/<uuid:assessment_id>/answer", "POST"): {STAFF},
     ("/api/v1/checklists", "GET"): READERS,
     ("/api/v1/checklists/<int:number>", "GET"): READERS,
     ("/api/v1/documents", "GET"): READERS,
@@ -132,6 +135,9 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/areas/load", "GET"): {ADMIN},
     ("/areas/load", "POST"): {ADMIN},
     ("/areas/load/<token>", "POST"): {ADMIN},
+    ("/assessments", "GET"): READERS,
+    ("/assessments/<uuid:assessment_id>", "GET"): READERS,
+    ("/assessments/<uuid:assessment_id>/answer", "POST"): {STAFF},
     ("/documents/<uuid:document_id>/remove", "POST"): {STAFF},
     ("/follow-up", "GET"): READERS,
     ("/follow-up.csv", "GET"): READERS,
@@ -266,6 +272,7 @@ EXPORTS = {
 OF_A_PLACE = (
     "<uuid:inspection_id>",
     "<uuid:photo_id>",
+    "<uuid:assessment_id>",
     "<uuid:violation_id>",
     "<uuid:tower_id>",
     "<uuid:document_id>",
@@ -312,6 +319,7 @@ def of(place: doors.Place, w: World) -> dict[str, object]:
         "inspection_id": place.inspection,
         "photo_id": place.photo,
         "signature_id": place.signature,
+        "assessment_id": place.assessment,
         "violation_id": place.violation,
         "document_id": place.document,
         "proposal_id": place.proposal,
@@ -338,7 +346,8 @@ def missing() -> dict[str, object]:
         **{
             name: uuid.UUID(int=7)
             for name in (
-                "inspection_id", "photo_id", "signature_id", "violation_id", "tower_id", "token_id",
+                "inspection_id", "photo_id", "signature_id", "assessment_id",
+                "violation_id", "tower_id", "token_id",
                 "document_id", "proposal_id", "organisation_id", "user_id", "batch", "part_id",
                 "batch_id", "duplicate_id",
             )
@@ -535,7 +544,7 @@ def test_no_list_count_export_or_feed_shows_a_foreign_tower(
         for text in (
             w.there.tower.code, w.there.tower.name, str(w.there.tower.id),
             str(w.there.inspection), str(w.there.photo), str(w.there.violation),
-            str(w.there.document), str(w.there.proposal),
+            str(w.there.document), str(w.there.proposal), str(w.there.assessment),
         )
     ]  # fmt: skip
     for rule, method, endpoint in routes(app):

@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session
 
 import accounts.rules
 import areas.rules
+import inspections.rules.condition
 import inspections.rules.evaluation
 import inspections.rules.evidence
 import inspections.rules.violation
@@ -187,6 +188,7 @@ def test_every_menu_item_is_said_in_vietnamese(app: Flask) -> None:
         ("evidence_check", inspections.rules.evidence.Check),
         ("evidence_reason", inspections.rules.evidence.Reason),
         ("signature_place", inspections.rules.evidence.SignaturePlace),
+        ("assessment_outcome", inspections.rules.condition.AssessmentOutcome),
         ("photo_source", inspections.rules.evidence.PhotoSource),
     ],
 )
