@@ -23,8 +23,11 @@ from core.words import N_
 from inspections import minutes
 from inspections.bodies import item_form
 from inspections.doors import own_inspection, photo_store, position_of, the_inspection
+from inspections.models import Inspection
 from inspections.queries import lists
 from inspections.queries.lines import lines_of
+from inspections.rules.catalogue import Catalogue, Item
+from inspections.rules.evaluation import GivenAnswer, Structure, applicable_items, is_asked
 from inspections.rules.evidence import OF_CHECK, Check, SignaturePlace
 from inspections.services import checklists, review, signatures
 from inspections.services.circumstances import Instrument
@@ -81,6 +84,7 @@ def detail(inspection_id: uuid.UUID) -> str:
         tower=inspection.tower,
         items=items,
         texts=item_texts(session, language),
+        not_examined=not_examined(inspection, catalogue),
         answers=sorted(
             inspection.answers,
             key=lambda one: (one.severity is None, order.get(one.item_key, 999)),
@@ -118,6 +122,24 @@ def detail(inspection_id: uuid.UUID) -> str:
         or not store.value_of(session, "two_people"),
         today=clock.today(),
     )
+
+
+def not_examined(inspection: Inspection, catalogue: Catalogue) -> list[Item]:
+    """The items that a submitted visit should have answered and did not."""
+    if inspection.status == "draft" or inspection.kind == "reinspection":
+        return []
+    structure = Structure(
+        inspection.structure_type,
+        frozenset(inspection.tower.services),
+        inspection.height_m,
+        inspection.overall_height_m,
+    )
+    given = {one.item_key: GivenAnswer.from_json(one.given) for one in inspection.answers}
+    return [
+        item
+        for item in applicable_items(catalogue, structure)
+        if item.key not in given and is_asked(item, given)
+    ]
 
 
 @guard("inspection.view")

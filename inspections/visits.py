@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -25,6 +26,7 @@ from inspections.labels import VOCABULARIES
 from inspections.models import Inspection
 from inspections.queries import lists
 from inspections.queries.lines import lines_of
+from inspections.rules.catalogue import HOW, Catalogue
 from inspections.rules.evaluation import applicable_items
 from inspections.rules.evidence import PhotoSource
 from inspections.services import checklists, photos, record
@@ -192,6 +194,10 @@ def form_page(
         errors=errors,
         kept=kept,
         labels=labels,
+        hows=HOW,
+        methods=methods_of(inspection, answers, catalogue)
+        if given is None
+        else given.getlist("methods"),
         photo_of=photo_of,
         position=position_of(inspection),
         said=circumstances_form(inspection, given),
@@ -200,6 +206,19 @@ def form_page(
         assessment_reason=record.sent_before(session, inspection).get("assessment_reason", ""),
         today=clock.today(),
     )
+
+
+# Nobody climbs without saying so.
+USUAL = ("ground", "documents", "instrument")
+
+
+def methods_of(
+    inspection: Inspection, answers: dict[str, Any], catalogue: Catalogue
+) -> Collection[str]:
+    """How the visit was made as far as it says, else the usual ways and those of its answers."""
+    if inspection.methods:
+        return inspection.methods
+    return {*USUAL, *(item.how for item in catalogue.items if item.key in answers)}
 
 
 @guard("inspection.correct")

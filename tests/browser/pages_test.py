@@ -48,6 +48,9 @@ PAGES = {
         "follow-up": "/follow-up",
         "assessments": "/assessments",
         "map": "/map",
+        "checklists": "/checklists",
+        "checklist": "/checklists/1",
+        "checklist-first": "/checklists/1/changes",
     },
     "inspector": {
         "towers-of-one-condition": "/towers?condition=needs_follow_up",
@@ -82,6 +85,10 @@ SHOWN_ELSEWHERE = {
     "/proposals/<uuid:proposal_id>",
     "/towers/imports/<uuid:batch_id>",
     "/towers/reassignments/<uuid:batch>",  # only a change of boundaries makes one
+    # The walk of the checklist makes a draft of it.
+    "/checklists/<int:draft>/back-test",
+    "/checklists/<int:draft>/items/new",
+    "/checklists/<int:draft>/items/<key>/edit",
     "/towers/<code>/edit",
     "/towers/<code>/inspect",
     "/inspections/<uuid:inspection_id>/edit",
