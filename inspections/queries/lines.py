@@ -86,7 +86,7 @@ def _said(
 ) -> list[tuple[uuid.UUID, ReinspectionOutcome | None]]:
     """What this inspection last said of each violation, in the order in which it was said."""
     rows = session.execute(
-        select(ViolationEvent.violation_id, ViolationEvent.kind, ViolationEvent.outcome)
+        select(ViolationEvent.violation_id, ViolationEvent.outcome)
         .where(
             ViolationEvent.inspection_id == inspection_id,
             ViolationEvent.violation_id.in_(violations),
@@ -95,6 +95,6 @@ def _said(
         .order_by(ViolationEvent.place)
     )
     return [
-        (number, ReinspectionOutcome(outcome) if kind == EventKind.REINSPECTED else None)
-        for number, kind, outcome in rows
+        (number, ReinspectionOutcome(outcome) if outcome is not None else None)
+        for number, outcome in rows
     ]

@@ -16,7 +16,7 @@ from core.i18n import N_
 from core.policy import Actor
 from inspections.models import Inspection, Violation, ViolationEvent
 from inspections.queries.facts import COUNTING
-from inspections.rules.evaluation import Evaluation, Judgement, Outcome
+from inspections.rules.evaluation import Evaluation, Outcome
 from inspections.rules.violation import (
     Event,
     EventKind,
@@ -45,7 +45,7 @@ def settle(
     """
     counts = inspection.status in COUNTING and evaluation is not None
     judged = evaluation if counts else None
-    failing: dict[str, Judgement] = judged.failing if judged else {}
+    failing: Mapping[str, Any] = judged.failing if judged else {}
     touched: list[Violation] = []
     if inspection.kind == "reinspection":
         asked = looked_at(session, inspection)
@@ -127,7 +127,7 @@ def _touched_by(session: Session, inspection: Inspection) -> list[Violation]:
 def _settle_findings(
     session: Session,
     inspection: Inspection,
-    failing: Mapping[str, Judgement],
+    failing: Mapping[str, Any],
     *,
     by: Actor,
     now: datetime,
