@@ -48,6 +48,7 @@ PAGES = {
         "follow-up": "/follow-up",
         "notices": "/notices",
         "notice-template": "/notices/template",
+        "assessments": "/assessments",
         "map": "/map",
         "checklists": "/checklists",
         "checklist": "/checklists/1",
@@ -71,6 +72,7 @@ THINGS = {
         "tower": ("/towers?condition=dangerous", "/towers/*"),
         "inspection": ("/inspections?status=submitted", "/inspections/*"),
         "violation": ("/violations?severity=major", "/violations/*"),
+        "assessment": ("/assessments", "/assessments/*"),
     },
     "inspector": {},
 }
@@ -101,6 +103,8 @@ SHOWN_ELSEWHERE = {
     "/towers/<code>/edit",
     "/towers/<code>/inspect",
     "/inspections/<uuid:inspection_id>/edit",
+    "/inspections/<uuid:inspection_id>/record.docx",  # files
+    "/inspections/<uuid:inspection_id>/record.pdf",
     "/towers/<code>/installations/<uuid:part_id>/edit",
     "/towers/<code>/permits/<uuid:part_id>/edit",
     "/towers/<code>/anchors/<uuid:part_id>/edit",
