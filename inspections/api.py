@@ -44,6 +44,7 @@ from inspections.schemas import (
 )
 from inspections.services import condition, photos, record, review, steps
 from inspections.services.assessments import request_assessment
+from inspections.statistics import api as statistics
 from towers import services as register
 from towers.models import Tower
 from towers.queries import merges, understood
@@ -53,7 +54,14 @@ violations = Blueprint("api_violations", __name__, url_prefix="/api/v1/violation
 follow_ups = Blueprint("api_follow_up", __name__, url_prefix="/api/v1/follow-up")
 checklists = Blueprint("api_checklists", __name__, url_prefix="/api/v1/checklists")
 photo_routes = Blueprint("api_photos", __name__, url_prefix="/api/v1/photos")
-BLUEPRINTS = (inspections, violations, follow_ups, checklists, photo_routes)
+BLUEPRINTS = (
+    inspections,
+    violations,
+    follow_ups,
+    checklists,
+    photo_routes,
+    statistics.blueprint,
+)
 
 
 class ItemsSchema(StrictSchema):

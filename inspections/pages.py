@@ -30,6 +30,7 @@ from inspections.queries import lists
 from inspections.rules.violation import EventKind
 from inspections.services import checklists, condition, steps
 from inspections.services.assessments import request_assessment
+from inspections.statistics.pages import statistics_routes
 from inspections.texts import item_texts
 from inspections.visits import visit_routes
 from towers import queries as towers
@@ -41,6 +42,7 @@ from towers.queries import Filters
 
 blueprint = Blueprint("inspections", __name__, template_folder="templates")
 visit_routes(blueprint)
+statistics_routes(blueprint)
 
 
 @blueprint.get("/")

@@ -61,6 +61,12 @@ def register() -> None:
         reaches=lambda actor, violation: towers.reaches(actor, violation.tower),
     )
     policy.register(
+        "statistics",
+        actions={"view": READERS, "export": READERS},
+        visible=towers.visible,
+        reaches=lambda actor, thing: True,
+    )
+    policy.register(
         "assessment",
         actions={"request": {"staff", "inspector"}},
         visible=lambda actor: _tower_in_scope(actor, Tower.id),

@@ -47,6 +47,7 @@ PAGES = {
         "violations": "/violations",
         "follow-up": "/follow-up",
         "map": "/map",
+        "statistics": "/statistics?by=owner&from=2026-01-01",
     },
     "inspector": {
         "towers-of-one-condition": "/towers?condition=needs_follow_up",
