@@ -23,9 +23,10 @@ from core.problems import field_texts
 from core.slots import panels, timeline
 from core.words import N_
 from inspections import exports
+from inspections.checklist_pages import checklist_routes
 from inspections.labels import VOCABULARIES
 from inspections.queries import follow_up as follow_ups
-from inspections.queries import lists
+from inspections.queries import lists, notices
 from inspections.rules.violation import EventKind
 from inspections.services import condition, steps
 from inspections.services.assessments import request_assessment
@@ -44,6 +45,7 @@ LATEST_EVENTS = 30
 blueprint = Blueprint("inspections", __name__, template_folder="templates")
 visit_routes(blueprint)
 statistics_routes(blueprint)
+checklist_routes(blueprint)
 
 
 @blueprint.get("/")
@@ -127,6 +129,7 @@ def violation_page(
             "violation", found, limit=LATEST_EVENTS, cursor=request.args.get("timeline")
         ),
         items=item_texts(session, current_language()),
+        notices=notices.notices(session, actor, violation_id=found.id, limit=20).rows,
         today=clock.today(),
         now=clock.now(),
         standing=state,

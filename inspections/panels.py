@@ -1,4 +1,4 @@
-"""What inspections add to the pages of towers, organisations and areas."""
+"""What inspections add to the pages of towers, organisations and areas, and to the menu."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from flask import url_for
 from flask_babel import ngettext
 from sqlalchemy import ColumnElement
 
-from accounts.models import User
+from accounts.models import Organisation, User
 from core import clock
 from core.db import current_session
 from core.formats import label
 from core.guard import current_actor
 from core.i18n import current_language
+from core.i18n import gettext as _
 from core.paging import Behind, at_noon
+from core.policy import allows
 from core.slots import Event, EventSource, Panel
 from inspections.bodies import item_form
 from inspections.models import Violation
-from inspections.queries import lists, timelines
+from inspections.queries import lists, notices, timelines
 from inspections.queries.timelines import DayOf
 from inspections.rules.violation import EventKind
 from inspections.services import checklists
+from inspections.services.notices import count_waiting
 from inspections.texts import item_texts
 from towers.models import Tower
 from towers.panels import owned, standing_in
@@ -62,6 +65,22 @@ def photos(tower: Tower) -> dict[str, Any]:
     }
 
 
+def drafts_waiting() -> int:
+    """How many drafts of notices wait for the reader to issue them, if they may."""
+    actor = current_actor()
+    return count_waiting(current_session(), actor) if allows(actor, "notice.issue") else 0
+
+
+def notices_of(organisation: Organisation) -> dict[str, Any]:
+    session, actor = current_session(), current_actor()
+    return {
+        "organisation": organisation,
+        "notices": notices.notices(session, actor, owner_id=organisation.id, limit=10).rows,
+        "open": len(notices.open_violations(session, actor, organisation.id)),
+    }
+
+
+ORGANISATION_PANELS = (Panel("inspections/notices/_organisation.html", notices_of, "notice.view"),)
 TOWER_PANELS = (
     Panel("inspections/_tower_violations.html", violations, "violation.view"),
     Panel("inspections/_tower_history.html", history, "inspection.view"),
@@ -162,6 +181,7 @@ def chain(violation: Violation, limit: int, behind: Behind) -> list[Event]:
         "item": item_form(item, catalogue, current_language()) if item else None,
         "reused": lists.reused_photos(session, current_actor(), photos),
     }
+    replies = notices.replies_to(session, current_actor(), violation)
     told = [
         Event(
             one.at,
@@ -176,6 +196,7 @@ def chain(violation: Violation, limit: int, behind: Behind) -> list[Event]:
             shown={
                 **shown,
                 "event": one,
+                "reply": replies.get(one.id),
                 "proof": proofs.get(one.inspection_id)
                 if one.inspection_id and one.kind in {EventKind.FOUND, EventKind.REINSPECTED}
                 else None,
@@ -185,6 +206,29 @@ def chain(violation: Violation, limit: int, behind: Behind) -> list[Event]:
         if behind.holds(one.at, f"{one.place:019d}")
     ]
     return sorted(told, key=lambda event: (event.at, event.key), reverse=True)[:limit]
+
+
+def issued_notices(owner: Organisation, limit: int, behind: Behind) -> list[Event]:
+    """Each notice to an owner with how many violations it names."""
+    return [
+        Event(
+            one.issued_at,
+            _("Notice %(reference)s issued", reference=one.reference),
+            " · ".join(
+                (
+                    label(one.state, "notice_state"),
+                    ngettext("%(num)s violation", "%(num)s violations", len(one.items)),
+                )
+            ),
+            url_for("notices.detail", notice_id=one.id),
+            "file",
+            key=str(one.id),
+        )
+        for one in timelines.issued_notices(
+            current_session(), current_actor(), owner.id, behind, limit=limit
+        )
+        if one.issued_at is not None
+    ]
 
 
 def _name(person: User) -> str:
@@ -202,6 +246,7 @@ TOWER_EVENTS = (
 )
 VIOLATION_EVENTS = (EventSource(chain, "violation.view"),)
 ORGANISATION_EVENTS = (
+    EventSource(issued_notices, "notice.view"),
     EventSource(
         lambda organisation, limit, behind: visit_days(owned(organisation), limit, behind),
         "inspection.view",

@@ -11,13 +11,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Integer, Select, Text, cast, func, literal, select, union_all
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.orm import Session, joinedload, lazyload
+from sqlalchemy.orm import Session, joinedload, lazyload, selectinload
 
 from accounts.models import User
 from core import policy
 from core.paging import Behind
 from core.policy import Actor
 from inspections.models import Inspection, Violation
+from inspections.notice_models import Notice
 from towers.models import Tower
 
 # So many towers are named of those of a day.
@@ -155,5 +156,23 @@ def visits(
             )
         )
         .order_by(Inspection.submitted_at.desc(), Inspection.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def issued_notices(
+    session: Session, actor: Actor, owner_id: uuid.UUID, place: Behind, *, limit: int
+) -> Sequence[Notice]:
+    """So many notices to an owner behind a place in the owner's timeline, the last issued first."""
+    return session.scalars(
+        select(Notice)
+        .where(
+            policy.visible(actor, "notice"),
+            Notice.owner_id == owner_id,
+            Notice.issued_at.is_not(None),
+            place.before(Notice.issued_at.expression, cast(Notice.id, Text)),
+        )
+        .options(selectinload(Notice.items))
+        .order_by(Notice.issued_at.desc(), Notice.id.desc())
         .limit(limit)
     ).all()

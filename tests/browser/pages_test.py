@@ -48,6 +48,9 @@ PAGES = {
         "follow-up": "/follow-up",
         "map": "/map",
         "statistics": "/statistics?by=owner&from=2026-01-01",
+        "checklists": "/checklists",
+        "checklist": "/checklists/1",
+        "checklist-first": "/checklists/1/changes",
     },
     "inspector": {
         "towers-of-one-condition": "/towers?condition=needs_follow_up",
@@ -81,6 +84,10 @@ SHOWN_ELSEWHERE = {
     "/proposals/<uuid:proposal_id>",
     "/towers/imports/<uuid:batch_id>",
     "/towers/reassignments/<uuid:batch>",  # only a change of boundaries makes one
+    # The walk of the checklist makes a draft of it.
+    "/checklists/<int:draft>/back-test",
+    "/checklists/<int:draft>/items/new",
+    "/checklists/<int:draft>/items/<key>/edit",
     "/towers/<code>/edit",
     "/towers/<code>/inspect",
     "/inspections/<uuid:inspection_id>/edit",

@@ -16,6 +16,7 @@ from core.policy import SYSTEM
 from core.slots import Event, EventSource
 from inspections.queries.timelines import violation_days as days_of
 from tests import doors, makers
+from tests.inspections import noticed
 from tests.inspections.statistics_test import day, inspected, violation
 from tests.inspections.visits import TODAY, published
 from towers.models import Tower
@@ -192,3 +193,18 @@ def test_many_towers_of_a_day_are_cut_short(session) -> None:
     session.flush()
     (one,) = days_of(session, SYSTEM, Tower.owner_id == owner.id, LATEST, zone=ZONE, limit=5)
     assert (one.number, one.towers, one.codes) == (6, 6, ["M-0", "M-1", "M-2", "M-3"])
+
+
+def test_an_owners_timeline_has_the_notices_that_were_issued(session, sign_in, tmp_path) -> None:
+    case = noticed.case(session, tmp_path)
+    notice, _ = noticed.issued(session, case)
+    other = noticed.case_beside(session, case)
+    draft = noticed.drafted(session, other)
+    session.commit()
+    client = sign_in("staff")
+    told = whole_timeline(client, f"/organisations/{case.owner.id}")
+    (named,) = [one for one in told if "Notice" in one]
+    assert named.startswith(f"Notice {notice.reference} issued")
+    assert draft.reference == ""
+    told = whole_timeline(client, f"/organisations/{other.owner.id}")
+    assert not [one for one in told if "Notice" in one]
