@@ -7,6 +7,7 @@ from flask import Flask
 import accounts.api
 import accounts.cli
 import accounts.labels
+import accounts.organisations
 import accounts.pages
 import accounts.policy
 import accounts.security
@@ -128,7 +129,21 @@ PANELS = {
     "area_map": (*maps.pages.AREA_MAP_PANELS,),
     "dashboard": (*towers.pages.parts.DASHBOARD_PANELS,),
 }
-EVENTS = {"tower": (towers.pages.tower.TOWER_EVENTS, inspections.panels.TOWER_EVENTS)}
+# What timelines tell; of one moment in this order.
+EVENTS = {
+    "tower": (towers.pages.tower.TOWER_EVENTS, *inspections.panels.TOWER_EVENTS),
+    "violation": (*inspections.panels.VIOLATION_EVENTS,),
+    "organisation": (
+        *accounts.organisations.ORGANISATION_EVENTS,
+        *inspections.panels.ORGANISATION_EVENTS,
+        towers.panels.ORGANISATION_EVENTS,
+    ),
+    "area": (
+        *areas.pages.AREA_EVENTS,
+        *inspections.panels.AREA_EVENTS,
+        towers.panels.AREA_EVENTS,
+    ),
+}
 
 COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 

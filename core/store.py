@@ -96,6 +96,12 @@ def _days_value(value: Any) -> int:
     return value
 
 
+def _count_value(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= MOST_COUNT:
+        raise Invalid(N_("This is a whole number from 1 to %(most)s"), most=MOST_COUNT)
+    return value
+
+
 def _yes_or_no(value: Any) -> bool:
     if not isinstance(value, bool):
         raise Invalid(N_("This setting is true or false"))
@@ -146,6 +152,7 @@ def _text_value(value: Any, *, at_most: int) -> str:
 
 
 MOST_DAYS = 3650
+MOST_COUNT = 10_000
 # What the value of a setting must be: each function gives it as it is kept, or raises `Invalid`.
 KINDS: dict[str, Callable[[Any], Any]] = {
     "assessment_days": _days_value,
@@ -168,6 +175,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "permit_soon_days": _days_value,
     "public_url": _address_value,
     "similar_metres": partial(_metres_value, at_most=1_000),
+    "statistics_least": _count_value,
     "two_people": _yes_or_no,
     "upload_days": _days_value,
 }

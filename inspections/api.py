@@ -59,6 +59,7 @@ from inspections.services import condition, photos, record, review, signatures, 
 from inspections.services.assessments import request_assessment
 from inspections.services.evidence import evidence_of
 from inspections.services.settle import looked_at
+from inspections.statistics import api as statistics
 from towers import services as register
 from towers.models import Tower
 from towers.queries import merges, understood
@@ -67,7 +68,15 @@ inspections = Blueprint("api_inspections", __name__, url_prefix="/api/v1/inspect
 violations = Blueprint("api_violations", __name__, url_prefix="/api/v1/violations")
 follow_ups = Blueprint("api_follow_up", __name__, url_prefix="/api/v1/follow-up")
 photo_routes = Blueprint("api_photos", __name__, url_prefix="/api/v1/photos")
-BLUEPRINTS = (inspections, violations, follow_ups, checklists, photo_routes, assessments)
+BLUEPRINTS = (
+    inspections,
+    violations,
+    follow_ups,
+    checklists,
+    photo_routes,
+    assessments,
+    statistics.blueprint,
+)
 
 
 def the_tower(code: str) -> Tower:

@@ -218,6 +218,70 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "dangerous": N_("Dangerous"),
     },
     "assessment_state": {"open": N_("Waiting for the report"), "answered": N_("Answered")},
+    "statistic": {
+        "towers": N_("Towers"),
+        "inspected": N_("Inspected within the interval"),
+        "critical": N_("Open critical violations"),
+        "closure": N_("Days to closure (median)"),
+        "overdue": N_("Overdue violations"),
+        "unchecked": N_("Unchecked towers"),
+        "never": N_("never inspected"),
+        "incomplete": N_("incompletely inspected"),
+        "out_of_date": N_("out of date"),
+        "open": N_("Open violations"),
+        "found": N_("Violations found"),
+        "closed": N_("Violations closed"),
+    },
+    # What is counted, of what, and when.
+    "statistic_definition": {
+        "towers": N_(
+            "Towers that stand on the last day of the period: neither planned nor dismantled, nor"
+            " built in a later year. The number is the denominator of what is said of towers."
+        ),
+        "inspected": N_(
+            "Towers whose last full inspection was complete and is no older than the inspection"
+            " interval of their structure type, out of all towers. Re-inspections of single"
+            " violations do not count."
+        ),
+        "critical": N_(
+            "Critical violations that were open at the end of the period, per 100 towers. One"
+            " tower can have several."
+        ),
+        "closure": N_(
+            "The middle of the days from the day on which a violation was found to the day on"
+            " which a re-inspection closed it, out of the violations closed in the period."
+        ),
+        "overdue": N_(
+            "Violations whose deadline had passed at the end of the period, out of all that were"
+            " open then. Deadlines and severities are those that count today."
+        ),
+        "unchecked": N_(
+            "Towers without an open violation or a pending assessment whose safety nobody vouches"
+            " for: never inspected, inspected incompletely, or too long ago; out of all towers."
+        ),
+        "open": N_(
+            "Violations that were open at the end of the period; withdrawn ones never were."
+        ),
+        "found": N_(
+            "Violations found in the period, without withdrawn ones; also those of towers that"
+            " were dismantled since."
+        ),
+        "closed": N_(
+            "Violations that a re-inspection in the period saw mended; also those of towers that"
+            " were dismantled since."
+        ),
+    },
+    "statistic_by": {
+        "commune": N_("Commune"),
+        "owner": N_("Owner"),
+        "structure_type": N_("Structure type"),
+    },
+    "task_kind": {
+        "critical": N_("Critical"),
+        "assessment": N_("Load-safety assessment"),
+        "major": N_("Major"),
+        "minor": N_("Minor"),
+    },
     "notice_state": {
         "draft": N_("Draft"),
         "issued": N_("Issued"),

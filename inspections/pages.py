@@ -20,19 +20,19 @@ from core.i18n import current_language, translate
 from core.i18n import gettext as _
 from core.policy import SIGNED_IN, allows, guard, may
 from core.problems import field_texts
-from core.slots import panels
+from core.slots import panels, timeline
 from core.words import N_
 from inspections import exports
 from inspections.assessing import assessment_routes
-from inspections.bodies import item_form
 from inspections.checklist_pages import checklist_routes
 from inspections.labels import VOCABULARIES
 from inspections.queries import follow_up as follow_ups
 from inspections.queries import lists, notices
 from inspections.reviewing import review_routes
 from inspections.rules.violation import EventKind
-from inspections.services import checklists, condition, steps
+from inspections.services import condition, steps
 from inspections.services.assessments import request_assessment
+from inspections.statistics.pages import statistics_routes
 from inspections.texts import item_texts
 from inspections.visits import visit_routes
 from towers import queries as towers
@@ -42,10 +42,13 @@ from towers.downloads import begin_export
 from towers.labels import VOCABULARIES as TOWER_VOCABULARIES
 from towers.queries import Filters
 
+LATEST_EVENTS = 30
+
 blueprint = Blueprint("inspections", __name__, template_folder="templates")
 visit_routes(blueprint)
 review_routes(blueprint)
 assessment_routes(blueprint)
+statistics_routes(blueprint)
 checklist_routes(blueprint)
 
 
@@ -117,25 +120,20 @@ def violation(violation_id: uuid.UUID) -> str:
 def violation_page(
     violation_id: uuid.UUID, given: Mapping[str, str] | None = None, errors: Any = None
 ) -> str:
-    session, actor, language = current_session(), current_actor(), current_language()
+    session, actor = current_session(), current_actor()
     found = lists.violation(session, actor, violation_id)
     if found is None:
         raise NotFound()
     state = steps.state_of(found.events)
-    catalogue = checklists.catalogue_of(session, found.checklist_version)
-    item = next((one for one in catalogue.items if one.key == found.item_key), None)
-    proofs = lists.proofs_of(session, found)
-    photos = [photo for proof in proofs.values() for photo in proof.photos]
     return render_template(
         "inspections/violation.html",
         violation=found,
         continued=lists.continued_by(session, found),
-        item=item_form(item, catalogue, language) if item else None,
-        proofs=proofs,
-        reused=lists.reused_photos(session, actor, photos),
-        items=item_texts(session, language),
+        timeline=timeline(
+            "violation", found, limit=LATEST_EVENTS, cursor=request.args.get("timeline")
+        ),
+        items=item_texts(session, current_language()),
         notices=notices.notices(session, actor, violation_id=found.id, limit=20).rows,
-        replies=notices.replies_to(session, actor, found),
         today=clock.today(),
         now=clock.now(),
         standing=state,

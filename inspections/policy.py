@@ -85,6 +85,12 @@ def register() -> None:
         reaches=lambda actor, violation: towers.reaches(actor, violation.tower),
     )
     policy.register(
+        "statistics",
+        actions={"view": READERS, "export": READERS},
+        visible=towers.visible,
+        reaches=lambda actor, thing: True,
+    )
+    policy.register(
         "notice",
         actions={
             "view": READERS,

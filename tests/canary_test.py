@@ -77,6 +77,7 @@ REGISTER = {
     "/api/v1/towers/<code>/anchors/<uuid:part_id>", "/api/v1/towers/<code>/history",
     "/assessments/<uuid:assessment_id>", "/api/v1/assessments",
     "/api/v1/assessments/<uuid:assessment_id>",
+    "/statistics", "/statistics.csv", "/statistics.xlsx", "/api/v1/statistics",
     "/notices", "/notices/<uuid:notice_id>", "/api/v1/notices",
     "/api/v1/notices/<uuid:notice_id>",
 }  # fmt: skip
@@ -193,7 +194,8 @@ def _check(response, stored: str, bad: str, rule: str) -> bool:
 @pytest.mark.parametrize("bad", [*TEXTS.values()], ids=[*TEXTS])
 def test_hostile_words_in_an_address_are_only_text(app: Flask, session: Session, bad: str) -> None:
     w = doors.world(app, session)
-    for path in ("/towers", "/follow-up", "/map", "/violations", "/inspections", "/organisations"):
+    for path in ("/towers", "/follow-up", "/map", "/violations", "/inspections", "/organisations",
+                 "/statistics"):  # fmt: skip
         for name in ("q", "condition", "commune", "owner", "sort", "status", "kind", "lang"):
             response = w["staff"].get(path, query_string={name: bad})
             assert response.status_code == 200, (path, name)

@@ -50,6 +50,7 @@ PAGES = {
         "notice-template": "/notices/template",
         "assessments": "/assessments",
         "map": "/map",
+        "statistics": "/statistics?by=owner&from=2026-01-01",
         "checklists": "/checklists",
         "checklist": "/checklists/1",
         "checklist-first": "/checklists/1/changes",

@@ -127,6 +127,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/proposals/<uuid:proposal_id>", "GET"): READERS,
     ("/api/v1/proposals/<uuid:proposal_id>/decision", "POST"): {STAFF},
     ("/api/v1/proposals/<uuid:proposal_id>/withdrawal", "POST"): {INSPECTOR, OFFICER},
+    ("/api/v1/statistics", "GET"): READERS,
     ("/api/v1/tower-merges", "POST"): {STAFF},
     ("/api/v1/towers", "GET"): READERS,
     ("/api/v1/towers", "POST"): {STAFF},
@@ -253,6 +254,12 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/proposals/<uuid:proposal_id>/withdraw", "POST"): {INSPECTOR, OFFICER},
     ("/search", "GET"): READERS,
     ("/search.json", "GET"): READERS,
+    ("/statistics", "GET"): READERS,
+    ("/statistics.csv", "GET"): READERS,
+    ("/statistics.xlsx", "GET"): READERS,
+    ("/statistics/<chart>.csv", "GET"): READERS,
+    ("/statistics/<chart>.svg", "GET"): READERS,
+    ("/statistics/<chart>.xlsx", "GET"): READERS,
     ("/towers", "GET"): READERS,
     ("/towers/<code>", "GET"): READERS,
     ("/towers/<code>/anchors/<uuid:part_id>/edit", "GET"): {STAFF},
@@ -329,7 +336,8 @@ TABLE: dict[tuple[str, str], set[str]] = {
 # What writes down who took it along.
 EXPORTS = {
     "/towers/export", "/follow-up.csv", "/follow-up.geojson", "/follow-up.gpkg", "/follow-up.kml",
-    "/follow-up.xlsx",
+    "/follow-up.xlsx", "/statistics.csv", "/statistics.xlsx", "/statistics/<chart>.csv",
+    "/statistics/<chart>.xlsx",
 }  # fmt: skip
 
 # The rules that name one thing of the register: outside the territory there is nothing.
@@ -404,6 +412,7 @@ def of(place: doors.Place, w: World) -> dict[str, object]:
         "parts": place.parts,
         "filename": "dist/core-app.css",
         "area_id": place.commune.id,
+        "chart": "months",
         "batch": w.batch,
         "batch_id": w.imported,
         "duplicate_id": uuid.UUID(int=1),
@@ -428,6 +437,7 @@ def missing() -> dict[str, object]:
         "code": "KHONG-CO", "variant": "full", "level": "commune", "number": 1,
         "draft": 2, "key": "sit_fence",
         "token": "0" * 32, "form": "pdf", "filename": "dist/nothing.css", "area_id": 999_999_999,
+        "chart": "nothing",
     }  # fmt: skip
 
 
