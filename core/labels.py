@@ -27,6 +27,8 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "assessment.request": N_("Load-safety assessment requested"),
         "document.add": N_("Document added"),
         "document.remove": N_("Document removed"),
+        "violation.assign": N_("Assigned to an inspector"),
+        "assessment.assign": N_("Assigned to an inspector"),
         "assessment.join": N_("Two requests for a load-safety assessment became one"),
         "tower.merge": N_("A duplicate was merged into this tower"),
         "tower.merged_away": N_("Merged into another tower"),

@@ -7,13 +7,11 @@ from typing import Any
 
 from flask import Response, jsonify, request, send_file
 from flask.views import MethodView
-from marshmallow import fields
 from sqlalchemy.orm import Session
 
 from core import clock
 from core.api import (
     Blueprint,
-    StrictSchema,
     form_sha256,
     form_uuid,
     require_match,
@@ -28,11 +26,10 @@ from core.words import N_
 from inspections import bodies
 from inspections.doors import photo_store, visit_from
 from inspections.models import Inspection, Violation
-from inspections.queries import follow_up, lists
+from inspections.queries import lists
 from inspections.rules.violation import EventKind
 from inspections.schemas import (
     AssessmentRequestSchema,
-    FollowUpQuery,
     InspectionQuery,
     NewInspectionSchema,
     PageQuery,
@@ -44,34 +41,16 @@ from inspections.schemas import (
 )
 from inspections.services import condition, photos, record, review, steps
 from inspections.services.assessments import request_assessment
+from inspections.work_api import ItemsSchema, ObjectSchema, follow_ups, listed
 from towers import services as register
 from towers.models import Tower
-from towers.queries import merges, understood
+from towers.queries import merges
 
 inspections = Blueprint("api_inspections", __name__, url_prefix="/api/v1/inspections")
 violations = Blueprint("api_violations", __name__, url_prefix="/api/v1/violations")
-follow_ups = Blueprint("api_follow_up", __name__, url_prefix="/api/v1/follow-up")
 checklists = Blueprint("api_checklists", __name__, url_prefix="/api/v1/checklists")
 photo_routes = Blueprint("api_photos", __name__, url_prefix="/api/v1/photos")
 BLUEPRINTS = (inspections, violations, follow_ups, checklists, photo_routes)
-
-
-class ItemsSchema(StrictSchema):
-    """A page of a list: `next_cursor` is null on the last one."""
-
-    items = fields.List(fields.Dict(), required=True)
-    next_cursor = fields.String(allow_none=True, required=True)
-
-
-class ObjectSchema(StrictSchema):
-    """A single object."""
-
-    class Meta:
-        unknown = "include"
-
-
-def listed(items: list[dict[str, Any]], cursor: str | None) -> Response:
-    return jsonify(items=items, next_cursor=cursor)
 
 
 def the_tower(code: str) -> Tower:
@@ -300,25 +279,6 @@ def violation_answer(found: Violation, status: int = 200) -> Response:
     response = jsonify(bodies.violation_body(found, clock.today()))
     response.status_code = status
     return with_tag(response, found.events[-1].id)
-
-
-@follow_ups.route("")
-class FollowUp(MethodView):
-    @guard("violation.view")
-    @follow_ups.arguments(FollowUpQuery, location="query")
-    @follow_ups.response(200, ItemsSchema)
-    def get(self, query: dict[str, Any]) -> Response:
-        """Open violations and unanswered assessments, the most urgent first."""
-        session, actor = current_session(), current_actor()
-        page = follow_up.follow_up(
-            session,
-            actor,
-            understood(session, actor, query["filters"]),
-            today=clock.today(),
-            limit=query["limit"],
-            cursor=query["cursor"],
-        )
-        return listed([bodies.follow_up_body(row) for row in page.rows], page.next_cursor)
 
 
 @checklists.route("")

@@ -8,36 +8,40 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, case, cast, func, literal, select
+from sqlalchemy import Select, Text, case, cast, func, literal, select
 from sqlalchemy.dialects import postgresql
 
 from core.i18n import N_, translate
 from core.policy import Actor
 from core.tables import Column, Kind, Table
 from inspections.queries import follow_up
-from towers.queries import Filters
+from inspections.queries.follow_up import WorkFilters
 
+VOCABULARIES = ("condition", "severity", "structure_type", "violation_stage")
 COLUMNS = (
     Column("code", N_("Tower code")),
     Column("name", N_("Tower name"), width=32),
     Column("condition", N_("Condition"), width=18),
     Column("task", N_("What must be fixed"), width=48),
     Column("severity", N_("Severity"), width=14),
+    Column("stage", N_("State"), width=18),
     Column("found_on", N_("Found on"), Kind.DAY, 12),
     Column("deadline", N_("Deadline"), Kind.DAY, 12),
     Column("days_overdue", N_("Days overdue"), Kind.WHOLE, 10),
     Column("legal_basis", N_("Legal basis"), width=34),
     Column("owner", N_("Owner"), width=30),
     Column("commune", N_("Commune"), width=22),
+    Column("assignee", N_("Inspector"), width=24),
     Column("structure_type", N_("Structure type"), width=26),
     Column("latitude", N_("Latitude"), Kind.COORDINATE, 12, digits=6),
     Column("longitude", N_("Longitude"), Kind.COORDINATE, 12, digits=6),
+    Column("id", N_("Row"), width=38),
 )
 
 
 def table(
     actor: Actor,
-    filters: Filters,
+    filters: WorkFilters,
     *,
     today: date,
     labels: Mapping[str, Mapping[str, str]],
@@ -54,7 +58,7 @@ def table(
 
 def statement(
     actor: Actor,
-    filters: Filters,
+    filters: WorkFilters,
     *,
     today: date,
     labels: Mapping[str, Mapping[str, str]],
@@ -62,7 +66,7 @@ def statement(
 ) -> Select[Any]:
     """The list with its texts in place of keys, made by the database.
 
-    `labels` holds for `condition`, `severity` and `structure_type` the text of each value,
+    `labels` holds for each of `VOCABULARIES` the text of each value,
     `items` the text of each checklist item, all in the reader's language.
     """
     rows = follow_up.rows(actor, filters, today=today).subquery("rows")
@@ -86,6 +90,7 @@ def statement(
             else_=_item_text(rows.c.item_key, items),
         ).label("task"),
         text(rows.c.severity, labels["severity"]).label("severity"),
+        text(rows.c.stage, labels["violation_stage"]).label("stage"),
         rows.c.found_on,
         rows.c.deadline,
         rows.c.days_overdue,
@@ -96,9 +101,11 @@ def statement(
         ).label("legal_basis"),
         rows.c.owner,
         rows.c.commune,
+        rows.c.assignee,
         text(rows.c.structure_type, labels["structure_type"]).label("structure_type"),
         rows.c.latitude,
         rows.c.longitude,
+        cast(rows.c.id, Text).label("id"),
     ).order_by(rows.c.urgency, rows.c.deadline, rows.c.id)
 
 

@@ -203,6 +203,14 @@ class Violation(Base):
         ),
         Index("ix_violation_tower_id", "tower_id"),
         Index(
+            "ix_violation_open_assignee",
+            "assignee_id",
+            "urgency",
+            "deadline",
+            "id",
+            postgresql_where=text("state = 'open' AND assignee_id IS NOT NULL"),
+        ),
+        Index(
             "ix_violation_continued_in_id",
             "continued_in_id",
             postgresql_where=text("continued_in_id IS NOT NULL"),
@@ -233,12 +241,15 @@ class Violation(Base):
     # By when somebody must have secured a critical one; empty once that is done.
     emergency_by: Mapped[datetime | None]
     ended_on: Mapped[date | None]
+    # Who sees to it: no fact about the violation, and in nobody's events.
+    assignee_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
     # The violation that took this one's events over when two towers were found to be one.
     continued_in_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("violation.id"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     tower: Mapped[Tower] = relationship()
     checklist_version: Mapped[ChecklistVersion] = relationship()
+    assignee: Mapped[User | None] = relationship()
     events: Mapped[list[ViolationEvent]] = relationship(order_by="ViolationEvent.place")
 
 
@@ -299,6 +310,13 @@ class LoadAssessment(Base):
             postgresql_where=text("answered_at IS NULL"),
         ),
         Index("ix_load_assessment_tower_id", "tower_id"),
+        Index(
+            "ix_load_assessment_pending_assignee",
+            "assignee_id",
+            "deadline",
+            "id",
+            postgresql_where=text("answered_at IS NULL AND assignee_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(
@@ -312,5 +330,26 @@ class LoadAssessment(Base):
     deadline: Mapped[date]
     reason: Mapped[str] = mapped_column(server_default="", default="")
     answered_at: Mapped[datetime | None]
+    assignee_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
 
     tower: Mapped[Tower] = relationship()
+
+
+class SavedList(Base):
+    """Filters of the follow-up list by a name, one person's own; others open them by the address.
+
+    `query` holds the arguments of the list's address, each with its values.
+    """
+
+    __tablename__ = "saved_list"
+    __table_args__ = (
+        CheckConstraint("length(btrim(name)) BETWEEN 1 AND 100", name="name"),
+        Index("uq_saved_list_user_id_name", "user_id", text("lower(name)"), unique=True),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("user.id"))
+    name: Mapped[str]
+    query: Mapped[dict[str, list[str]]] = mapped_column(JSONB)
+    saved_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(server_default="1", default=1)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, false, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from core import policy
 from core.policy import Actor
-from inspections.models import Inspection, Violation
+from inspections.models import Inspection, SavedList, Violation
 from towers import policy as towers
 from towers.models import Tower
 
@@ -56,9 +56,16 @@ def register() -> None:
             "follow_up": {"staff"},
             "claim": {"staff"},
             "decide": {"staff"},
+            "assign": {"staff"},
         },
         visible=visible_violations,
         reaches=lambda actor, violation: towers.reaches(actor, violation.tower),
+    )
+    policy.register(
+        "saved_list",
+        actions={"view": READERS, "save": READERS},
+        visible=lambda actor: SavedList.user_id == actor.id if actor.id else false(),
+        reaches=lambda actor, saved: saved.user_id == actor.id,
     )
     policy.register(
         "assessment",

@@ -10,9 +10,9 @@ from core.db import current_session
 from core.policy import SYSTEM
 from inspections import exports
 from inspections.queries import facts, lists
+from inspections.queries.follow_up import WorkFilters
 from tests import makers
 from tests.plans import Crowd, the_one
-from towers.queries import Filters
 
 FOLLOW_UP = ("listed.urgency", "ORDER BY listed.urgency")
 
@@ -124,9 +124,9 @@ def test_an_export_may_last_longer_than_a_page(crowd: Crowd):
         assert limit() == "15s"
         listed = exports.table(
             SYSTEM,
-            Filters(),
+            WorkFilters(),
             today=makers.NOW.date(),
-            labels={name: {"": ""} for name in ("condition", "severity", "structure_type")},
+            labels={name: {"": ""} for name in exports.VOCABULARIES},
             items={},
         )
         assert b"T-00" in b"".join(tables.csv(session, listed, excel=False))
