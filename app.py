@@ -26,10 +26,13 @@ import inspections.panels
 import inspections.policy
 import inspections.services.condition
 import inspections.services.merge
+import inspections.work
 import maps.pages
 import towers.api
 import towers.browsing
 import towers.cli
+import towers.downloads
+import towers.export_jobs
 import towers.fields
 import towers.former
 import towers.import_jobs
@@ -62,6 +65,7 @@ from core import (
     problems,
     slots,
 )
+from core import exports as core_exports
 from core import pages as core_pages
 from core.policy import SIGNED_IN
 from core.settings import Settings
@@ -116,7 +120,14 @@ COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 
 
 # What the worker runs, by the names that `core.jobs.enqueue` takes.
-JOBS: dict[str, jobs.Body] = {**towers.import_jobs.JOBS}
+JOBS: dict[str, jobs.Body] = {**towers.import_jobs.JOBS, **towers.export_jobs.JOBS}
+# What the worker runs by the clock, in the zone of the server.
+PERIODIC = {core_exports.CLEAR_JOB: "17 * * * *"}
+# The lists that can be had as files, by the kind whose action `export` allows it.
+EXPORTS: dict[str, towers.export_jobs.Taker] = {
+    "tower": towers.downloads.taken_register,
+    "violation": inspections.work.taken_follow_up,
+}
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -161,7 +172,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         endpoint_actions=accounts.security.ENDPOINT_ACTIONS,
     )
     health.init_app(app)
-    jobs.init_app(app, JOBS)
+    jobs.init_app(app, JOBS, PERIODIC)
+    towers.export_jobs.init_app(app, EXPORTS)
     formats.init_app(app, LABELS)
     for feature in FEATURES:
         feature.policy.register()

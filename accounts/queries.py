@@ -41,6 +41,12 @@ def people_with_role(session: Session, role: str) -> Sequence[Row[uuid.UUID, str
     ).all()
 
 
+def names_of(session: Session, ids: Sequence[uuid.UUID]) -> Sequence[Row[uuid.UUID, str]]:
+    """People by their ids, whether they may still sign in or not."""
+    name = func.coalesce(func.nullif(User.name, ""), User.email)
+    return session.execute(select(User.id, name).where(User.id.in_(ids))).all()
+
+
 def person_with_role(session: Session, user_id: uuid.UUID, role: str) -> User | None:
     """Somebody who may sign in and has a role."""
     return session.scalar(

@@ -12,6 +12,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "tower.reassign": N_("Assigned to its commune anew"),
         "tower.export": N_("Exported"),
         "violation.export": N_("Follow-up list exported"),
+        "export.cancel": N_("Export cancelled"),
         "tower.determine": N_("Structure type determined"),
         "installation.add": N_("Installation added"),
         "installation.edit": N_("Installation changed"),

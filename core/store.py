@@ -96,6 +96,12 @@ def _days_value(value: Any) -> int:
     return value
 
 
+def _rows_value(value: Any, *, at_most: int) -> int:
+    if type(value) is not int or not 1 <= value <= at_most:
+        raise Invalid(N_("A number of rows is a whole number from 1 to %(most)s"), most=at_most)
+    return value
+
+
 def _yes_or_no(value: Any) -> bool:
     if not isinstance(value, bool):
         raise Invalid(N_("This setting is true or false"))
@@ -138,6 +144,8 @@ MOST_DAYS = 3650
 KINDS: dict[str, Callable[[Any], Any]] = {
     "assessment_days": _days_value,
     "due_soon_days": _days_value,
+    "export_days": _days_value,
+    "export_rows_at_once": partial(_rows_value, at_most=1_000_000),
     "duplicate_metres": partial(_metres_value, at_most=1_000),
     "emergency_hours": _hours_value,
     "envelope": _envelope_value,
@@ -145,6 +153,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "fall_zone_factor": _factor_value,
     "nearest_commune_m": partial(_metres_value, at_most=100_000),
     "neighbour_m": partial(_metres_value, at_most=20_000),
+    "pdf_rows": partial(_rows_value, at_most=5_000),
     "permit_soon_days": _days_value,
     "public_url": _address_value,
     "similar_metres": partial(_metres_value, at_most=1_000),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Select, Text, case, cast, func, literal, select
@@ -39,6 +40,35 @@ COLUMNS = (
 )
 
 
+# What a reader fills in and sends back: see `inspections.services.returned`.
+FILLED_IN = (
+    Column(
+        "done",
+        N_("Done (x)"),
+        width=14,
+        meaning=N_("To be filled in: write x where the owner has fixed it. Read back as a claim."),
+    ),
+    Column("done_on", N_("Done on"), width=14, meaning=N_("To be filled in: 31/12/2026")),
+    Column("remark", N_("Remark"), width=40, meaning=N_("To be filled in: what was done")),
+)
+# Paper has room for these.
+PRINTED = (
+    "code", "name", "task", "severity", "stage", "found_on", "deadline", "days_overdue", "owner",
+    "commune", "assignee",
+)  # fmt: skip
+
+
+class Use(StrEnum):
+    """What a list is for: programs, to be filled in and returned, or paper."""
+
+    DATA = "data"
+    FILLING = "filling"
+    PAPER = "paper"
+
+
+USES = {"xlsx": Use.FILLING, "pdf": Use.PAPER}
+
+
 def table(
     actor: Actor,
     filters: WorkFilters,
@@ -46,13 +76,25 @@ def table(
     today: date,
     labels: Mapping[str, Mapping[str, str]],
     items: Mapping[str, str],
+    use: Use = Use.DATA,
 ) -> Table:
     """The follow-up list with texts in place of keys, all pages; takes what `statement` takes."""
+    columns: tuple[Column, ...] = COLUMNS
+    if use is Use.FILLING:
+        columns = (*COLUMNS, *FILLED_IN)
+    elif use is Use.PAPER:
+        columns = tuple(one for one in COLUMNS if one.name in PRINTED)
+    listed = statement(actor, filters, today=today, labels=labels, items=items)
+    if use is Use.FILLING:
+        listed = listed.add_columns(*(literal("").label(one.name) for one in FILLED_IN))
     return Table(
         name="follow_up",
         title=translate(N_("Follow-up")),
-        columns=tuple(replace(one, label=translate(one.label)) for one in COLUMNS),
-        statement=statement(actor, filters, today=today, labels=labels, items=items),
+        columns=tuple(
+            replace(one, label=translate(one.label), meaning=translate(one.meaning))
+            for one in columns
+        ),
+        statement=listed,
     )
 
 

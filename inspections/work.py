@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -12,13 +13,13 @@ from werkzeug.datastructures import MultiDict
 from accounts import queries as accounts
 from core import clock
 from core.db import current_session, transaction
-from core.downloads import FORMS, download
+from core.downloads import PRINTED_FORMS, Form, form_of
 from core.errors import DomainError, Invalid, NotFound
-from core.formats import texts_of
+from core.formats import texts_of, with_query
 from core.guard import current_actor
 from core.i18n import current_language
 from core.i18n import gettext as _
-from core.policy import guard, may
+from core.policy import Actor, guard, may
 from core.problems import field_texts
 from core.words import N_
 from inspections import exports
@@ -29,7 +30,7 @@ from inspections.services import assign as assigning
 from inspections.services import saved_lists
 from inspections.texts import item_texts
 from towers.doors import filter_choices
-from towers.downloads import begin_export
+from towers.downloads import Taking, filters_in_words, take
 from towers.queries import understood
 
 # What an address says that is no filter.
@@ -40,7 +41,7 @@ SHOWN_ROWS = 50
 def work_routes(blueprint: Blueprint) -> None:
     """Add the pages of the follow-up list to the feature's blueprint."""
     blueprint.add_url_rule("/follow-up", view_func=follow_up)
-    for ending in FORMS:
+    for ending in PRINTED_FORMS:
         blueprint.add_url_rule(
             f"/follow-up.{ending}", view_func=follow_up_export, defaults={"ending": ending}
         )
@@ -81,7 +82,7 @@ def follow_up_page(errors: Any = None, name: str = "") -> str:
         page=page,
         filters=filters,
         matching=follow_ups.count(session, actor, filters, today=today),
-        export_forms=list(FORMS.values()),
+        export_forms=list(PRINTED_FORMS.values()),
         items=item_texts(session, current_language()),
         today=today,
         stages=OPEN_STAGES,
@@ -98,18 +99,39 @@ def follow_up_page(errors: Any = None, name: str = "") -> str:
 @guard("violation.export")
 def follow_up_export(ending: str) -> Response:
     """All pages of the follow-up list; `?plain=1` leaves out the mark that CSV has for Excel."""
-    session, filters = current_session(), asked_work(request.args)
-    table = exports.table(
-        current_actor(),
-        filters,
-        today=clock.today(),
-        labels={name: texts_of(name) for name in exports.VOCABULARIES},
-        items=item_texts(session, current_language()),
+    return take(taken_follow_up(form_of(ending, PRINTED_FORMS), request.args, current_actor()))
+
+
+def taken_follow_up(form: Form, query: MultiDict[str, str], actor: Actor) -> Taking:
+    """The follow-up list in the actor's scope as an address asks for it."""
+    session = current_session()
+    filters = understood(session, actor, work_filters_from(query))
+    return Taking(
+        what="violation",
+        form=form,
+        query=MultiDict(filter_arguments(query)),
+        filters=[*filters_in_words(filters, actor), *_in_words(filters)],
+        table=exports.table(
+            actor,
+            filters,
+            today=clock.today(),
+            labels={name: texts_of(name) for name in exports.VOCABULARIES},
+            items=item_texts(session, current_language()),
+            use=exports.USES.get(form.ending, exports.Use.DATA),
+        ),
+        name="theo-doi",
     )
-    about = begin_export("violation.export", filters, format=ending)
-    return download(
-        session, table.with_about(tuple(about)), FORMS[ending], name="theo-doi", day=clock.today()
-    )
+
+
+def _in_words(filters: WorkFilters) -> list[tuple[str, str]]:
+    """The filters that only this list has."""
+    stages = texts_of("violation_stage")
+    found = [(_("State"), ", ".join(stages[one] for one in filters.stage))]
+    if filters.assignee:
+        named = dict(accounts.names_of(current_session(), [filters.assignee]))
+        found.append((_("Inspector"), named.get(filters.assignee, str(filters.assignee))))
+    found.append((_("Assigned to nobody"), _("Yes") if filters.unassigned else ""))
+    return [(what, value) for what, value in found if value]
 
 
 @guard("saved_list.save")
@@ -143,13 +165,9 @@ def saved_list(saved_id: uuid.UUID) -> ResponseReturnValue:
     saved = saved_lists.shared_list(current_session(), saved_id)
     if saved is None:
         raise NotFound(N_("This saved list is not there any more"))
-    query = MultiDict(
-        (name, value)
-        for name, values in saved.query.items()
-        if name in FILTER_NAMES
-        for value in values
-    )
-    return redirect(url_for("inspections.follow_up", saved=saved.id, **query.to_dict(flat=False)))
+    query = {name: values for name, values in saved.query.items() if name in FILTER_NAMES}
+    address = urlencode({"saved": str(saved.id), **query}, doseq=True)
+    return redirect(f"{url_for('inspections.follow_up')}?{address}")
 
 
 @guard("saved_list.save")
@@ -181,7 +199,7 @@ def assign() -> ResponseReturnValue:
                     whole_towers=whole, seen=seen, by=actor, now=clock.now(), today=today,
                 )  # fmt: skip
             flash(_("%(num)s rows were assigned.", num=len(done.changing)), "success")
-            return redirect(url_for("inspections.follow_up", **filter_arguments(request.args)))
+            return redirect(with_query(url_for("inspections.follow_up")))
     except DomainError as refused:
         session.expire_all()
         error = refused

@@ -22,9 +22,11 @@ from accounts.cli import hashed
 from accounts.models import Organisation, User
 from areas.models import Area
 from core import audit, clock
+from core.exports import Export
 from core.geo import to_polygon
 from core.model import Base
 from core.policy import SYSTEM
+from inspections.models import SavedList
 from inspections.services import checklists
 from tests import makers
 from towers.imports.models import ImportBatch
@@ -65,6 +67,8 @@ class World:
     clients: dict[str, FlaskClient]
     batch: uuid.UUID
     imported: uuid.UUID
+    saved: uuid.UUID
+    exports: dict[str, uuid.UUID]
 
     def __getitem__(self, role: str) -> FlaskClient:
         return self.clients[role]
@@ -116,7 +120,49 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
         clients=clients,
         batch=_batch(session, made["here"].tower),
         imported=_list(app, session),
+        exports={role: _export(app, session, person, names) for role, person in people.items()},
+        saved=_saved_list(session, people["elsewhere"], names),
     )
+
+
+def _export(app: Flask, session: Session, person: User, names: str) -> uuid.UUID:
+    """A list that a job made for somebody."""
+    made = Export(
+        id=uuid.uuid4(),
+        what="violation",
+        format="kml",
+        query={},
+        filters=[["Tìm kiếm", names or "Ngọc Điểm"]],
+        language="vi",
+        state="done",
+        rows=0,
+        size=1,
+        job_id=1,
+        actor_id=str(person.id),
+        actor=person.name,
+        created_at=clock.now(),
+        finished_at=clock.now(),
+    )
+    session.add(made)
+    session.commit()
+    folder = app.config["SETTINGS"].instance / "exports"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{made.id}.kml").write_text("x")
+    return made.id
+
+
+def _saved_list(session: Session, person: User, names: str) -> uuid.UUID:
+    """Filters that somebody else keeps."""
+    made = SavedList(
+        id=uuid.uuid4(),
+        user_id=person.id,
+        name=names[:100] or "Của tôi",
+        query={"severity": ["critical"]},
+        saved_at=clock.now(),
+    )
+    session.add(made)
+    session.commit()
+    return made.id
 
 
 def _list(app: Flask, session: Session) -> uuid.UUID:

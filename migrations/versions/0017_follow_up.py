@@ -1,4 +1,4 @@
-"""Who sees to an open violation, filters of the follow-up list by name."""
+"""Who sees to an open violation, filters of the follow-up list by name, exports with numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ down_revision = "0013"
 branch_labels = None
 depends_on = None
 
-TABLES = ("saved_list",)
+TABLES = ("saved_list", "export")
+SETTINGS = {"export_days": 7, "export_rows_at_once": 20_000, "pdf_rows": 1_000}
 
 
 def upgrade() -> None:
@@ -47,12 +48,42 @@ def upgrade() -> None:
     op.execute(
         "CREATE UNIQUE INDEX uq_saved_list_user_id_name ON saved_list (user_id, lower(name))"
     )
+    op.execute(
+        """
+        CREATE TABLE export (
+            id uuid CONSTRAINT pk_export PRIMARY KEY,
+            what text NOT NULL,
+            format text NOT NULL,
+            query jsonb NOT NULL,
+            filters jsonb NOT NULL,
+            language text NOT NULL,
+            state text NOT NULL CONSTRAINT ck_export_state CHECK (state IN
+                ('begun', 'waiting', 'done', 'failed', 'cancelled', 'cleared')),
+            rows integer,
+            size bigint,
+            job_id bigint,
+            error jsonb,
+            actor_id text,
+            actor text NOT NULL,
+            created_at timestamptz NOT NULL,
+            finished_at timestamptz,
+            version integer NOT NULL DEFAULT 1
+        )
+        """
+    )
+    op.execute("CREATE INDEX ix_export_created_at_id ON export (created_at, id)")
+    op.execute("CREATE INDEX ix_export_actor_id_created_at_id ON export (actor_id, created_at, id)")
+    for key, value in SETTINGS.items():
+        op.execute(f"INSERT INTO setting (key, value) VALUES ('{key}', '{value}')")  # noqa: S608
     role = context.config.attributes.get("app_role")
     if role:
         op.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON {", ".join(TABLES)} TO "{role}"')
 
 
 def downgrade() -> None:
+    names = ", ".join(f"'{key}'" for key in SETTINGS)
+    op.execute(f"DELETE FROM setting WHERE key IN ({names})")  # noqa: S608
+    op.execute("DROP TABLE export")
     op.execute("DROP TABLE saved_list")
     op.execute("DROP INDEX ix_load_assessment_pending_assignee")
     op.execute("DROP INDEX ix_violation_open_assignee")

@@ -60,7 +60,18 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/documents/<uuid:document_id>", "GET"): READERS,
     ("/api/v1/documents/<uuid:document_id>/<variant>", "GET"): READERS,
     ("/api/v1/documents/<uuid:document_id>/removal", "POST"): {STAFF},
+    ("/api/v1/exports", "GET"): READERS,
+    ("/api/v1/exports", "POST"): READERS,
+    ("/api/v1/exports/<uuid:export_id>", "GET"): READERS,
+    ("/api/v1/exports/<uuid:export_id>/cancel", "POST"): READERS,
+    ("/api/v1/exports/<uuid:export_id>/file", "GET"): READERS,
     ("/api/v1/follow-up", "GET"): READERS,
+    ("/api/v1/follow-up/assignments", "POST"): {STAFF},
+    ("/api/v1/follow-up/saved", "GET"): READERS,
+    ("/api/v1/follow-up/saved", "POST"): READERS,
+    ("/api/v1/follow-up/saved/<uuid:saved_id>", "DELETE"): READERS,
+    ("/api/v1/follow-up/saved/<uuid:saved_id>", "GET"): READERS,
+    ("/api/v1/follow-up/saved/<uuid:saved_id>", "PUT"): READERS,
     ("/api/v1/imports", "GET"): {STAFF},
     ("/api/v1/imports", "POST"): {STAFF},
     ("/api/v1/imports/<uuid:batch_id>", "GET"): {STAFF},
@@ -129,12 +140,21 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/areas/load", "POST"): {ADMIN},
     ("/areas/load/<token>", "POST"): {ADMIN},
     ("/documents/<uuid:document_id>/remove", "POST"): {STAFF},
+    ("/exports", "GET"): READERS,
+    ("/exports/<uuid:export_id>", "GET"): READERS,
+    ("/exports/<uuid:export_id>/cancel", "POST"): READERS,
+    ("/exports/<uuid:export_id>/file", "GET"): READERS,
     ("/follow-up", "GET"): READERS,
     ("/follow-up.csv", "GET"): READERS,
     ("/follow-up.geojson", "GET"): READERS,
     ("/follow-up.gpkg", "GET"): READERS,
     ("/follow-up.kml", "GET"): READERS,
+    ("/follow-up.pdf", "GET"): READERS,
     ("/follow-up.xlsx", "GET"): READERS,
+    ("/follow-up/assign", "POST"): {STAFF},
+    ("/follow-up/saved", "POST"): READERS,
+    ("/follow-up/saved/<uuid:saved_id>", "GET"): READERS,
+    ("/follow-up/saved/<uuid:saved_id>/remove", "POST"): READERS,
     ("/inspections", "GET"): READERS,
     ("/inspections/<uuid:inspection_id>", "GET"): READERS,
     ("/inspections/<uuid:inspection_id>/discard", "POST"): {INSPECTOR},
@@ -250,7 +270,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
 # What writes down who took it along.
 EXPORTS = {
     "/towers/export", "/follow-up.csv", "/follow-up.geojson", "/follow-up.gpkg", "/follow-up.kml",
-    "/follow-up.xlsx",
+    "/follow-up.xlsx", "/follow-up.pdf",
 }  # fmt: skip
 
 # The rules that name one thing of the register: outside the territory there is nothing.
@@ -266,6 +286,9 @@ OF_A_PLACE = (
     "/map/surroundings/<code>",
     "<uuid:part_id>",
 )
+
+# The box leads to a tower or to the list, a saved list to its filters.
+LEADING_ON = {"/search", "/follow-up/saved/<uuid:saved_id>"}
 
 QUERIES = {
     "/api/v1/areas/match": "?text=90001",
@@ -298,7 +321,7 @@ def address(rule: str, values: dict[str, object]) -> str:
     return path + QUERIES.get(rule, "").format(**values)
 
 
-def of(place: doors.Place, w: World) -> dict[str, object]:
+def of(place: doors.Place, w: World, role: str = "staff") -> dict[str, object]:
     return {
         "inspection_id": place.inspection,
         "photo_id": place.photo,
@@ -320,6 +343,8 @@ def of(place: doors.Place, w: World) -> dict[str, object]:
         "batch": w.batch,
         "batch_id": w.imported,
         "duplicate_id": uuid.UUID(int=1),
+        "saved_id": w.saved,
+        "export_id": w.exports[role],
     }
 
 
@@ -330,7 +355,7 @@ def missing() -> dict[str, object]:
             for name in (
                 "inspection_id", "photo_id", "violation_id", "tower_id", "token_id",
                 "document_id", "proposal_id", "organisation_id", "user_id", "batch", "part_id",
-                "batch_id", "duplicate_id",
+                "batch_id", "duplicate_id", "saved_id", "export_id", "export_id",
             )
         },
         "code": "KHONG-CO", "variant": "full", "level": "commune", "number": 1,
@@ -405,7 +430,7 @@ def test_options_says_nothing_but_the_methods(app: Flask) -> None:
 def test_each_role_gets_what_the_table_says(app: Flask, session: Session, role: str) -> None:
     """The role's functions answer, all others are 403 and change nothing."""
     w = doors.world(app, session)
-    client, values = w[role], of(w.here, w)
+    client, values = w[role], of(w.here, w, role)
     before = doors.counts(session)
     for rule, method, endpoint in routes(app):
         if endpoint in OPEN:
@@ -415,8 +440,7 @@ def test_each_role_gets_what_the_table_says(app: Flask, session: Session, role: 
             continue
         values["code"] = "90001" if rule.startswith("/api/v1/areas") else w.here.tower.code
         response = ask(client, method, address(rule, values))
-        if endpoint in SESSION_ONLY or (allowed and rule == "/search"):
-            # The box leads to a tower or to the list.
+        if endpoint in SESSION_ONLY or (allowed and rule in LEADING_ON):
             assert response.status_code == 302
         elif allowed:
             assert response.status_code == 200, (rule, method, response.status_code)
@@ -426,6 +450,8 @@ def test_each_role_gets_what_the_table_says(app: Flask, session: Session, role: 
     exports = select(func.count()).where(AuditEntry.action.like("%.export"))
     taken = session.scalar(exports)
     before["audit_entry"] += taken
+    before["export"] += taken
+    before["export"] += taken
     assert doors.counts(session) == before
     assert taken == sum(role in TABLE[rule, "GET"] for rule in EXPORTS)
 
@@ -444,7 +470,7 @@ def test_a_writing_route_that_is_allowed_refuses_an_empty_body(
     for (rule, method), roles in sorted(TABLE.items()):
         if method == "GET" or role not in roles or rule in whole:
             continue
-        response = ask(w[role], method, address(rule, of(w.here, w)))
+        response = ask(w[role], method, address(rule, of(w.here, w, role)))
         if rule in {"/password", "/verify"}:
             assert response.status_code == 302
         elif rule in {
@@ -470,7 +496,7 @@ def test_a_foreign_thing_is_not_there(app: Flask, session: Session, role: str) -
             continue
         if not any(part in rule for part in OF_A_PLACE) or rule == "/map/tower/<code>":
             continue
-        foreign = ask(w[role], method, address(rule, of(w.there, w)))
+        foreign = ask(w[role], method, address(rule, of(w.there, w, role)))
         absent = ask(w[role], method, address(rule, missing()))
         wanted = {404}
         if method == "PUT":
@@ -528,7 +554,7 @@ def test_no_list_count_export_or_feed_shows_a_foreign_tower(
     for rule, method, endpoint in routes(app):
         if endpoint in OPEN or method != "GET" or role not in TABLE[rule, method]:
             continue
-        response = client.get(address(rule, of(w.here, w)))
+        response = client.get(address(rule, of(w.here, w, role)))
         assert not any(mark in response.data for mark in marks), rule
     for path in ("/towers", "/follow-up", "/violations?state=", "/inspections"):
         for query in ("q=TRU", "q=there", "commune=90002"):

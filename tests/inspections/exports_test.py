@@ -207,8 +207,13 @@ def test_the_columns_are_named_in_the_language_of_the_reader(
     vietnamese, english = csv_rows(staff, {})[0], csv_rows(staff, {"lang": "en"})[0]
     assert vietnamese[0].startswith("Mã")
     assert english[:3] == ["Tower code", "Tower name", "Condition"]
-    assert len(vietnamese) == len(set(vietnamese)) == len(english) == 14
-    assert [cell for cell in sheet_rows(staff, {})[0]] == vietnamese
+    assert len(vietnamese) == len(set(vietnamese)) == len(english) == 17
+    assert sheet_rows(staff, {})[0][:17] == vietnamese
+    assert sheet_rows(staff, {})[0][17:] == [
+        "Đã khắc phục (x)",
+        "Ngày khắc phục",
+        "Ghi chú khắc phục",
+    ]
     for ours, theirs in zip(vietnamese, english, strict=True):
         assert ours != theirs
     values = csv_rows(staff, {"severity": "critical"})[1]
@@ -243,7 +248,7 @@ def test_the_sheet_has_types_a_frozen_header_and_a_filter(
 def test_days_overdue_are_counted_from_today(staff: FlaskClient, listing: None) -> None:
     today = clock.today()
     for row in csv_rows(staff, {"lang": "en"})[1:]:
-        deadline, late = date.fromisoformat(row[6]), int(row[7])
+        deadline, late = date.fromisoformat(row[7]), int(row[8])
         assert late == max((today - deadline).days, 0)
 
 
@@ -282,8 +287,8 @@ def test_negative_numbers_stay_numbers(staff: FlaskClient, session: Session) -> 
     violation(session, tower, "minor", clock.today())
     session.commit()
     (row,) = csv_rows(staff, {})[1:]
-    assert row[-2:] == ["-33.5", "-70.25"]
-    assert [cell.value for cell in sheet(staff, {})[2]][-2:] == [-33.5, -70.25]
+    assert row[-3:-1] == ["-33.5", "-70.25"]
+    assert [cell.value for cell in sheet(staff, {})[2]][14:16] == [-33.5, -70.25]
 
 
 def test_geojson_is_valid(staff: FlaskClient, listing: None) -> None:
