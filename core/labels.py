@@ -29,6 +29,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "document.add": N_("Document added"),
         "document.remove": N_("Document removed"),
         "violation.assign": N_("Assigned to an inspector"),
+        "violation.return": N_("A returned list was read"),
         "assessment.assign": N_("Assigned to an inspector"),
         "assessment.join": N_("Two requests for a load-safety assessment became one"),
         "tower.merge": N_("A duplicate was merged into this tower"),

@@ -8,16 +8,17 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import ngettext
 from werkzeug.datastructures import MultiDict
 
 from accounts import queries as accounts
-from core import clock
+from core import clock, uploads
 from core.db import current_session, transaction
 from core.downloads import PRINTED_FORMS, Form, form_of
-from core.errors import DomainError, Invalid, NotFound
+from core.errors import Conflict, DomainError, Invalid, NotFound
 from core.formats import texts_of, with_query
 from core.guard import current_actor
-from core.i18n import current_language
+from core.i18n import current_language, translate
 from core.i18n import gettext as _
 from core.policy import Actor, guard, may
 from core.problems import field_texts
@@ -27,7 +28,7 @@ from inspections.queries import follow_up as follow_ups
 from inspections.queries.follow_up import WorkFilters
 from inspections.schemas import OPEN_STAGES, FollowUpFilters, work_filters_from
 from inspections.services import assign as assigning
-from inspections.services import saved_lists
+from inspections.services import returned, saved_lists
 from inspections.texts import item_texts
 from towers.doors import filter_choices
 from towers.downloads import Taking, filters_in_words, take
@@ -46,6 +47,9 @@ def work_routes(blueprint: Blueprint) -> None:
             f"/follow-up.{ending}", view_func=follow_up_export, defaults={"ending": ending}
         )
     blueprint.add_url_rule("/follow-up/assign", view_func=assign, methods=["POST"])
+    blueprint.add_url_rule("/follow-up/return", view_func=return_form)
+    blueprint.add_url_rule("/follow-up/return", view_func=return_list, methods=["POST"])
+    blueprint.add_url_rule("/follow-up/return/<token>", view_func=claim_returned, methods=["POST"])
     blueprint.add_url_rule("/follow-up/saved", view_func=save_list, methods=["POST"])
     saved = "/follow-up/saved/<uuid:saved_id>"
     blueprint.add_url_rule(saved, view_func=saved_list)
@@ -243,3 +247,72 @@ def _chosen_rows() -> WorkFilters:
         message = N_("Choose at least one row")
         raise Invalid(message, fields={"row": [message]})
     return WorkFilters(include_dismantled=True, ids=ids[: assigning.MOST_ROWS + 1])
+
+
+@guard("violation.claim")
+def return_form() -> str:
+    return render_template("inspections/return.html", error=None)
+
+
+@guard("violation.claim")
+def return_list() -> ResponseReturnValue:
+    """Look into a list that came back filled in; nothing is written."""
+    upload = None
+    try:
+        upload = uploads.keep()
+        found = returned.preview(
+            current_session(), upload.path, upload.filename, by=current_actor(), today=clock.today()
+        )
+    except DomainError as error:
+        if upload is not None:
+            upload.discard()
+        page = render_template("inspections/return.html", error=error.text())
+        return page, error.status
+    return _preview_page(found, upload)
+
+
+def _preview_page(
+    found: returned.Preview, upload: uploads.Upload, error: DomainError | None = None
+) -> str:
+    return render_template(
+        "inspections/returned.html",
+        preview=found,
+        upload=upload,
+        error=error.text() if error else None,
+        reasons={row.filled.row: translate(row.reason, **row.facts) for row in found.rows},
+        items=item_texts(current_session(), current_language()),
+    )
+
+
+@guard("violation.claim")
+def claim_returned(token: str) -> ResponseReturnValue:
+    """Take the claims of a list over that was looked at."""
+    session, actor, today = current_session(), current_actor(), clock.today()
+    upload = uploads.kept(token)
+    try:
+        with transaction():
+            found = returned.claim(
+                session,
+                upload.path,
+                upload.filename,
+                seen=request.form.get("seen", ""),
+                good_rows=request.form.get("good_rows") == "1",
+                by=actor,
+                now=clock.now(),
+                today=today,
+            )
+    except Conflict as error:
+        session.expire_all()
+        found = returned.preview(session, upload.path, upload.filename, by=actor, today=today)
+        return _preview_page(found, upload, error), error.status
+    upload.discard()
+    number = len(found.of(returned.Verdict.NEW))
+    flash(
+        ngettext(
+            "%(num)s violation is now reported as fixed. A re-inspection must confirm it.",
+            "%(num)s violations are now reported as fixed. Re-inspections must confirm them.",
+            number,
+        ),
+        "success",
+    )
+    return redirect(url_for("inspections.follow_up", stage="claimed"))

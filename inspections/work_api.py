@@ -10,12 +10,14 @@ from flask import Response, jsonify, request
 from flask.views import MethodView
 from marshmallow import fields
 
-from core import clock
+from core import clock, uploads
 from core.api import Blueprint, StrictSchema, require_match, with_tag
 from core.db import current_session, transaction
 from core.errors import Conflict, Invalid, NotFound
 from core.guard import current_actor
+from core.i18n import translate
 from core.policy import guard
+from core.validation import one_of
 from core.words import N_
 from inspections import bodies
 from inspections.models import SavedList
@@ -28,7 +30,7 @@ from inspections.schemas import (
     NewSavedListSchema,
     SavedListSchema,
 )
-from inspections.services import assign, saved_lists
+from inspections.services import assign, returned, saved_lists
 from towers.queries import understood
 
 follow_ups = Blueprint("api_follow_up", __name__, url_prefix="/api/v1/follow-up")
@@ -57,6 +59,27 @@ class SavedListBody(SavedListSchema):
 class AssignedBody(StrictSchema):
     rows = fields.Integer(required=True)
     changed = fields.Integer(required=True)
+
+
+class ReturnedRow(StrictSchema):
+    """A filled row: `verdict` is new, same (claimed before) or wrong, with the reason."""
+
+    row = fields.Integer(required=True)
+    violation = fields.UUID(required=True, allow_none=True)
+    tower = fields.String(required=True)
+    verdict = fields.String(required=True, validate=one_of(list(returned.Verdict)))
+    claim = fields.String(required=True)
+    reason = fields.String(required=True)
+
+
+class PreviewBody(StrictSchema):
+    """What a returned list would change, or has changed where it was `written`."""
+
+    export = fields.UUID(required=True)
+    digest = fields.String(required=True)
+    written = fields.Boolean(required=True)
+    untouched = fields.Integer(required=True)
+    rows = fields.List(fields.Nested(ReturnedRow), required=True)
 
 
 def listed(items: list[dict[str, Any]], cursor: str | None) -> Response:
@@ -115,6 +138,79 @@ class Assignments(MethodView):
                 today=today,
             )
         return jsonify(rows=len(plan.rows), changed=len(plan.changing))
+
+
+@follow_ups.route("/returned")
+class Returned(MethodView):
+    @guard("violation.claim")
+    @follow_ups.doc(
+        requestBody={
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["file"],
+                        "properties": {
+                            "file": {"type": "string", "format": "binary"},
+                            "seen": {"type": "string"},
+                            "good_rows": {"type": "string", "enum": ["1"]},
+                        },
+                    }
+                }
+            },
+        }
+    )
+    @follow_ups.response(200, PreviewBody)
+    def post(self) -> Response:
+        """Read an exported workbook back that was filled in; its claims close nothing.
+
+        Without `seen` it only says what would change, with the `digest` of that. Sent again with
+        that digest as `seen` it writes the claims; with wrong rows only where `good_rows` is 1.
+        """
+        session, actor, today = current_session(), current_actor(), clock.today()
+        upload = uploads.keep()
+        seen = request.form.get("seen")
+        try:
+            if seen is None:
+                found = returned.preview(
+                    session, upload.path, upload.filename, by=actor, today=today
+                )
+            else:
+                with transaction():
+                    found = returned.claim(
+                        session,
+                        upload.path,
+                        upload.filename,
+                        seen=seen,
+                        good_rows=request.form.get("good_rows") == "1",
+                        by=actor,
+                        now=clock.now(),
+                        today=today,
+                    )
+        finally:
+            upload.discard()
+        return jsonify(preview_body(found, written=seen is not None))
+
+
+def preview_body(found: returned.Preview, *, written: bool) -> dict[str, Any]:
+    return {
+        "export": str(found.export.id),
+        "digest": found.digest,
+        "written": written,
+        "untouched": found.untouched,
+        "rows": [
+            {
+                "row": one.filled.row,
+                "violation": str(one.violation.id) if one.violation else None,
+                "tower": one.filled.code,
+                "verdict": str(one.verdict),
+                "claim": one.claim,
+                "reason": translate(one.reason, **one.facts),
+            }
+            for one in found.rows
+        ],
+    }
 
 
 @follow_ups.route("/saved")
