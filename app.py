@@ -24,6 +24,7 @@ import inspections.labels
 import inspections.pages
 import inspections.panels
 import inspections.policy
+import inspections.reminder_jobs
 import inspections.services.condition
 import inspections.services.merge
 import inspections.work
@@ -61,6 +62,7 @@ from core import (
     jobs,
     labels,
     logs,
+    mail,
     merging,
     problems,
     slots,
@@ -88,6 +90,7 @@ MENU = (
         "proposal.view",
         waiting=towers.panels.open_proposals,
     ),
+    MenuItem("inspections.outbox", N_("Outbox"), "mail", "reminder.view", section="admin"),
     MenuItem("accounts.users", N_("Users"), "users", "user.view", section="admin"),
     MenuItem(
         "accounts.organisations", N_("Organisations"), "organisation", "organisation.view", "admin"
@@ -120,9 +123,13 @@ COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 
 
 # What the worker runs, by the names that `core.jobs.enqueue` takes.
-JOBS: dict[str, jobs.Body] = {**towers.import_jobs.JOBS, **towers.export_jobs.JOBS}
+JOBS: dict[str, jobs.Body] = {
+    **towers.import_jobs.JOBS,
+    **towers.export_jobs.JOBS,
+    **inspections.reminder_jobs.JOBS,
+}
 # What the worker runs by the clock, in the zone of the server.
-PERIODIC = {core_exports.CLEAR_JOB: "17 * * * *"}
+PERIODIC = {core_exports.CLEAR_JOB: "17 * * * *", inspections.reminder_jobs.JOB: "*/5 * * * *"}
 # The lists that can be had as files, by the kind whose action `export` allows it.
 EXPORTS: dict[str, towers.export_jobs.Taker] = {
     "tower": towers.downloads.taken_register,
@@ -149,6 +156,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     if not settings.database_url:
         raise RuntimeError("no database: start with `make run` or set DATABASE_URL")
+    # Said at the start, not when the first message should leave.
+    mail.server_of(settings)
     db.init_app(app, db.make_engine(settings.database_url, settings))
     logs.init_app(app)
     i18n.init_app(app, settings.languages)

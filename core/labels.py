@@ -30,6 +30,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "document.remove": N_("Document removed"),
         "violation.assign": N_("Assigned to an inspector"),
         "violation.return": N_("A returned list was read"),
+        "reminder.retry": N_("Message sent again"),
         "assessment.assign": N_("Assigned to an inspector"),
         "assessment.join": N_("Two requests for a load-safety assessment became one"),
         "tower.merge": N_("A duplicate was merged into this tower"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -102,6 +103,20 @@ def _rows_value(value: Any, *, at_most: int) -> int:
     return value
 
 
+def _email_value(value: Any) -> str:
+    if value == "":
+        return value
+    if not isinstance(value, str) or len(value) > 254 or not ADDRESS.match(value):
+        raise Invalid(N_("This is empty or an e-mail address such as phong-hatang@example.vn"))
+    return value
+
+
+def _name_value(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 300 or not value.isprintable():
+        raise Invalid(N_("This is a name of up to 300 letters, or empty"))
+    return value.strip()
+
+
 def _yes_or_no(value: Any) -> bool:
     if not isinstance(value, bool):
         raise Invalid(N_("This setting is true or false"))
@@ -140,6 +155,7 @@ def _address_value(value: Any) -> str:
 
 
 MOST_DAYS = 3650
+ADDRESS = re.compile(r"[^@\s<>\",;:]+@[^@\s<>\",;:]+\Z")
 # What the value of a setting must be: each function gives it as it is kept, or raises `Invalid`.
 KINDS: dict[str, Callable[[Any], Any]] = {
     "assessment_days": _days_value,
@@ -149,6 +165,9 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "duplicate_metres": partial(_metres_value, at_most=1_000),
     "emergency_hours": _hours_value,
     "envelope": _envelope_value,
+    "escalation_address": _email_value,
+    "escalation_days": _days_value,
+    "escalation_name": _name_value,
     "fall_zone_building_factor": _factor_value,
     "fall_zone_factor": _factor_value,
     "nearest_commune_m": partial(_metres_value, at_most=100_000),
@@ -156,6 +175,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "pdf_rows": partial(_rows_value, at_most=5_000),
     "permit_soon_days": _days_value,
     "public_url": _address_value,
+    "reminder_address": _email_value,
     "similar_metres": partial(_metres_value, at_most=1_000),
     "two_people": _yes_or_no,
     "upload_days": _days_value,

@@ -26,6 +26,7 @@ from core.words import N_
 from inspections import bodies
 from inspections.doors import photo_store, visit_from
 from inspections.models import Inspection, Violation
+from inspections.outbox_api import outbox
 from inspections.queries import lists
 from inspections.rules.violation import EventKind
 from inspections.schemas import (
@@ -50,7 +51,7 @@ inspections = Blueprint("api_inspections", __name__, url_prefix="/api/v1/inspect
 violations = Blueprint("api_violations", __name__, url_prefix="/api/v1/violations")
 checklists = Blueprint("api_checklists", __name__, url_prefix="/api/v1/checklists")
 photo_routes = Blueprint("api_photos", __name__, url_prefix="/api/v1/photos")
-BLUEPRINTS = (inspections, violations, follow_ups, checklists, photo_routes)
+BLUEPRINTS = (inspections, violations, follow_ups, outbox, checklists, photo_routes)
 
 
 def the_tower(code: str) -> Tower:

@@ -29,6 +29,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from accounts.models import User
 from core.geo import SRID
 from core.model import Base, one_of
+from inspections.rules.reminding import ReminderKind, ReminderState
 from inspections.rules.violation import EventKind, Stage
 from towers.models import Tower
 
@@ -333,6 +334,48 @@ class LoadAssessment(Base):
     assignee_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
 
     tower: Mapped[Tower] = relationship()
+
+
+class Reminder(Base):
+    """A message about a deadline: one a violation, kind and deadline; it stays here for ever.
+
+    `recipient` is empty while nobody is known who should have it. It is tried at `next_try_at` and
+    always under its `message_id`, so that a second copy can be told from a second message.
+    """
+
+    __tablename__ = "reminder"
+    __table_args__ = (
+        one_of("kind", ReminderKind),
+        one_of("state", ReminderState),
+        CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_at"),
+        UniqueConstraint("violation_id", "kind", "deadline"),
+        UniqueConstraint("message_id"),
+        Index(
+            "ix_reminder_waiting",
+            "next_try_at",
+            "id",
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index("ix_reminder_created_at_id", "created_at", "id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    violation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("violation.id"))
+    kind: Mapped[str]
+    deadline: Mapped[date]
+    recipient: Mapped[str]
+    subject: Mapped[str]
+    body: Mapped[str]
+    message_id: Mapped[str]
+    state: Mapped[str]
+    attempts: Mapped[int] = mapped_column(server_default="0", default=0)
+    next_try_at: Mapped[datetime]
+    error: Mapped[str] = mapped_column(server_default="", default="")
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(server_default="1", default=1)
+
+    violation: Mapped[Violation] = relationship()
 
 
 class SavedList(Base):

@@ -22,6 +22,7 @@ from core.slots import panels
 from core.words import N_
 from inspections.bodies import item_form
 from inspections.labels import VOCABULARIES
+from inspections.outbox import outbox_routes
 from inspections.queries import follow_up as follow_ups
 from inspections.queries import lists
 from inspections.queries.follow_up import WorkFilters
@@ -39,6 +40,7 @@ from towers.labels import VOCABULARIES as TOWER_VOCABULARIES
 blueprint = Blueprint("inspections", __name__, template_folder="templates")
 visit_routes(blueprint)
 work_routes(blueprint)
+outbox_routes(blueprint)
 
 
 @blueprint.get("/")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import ColumnElement, false, or_, select
+from sqlalchemy import ColumnElement, false, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from core import policy
 from core.policy import Actor
-from inspections.models import Inspection, SavedList, Violation
+from inspections.models import Inspection, Reminder, SavedList, Violation
 from towers import policy as towers
 from towers.models import Tower
 
@@ -60,6 +60,16 @@ def register() -> None:
         },
         visible=visible_violations,
         reaches=lambda actor, violation: towers.reaches(actor, violation.tower),
+    )
+    policy.register(
+        "reminder",
+        actions={"view": {"staff", "admin"}, "retry": {"staff"}},
+        visible=lambda actor: (
+            Reminder.violation_id.in_(select(Violation.id).where(visible_violations(actor)))
+            if actor.communes is not None
+            else true()
+        ),
+        reaches=lambda actor, reminder: towers.reaches(actor, reminder.violation.tower),
     )
     policy.register(
         "saved_list",

@@ -80,8 +80,10 @@ REGISTER = {
 }  # fmt: skip
 BATCH = {"/towers/reassignments/<uuid:batch>", "/towers/reassignments/<uuid:batch>.csv"}
 ORGANISATIONS = {"/organisations", "/organisations/<uuid:organisation_id>"}
+OUTBOX = {"/outbox", "/api/v1/outbox", "/api/v1/outbox/<uuid:reminder_id>"}
 SHOWN = {
-    "staff": REGISTER | BATCH | ORGANISATIONS | {"/organisations/<uuid:organisation_id>/edit",
+    "staff": REGISTER | OUTBOX | BATCH | ORGANISATIONS | {
+                         "/organisations/<uuid:organisation_id>/edit",
                          "/organisations/<uuid:organisation_id>/merge", "/towers/new",
                          "/towers/<code>/edit", "/towers/<code>/merge",
                          "/towers/<code>/installations/new", "/towers/<code>/permits/new",

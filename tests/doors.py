@@ -26,7 +26,7 @@ from core.exports import Export
 from core.geo import to_polygon
 from core.model import Base
 from core.policy import SYSTEM
-from inspections.models import SavedList
+from inspections.models import Reminder, SavedList
 from inspections.services import checklists
 from tests import makers
 from towers.imports.models import ImportBatch
@@ -69,6 +69,7 @@ class World:
     imported: uuid.UUID
     saved: uuid.UUID
     exports: dict[str, uuid.UUID]
+    reminder: uuid.UUID
 
     def __getitem__(self, role: str) -> FlaskClient:
         return self.clients[role]
@@ -121,6 +122,7 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
         batch=_batch(session, made["here"].tower),
         imported=_list(app, session),
         exports={role: _export(app, session, person, names) for role, person in people.items()},
+        reminder=_reminder(session, made["here"].violation, names),
         saved=_saved_list(session, people["elsewhere"], names),
     )
 
@@ -148,6 +150,27 @@ def _export(app: Flask, session: Session, person: User, names: str) -> uuid.UUID
     folder = app.config["SETTINGS"].instance / "exports"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{made.id}.kml").write_text("x")
+    return made.id
+
+
+def _reminder(session: Session, violation: uuid.UUID, names: str) -> uuid.UUID:
+    """A message that was sent."""
+    made = Reminder(
+        id=uuid.uuid4(),
+        violation_id=violation,
+        kind="due_soon",
+        deadline=clock.today(),
+        recipient="ai@example.org",
+        subject=names or "Sắp đến hạn",
+        body=names,
+        message_id=f"<{violation}@test>",
+        state="sent",
+        next_try_at=clock.now(),
+        created_at=clock.now(),
+        sent_at=clock.now(),
+    )
+    session.add(made)
+    session.commit()
     return made.id
 
 

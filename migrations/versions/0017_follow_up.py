@@ -1,6 +1,9 @@
-"""Who sees to an open violation, filters of the follow-up list by name, exports with numbers."""
+"""Who sees to an open violation, filters of the follow-up list by name, exports with numbers,
+and messages about deadlines."""
 
 from __future__ import annotations
+
+import json
 
 from alembic import context, op
 
@@ -9,8 +12,16 @@ down_revision = "0013"
 branch_labels = None
 depends_on = None
 
-TABLES = ("saved_list", "export")
-SETTINGS = {"export_days": 7, "export_rows_at_once": 20_000, "pdf_rows": 1_000}
+TABLES = ("saved_list", "export", "reminder")
+SETTINGS = {
+    "export_days": 7,
+    "export_rows_at_once": 20_000,
+    "pdf_rows": 1_000,
+    "reminder_address": "",
+    "escalation_address": "",
+    "escalation_name": "",
+    "escalation_days": 7,
+}
 
 
 def upgrade() -> None:
@@ -73,8 +84,38 @@ def upgrade() -> None:
     )
     op.execute("CREATE INDEX ix_export_created_at_id ON export (created_at, id)")
     op.execute("CREATE INDEX ix_export_actor_id_created_at_id ON export (actor_id, created_at, id)")
+    op.execute(
+        """
+        CREATE TABLE reminder (
+            id uuid CONSTRAINT pk_reminder PRIMARY KEY,
+            violation_id uuid NOT NULL CONSTRAINT fk_reminder_violation_id REFERENCES violation,
+            kind text NOT NULL CONSTRAINT ck_reminder_kind
+                CHECK (kind IN ('due_soon', 'overdue', 'escalated')),
+            deadline date NOT NULL,
+            recipient text NOT NULL,
+            subject text NOT NULL,
+            body text NOT NULL,
+            message_id text NOT NULL,
+            state text NOT NULL CONSTRAINT ck_reminder_state
+                CHECK (state IN ('waiting', 'sent', 'failed', 'obsolete')),
+            attempts integer NOT NULL DEFAULT 0,
+            next_try_at timestamptz NOT NULL,
+            error text NOT NULL DEFAULT '',
+            created_at timestamptz NOT NULL,
+            sent_at timestamptz,
+            version integer NOT NULL DEFAULT 1,
+            CONSTRAINT ck_reminder_sent_at CHECK ((state = 'sent') = (sent_at IS NOT NULL)),
+            CONSTRAINT uq_reminder_violation_id_kind_deadline UNIQUE (violation_id, kind, deadline),
+            CONSTRAINT uq_reminder_message_id UNIQUE (message_id)
+        )
+        """
+    )
+    op.execute(
+        "CREATE INDEX ix_reminder_waiting ON reminder (next_try_at, id) WHERE state = 'waiting'"
+    )
+    op.execute("CREATE INDEX ix_reminder_created_at_id ON reminder (created_at, id)")
     for key, value in SETTINGS.items():
-        op.execute(f"INSERT INTO setting (key, value) VALUES ('{key}', '{value}')")  # noqa: S608
+        op.execute(f"INSERT INTO setting (key, value) VALUES ('{key}', '{json.dumps(value)}')")  # noqa: S608
     role = context.config.attributes.get("app_role")
     if role:
         op.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON {", ".join(TABLES)} TO "{role}"')
@@ -83,6 +124,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     names = ", ".join(f"'{key}'" for key in SETTINGS)
     op.execute(f"DELETE FROM setting WHERE key IN ({names})")  # noqa: S608
+    op.execute("DROP TABLE reminder")
     op.execute("DROP TABLE export")
     op.execute("DROP TABLE saved_list")
     op.execute("DROP INDEX ix_load_assessment_pending_assignee")

@@ -94,6 +94,9 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/organisations/<uuid:organisation_id>", "PATCH"): {ADMIN, STAFF},
     ("/api/v1/organisations/<uuid:organisation_id>", "DELETE"): {ADMIN, STAFF},
     ("/api/v1/organisations/<uuid:organisation_id>/merge", "POST"): {ADMIN, STAFF},
+    ("/api/v1/outbox", "GET"): {ADMIN, STAFF},
+    ("/api/v1/outbox/<uuid:reminder_id>", "GET"): {ADMIN, STAFF},
+    ("/api/v1/outbox/<uuid:reminder_id>/retry", "POST"): {STAFF},
     ("/api/v1/permits", "GET"): READERS,
     ("/api/v1/photos", "GET"): READERS,
     ("/api/v1/photos", "POST"): {INSPECTOR},
@@ -190,6 +193,8 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/organisations/<uuid:organisation_id>/merge", "POST"): {ADMIN, STAFF},
     ("/organisations/new", "GET"): {ADMIN, STAFF},
     ("/organisations/new", "POST"): {ADMIN, STAFF},
+    ("/outbox", "GET"): {ADMIN, STAFF},
+    ("/outbox/<uuid:reminder_id>/retry", "POST"): {STAFF},
     ("/password", "GET"): EVERYBODY,
     ("/password", "POST"): EVERYBODY,
     ("/proposals", "GET"): READERS,
@@ -349,6 +354,7 @@ def of(place: doors.Place, w: World, role: str = "staff") -> dict[str, object]:
         "duplicate_id": uuid.UUID(int=1),
         "saved_id": w.saved,
         "export_id": w.exports[role],
+        "reminder_id": w.reminder,
     }
 
 
@@ -359,7 +365,7 @@ def missing() -> dict[str, object]:
             for name in (
                 "inspection_id", "photo_id", "violation_id", "tower_id", "token_id",
                 "document_id", "proposal_id", "organisation_id", "user_id", "batch", "part_id",
-                "batch_id", "duplicate_id", "saved_id", "export_id", "export_id",
+                "batch_id", "duplicate_id", "saved_id", "export_id", "reminder_id", "export_id",
             )
         },
         "code": "KHONG-CO", "variant": "full", "level": "commune", "number": 1,

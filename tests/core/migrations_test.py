@@ -240,6 +240,7 @@ def test_every_table_is_granted_what_the_list_says(as_application: psycopg.Conne
         "procrastinate_jobs": all_four,
         "procrastinate_periodic_defers": all_four,
         "procrastinate_workers": all_four,
+        "reminder": all_four,
         "role": {"SELECT"},
         "saved_list": all_four,
         "setting": {"INSERT", "SELECT", "UPDATE"},

@@ -142,9 +142,7 @@ def test_a_filled_row_becomes_a_claim_and_never_a_closure(
     assert all(one.state == "open" for one in session.scalars(select(Violation)))
 
 
-def test_the_same_file_again_changes_nothing(
-    staff: FlaskClient, session: Session, towers
-) -> None:
+def test_the_same_file_again_changes_nothing(staff: FlaskClient, session: Session, towers) -> None:
     sheet = Sheet(staff)
     sheet.fill("TRA-0", remark="xong")
     first = looked_at(staff, sheet)
