@@ -181,9 +181,12 @@ def send_all(session: Session, server: mail.Server, now=NOW) -> list[ReminderSta
 
 def test_messages_reach_a_mail_server(session: Session, version, addresses, mailbox) -> None:
     box, server = mailbox
-    for code in ("A\r\nBcc: ai@example.org", "B"):
+    for code in ("A", "B"):
         violation(session, makers.tower(session, code=code), version, due=-1)
     make(session)
+    # A line of its own in a text becomes no header.
+    written(session)[("A", "overdue")].subject = "Thang leo an toàn\r\nBcc: ai@example.org"
+    session.flush()
     assert send_all(session, server) == ["sent", "sent"]
     assert send_all(session, server) == []
     assert {one["Message-ID"] for one in box.messages} == {
@@ -192,6 +195,7 @@ def test_messages_reach_a_mail_server(session: Session, version, addresses, mail
     for one in box.messages:
         assert (one["To"], one["From"], one["Bcc"]) == ("phong@example.vn", "so@example.vn", None)
         assert "Thang leo an toàn" in one.get_content()
+        assert "Thang leo an toàn" in one["Subject"]
 
 
 def test_a_refusal_is_shown_and_others_are_sent(
