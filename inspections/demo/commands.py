@@ -12,7 +12,6 @@ from random import Random
 import click
 from flask import current_app
 from flask.cli import AppGroup
-from PIL import Image, ImageDraw
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
@@ -27,6 +26,8 @@ from core.cli import urls
 from core.db import current_session, transaction
 from core.pictures import read_picture
 from core.policy import SYSTEM
+from inspections.demo.pictures import picture
+from inspections.demo.proposals import load_proposals
 from inspections.demo.province import Province
 from inspections.doors import photo_store
 from inspections.models import Answer, Inspection
@@ -84,6 +85,7 @@ def load(towers: int, seed: int, if_new: bool) -> None:
             now=now,
             after={"towers": towers, "seed": seed},
         )
+        load_proposals(session, seed=seed, by=actor_of(session, inspector), now=now)
     analyze()
     load_pictures(seed)
     click.echo(f"The demo province was loaded in {time.monotonic() - started:.0f} s.")
@@ -189,44 +191,6 @@ def load_pictures(seed: int) -> None:
                 by=actor,
                 now=min(clock.now(), inspection.submitted_at + timedelta(minutes=5)),
             )
-
-
-def picture(random: Random) -> bytes:
-    """A drawn mast under a sky, with a mark that says it is only a drawing."""
-    width, height = 960, 720
-    image = Image.new("RGB", (width, height))
-    draw = ImageDraw.Draw(image)
-    for y in range(height):
-        shade = y / height
-        draw.line(
-            [(0, y), (width, y)],
-            fill=(int(120 + 90 * shade), int(165 + 55 * shade), int(205 + 30 * shade)),
-        )
-    ground = height - random.randrange(90, 170)
-    draw.rectangle([0, ground, width, height], fill=(104, 132, 84))
-    middle, top = width // 2 + random.randrange(-120, 120), random.randrange(40, 120)
-    lean = random.randrange(-26, 26)
-    for side in (-1, 1):
-        draw.line(
-            [(middle + side * 70, ground + 20), (middle + lean + side * 12, top)],
-            fill=(150, 45, 35),
-            width=9,
-        )
-    steps = 11
-    for step in range(steps):
-        one, two = step / steps, (step + 1) / steps
-
-        def at(share: float, side: int) -> tuple[float, float]:
-            spread = 70 + (12 - 70) * share
-            return middle + lean * share + side * spread, ground + 20 + (top - ground - 20) * share
-
-        draw.line([at(one, -1), at(two, 1)], fill=(200, 200, 195), width=4)
-        draw.line([at(one, 1), at(two, -1)], fill=(150, 45, 35), width=4)
-    draw.rectangle([20, height - 60, 330, height - 20], fill=(255, 255, 255))
-    draw.text((32, height - 48), "MINH HOA / DEMO - not a real photo", fill=(20, 30, 40))
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=80)
-    return out.getvalue()
 
 
 # With every table that refers to one of these.

@@ -27,7 +27,7 @@ from inspections.rules.evaluation import GivenAnswer, Structure, evaluate
 from inspections.services.checklists import catalogue_of
 from tests import makers
 from towers.coordinate_systems import system, to_wgs84
-from towers.models import Installation, Permit, Tower
+from towers.models import Document, Installation, Permit, Tower, TowerProposal
 from towers.queries.parts import anchors
 from towers.rules import PermitState, permit_state
 from towers.vocabularies import unusual
@@ -432,3 +432,12 @@ def test_a_large_province_keeps_only_failing_answers(house: Callable[..., Flask]
         )
     assert 0 < found == answers
     run(app, "recompute-conditions")
+
+
+def test_proposals_wait_for_a_decision(session: Session) -> None:
+    found = session.scalars(select(TowerProposal).order_by(TowerProposal.created_at)).all()
+    assert [(one.kind, one.state) for one in found] == [
+        ("correction", "open"), ("new", "open"), ("new", "open"),
+    ]  # fmt: skip
+    assert all(one.commune_id for one in found)
+    assert session.scalar(select(func.count()).select_from(Document)) == 2
