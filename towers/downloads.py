@@ -14,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 from accounts import queries as accounts
 from core import clock
 from core import exports as exporting
-from core.db import current_session, transaction
+from core.db import current_session, database, transaction
 from core.downloads import FORMS, Form, download, form_of, is_long
 from core.errors import Invalid
 from core.exports import Export
@@ -100,9 +100,12 @@ def take(taking: Taking) -> Response:
         address = url_for("towers.export_page", export_id=export.id)
         return redirect(address, 303)  # type: ignore[return-value]
 
+    number = export.id
+
     def done(rows: int) -> None:
-        with transaction():
-            exporting.finish(session, export, rows, now=clock.now())
+        # The session of the request may be closed when the last row of a stream leaves.
+        with database().sessions.begin() as own:
+            exporting.finish(own, own.get_one(Export, number), rows, now=clock.now())
 
     table = taking.table.with_about((*taking.table.about, *about_of(export)), str(export.id))
     return download(session, table, taking.form, name=taking.name, day=clock.today(), done=done)

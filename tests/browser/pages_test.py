@@ -46,6 +46,9 @@ PAGES = {
         "inspections": "/inspections",
         "violations": "/violations",
         "follow-up": "/follow-up",
+        "return": "/follow-up/return",
+        "exports": "/exports",
+        "outbox": "/outbox",
         "map": "/map",
     },
     "inspector": {
@@ -78,6 +81,9 @@ SHOWN_ELSEWHERE = {
     "/search",  # leads on
     "/towers/export",  # a file
     "/proposals/<uuid:proposal_id>",
+    "/exports/<uuid:export_id>",
+    "/exports/<uuid:export_id>/file",
+    "/follow-up/saved/<uuid:saved_id>",  # leads on
     "/towers/imports/<uuid:batch_id>",
     "/towers/reassignments/<uuid:batch>",  # only a change of boundaries makes one
     "/towers/<code>/edit",

@@ -113,7 +113,7 @@ def test_only_inspectors_who_may_sign_in(session: Session, rows, person) -> None
     person.active = False
     session.flush()
     for one in (person, makers.user(session, "local_officer")):
-        with pytest.raises(Invalid, match="not right"):
+        with pytest.raises(Invalid, match="inspectors"):
             give(session, by, [rows[0].id], one)
 
 

@@ -35,7 +35,7 @@ from inspections.services import checklists
 from tests import doors, makers
 from tests.doors import answered, refused
 from tests.inspections.follow_up_test import violation
-from tests.inspections.visits import published
+from tests.inspections.visits import TODAY, published
 
 PATH = "/api/v1/exports"
 
@@ -47,9 +47,9 @@ def staff(app: Flask, session: Session) -> FlaskClient:
 
 @pytest.fixture
 def listing(session: Session) -> list[Violation]:
-    version = published(session)
+    version, since = published(session), (clock.today() - TODAY).days
     made = [
-        violation(session, makers.tower(session, code=f"T-{number}"), version, due=number)
+        violation(session, makers.tower(session, code=f"T-{number}"), version, due=since + number)
         for number in range(5)
     ]
     session.commit()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from sqlalchemy import text
 
@@ -43,6 +45,17 @@ def test_the_filtered_follow_up_list_uses_an_index(crowd: Crowd, path, query, in
     assert index in page.indexes, page.plan
     assert not page.reads_whole("violation"), page.plan
     assert not page.reads_whole("tower"), page.plan
+
+
+@pytest.mark.parametrize("path", ["/follow-up", "/"])
+def test_a_page_of_work_takes_few_statements(crowd: Crowd, path):
+    assert len(crowd.get(path)) <= 12
+
+
+def test_the_rows_of_an_inspector_are_found_by_an_index(crowd: Crowd):
+    page = the_one(crowd.get("/follow-up", assignee=str(uuid.UUID(int=1))), *FOLLOW_UP)
+    assert "ix_violation_open_assignee" in page.indexes, page.plan
+    assert not page.reads_whole("violation"), page.plan
 
 
 def test_a_page_far_behind_in_the_follow_up_list_starts_there(crowd: Crowd):
