@@ -24,7 +24,8 @@ from core.pictures import COPIES, read_picture
 from core.policy import guard
 from core.words import N_
 from inspections import bodies
-from inspections.doors import photo_store, visit_from
+from inspections.checklist_api import checklists
+from inspections.doors import ItemsSchema, ObjectSchema, listed, photo_store, visit_from
 from inspections.models import Inspection, Violation
 from inspections.outbox_api import outbox
 from inspections.queries import lists
@@ -33,7 +34,6 @@ from inspections.schemas import (
     AssessmentRequestSchema,
     InspectionQuery,
     NewInspectionSchema,
-    PageQuery,
     PhotoQuery,
     ReviewSchema,
     StepSchema,
@@ -42,14 +42,13 @@ from inspections.schemas import (
 )
 from inspections.services import condition, photos, record, review, steps
 from inspections.services.assessments import request_assessment
-from inspections.work_api import ItemsSchema, ObjectSchema, follow_ups, listed
+from inspections.work_api import follow_ups
 from towers import services as register
 from towers.models import Tower
 from towers.queries import merges
 
 inspections = Blueprint("api_inspections", __name__, url_prefix="/api/v1/inspections")
 violations = Blueprint("api_violations", __name__, url_prefix="/api/v1/violations")
-checklists = Blueprint("api_checklists", __name__, url_prefix="/api/v1/checklists")
 photo_routes = Blueprint("api_photos", __name__, url_prefix="/api/v1/photos")
 BLUEPRINTS = (inspections, violations, follow_ups, outbox, checklists, photo_routes)
 
@@ -280,30 +279,6 @@ def violation_answer(found: Violation, status: int = 200) -> Response:
     response = jsonify(bodies.violation_body(found, clock.today()))
     response.status_code = status
     return with_tag(response, found.events[-1].id)
-
-
-@checklists.route("")
-class Checklists(MethodView):
-    @guard("checklist.view")
-    @checklists.arguments(PageQuery, location="query")
-    @checklists.response(200, ItemsSchema)
-    def get(self, query: dict[str, Any]) -> Response:
-        """The versions of the catalogue."""
-        versions = lists.checklist_versions(current_session())
-        return listed([bodies.checklist_head(version) for version in versions], None)
-
-
-@checklists.route("/<int:number>")
-class ChecklistByNumber(MethodView):
-    @guard("checklist.view")
-    @checklists.response(200, ObjectSchema)
-    def get(self, number: int) -> Response:
-        """One version with all its items."""
-        # A number that no integer column holds cannot be a version.
-        found = lists.checklist_version(current_session(), number) if number < 2**31 else None
-        if found is None:
-            raise NotFound()
-        return jsonify(bodies.checklist_body(found))
 
 
 @photo_routes.route("")

@@ -17,6 +17,7 @@ from core.policy import Actor
 from core.tables import Column, Kind, Table
 from inspections.queries import follow_up
 from inspections.queries.follow_up import WorkFilters
+from inspections.texts import ItemTexts
 
 VOCABULARIES = ("condition", "severity", "structure_type", "violation_stage")
 COLUMNS = (
@@ -75,7 +76,7 @@ def table(
     *,
     today: date,
     labels: Mapping[str, Mapping[str, str]],
-    items: Mapping[str, str],
+    items: ItemTexts,
     use: Use = Use.DATA,
 ) -> Table:
     """The follow-up list with texts in place of keys, all pages; takes what `statement` takes."""
@@ -104,12 +105,12 @@ def statement(
     *,
     today: date,
     labels: Mapping[str, Mapping[str, str]],
-    items: Mapping[str, str],
+    items: ItemTexts,
 ) -> Select[Any]:
     """The list with its texts in place of keys, made by the database.
 
-    `labels` holds for each of `VOCABULARIES` the text of each value,
-    `items` the text of each checklist item, all in the reader's language.
+    `labels` holds for each of `VOCABULARIES` the text of each value, `items` those of the
+    checklist, all in the reader's language.
     """
     rows = follow_up.rows(actor, filters, today=today).subquery("rows")
 
@@ -129,7 +130,7 @@ def statement(
         text(rows.c.condition, labels["condition"]).label("condition"),
         case(
             (rows.c.item_key.is_(None), literal(translate(N_("Load-safety assessment")))),
-            else_=_item_text(rows.c.item_key, items),
+            else_=_item_text(rows.c.checklist_version_id, rows.c.item_key, items),
         ).label("task"),
         text(rows.c.severity, labels["severity"]).label("severity"),
         text(rows.c.stage, labels["violation_stage"]).label("stage"),
@@ -151,7 +152,7 @@ def statement(
     ).order_by(rows.c.urgency, rows.c.deadline, rows.c.id)
 
 
-def _item_text(column: Any, items: Mapping[str, str]) -> Any:
-    """The text of an item by a look-up in one JSON literal; an unknown key stays itself."""
-    table = cast(literal(json.dumps(dict(items), ensure_ascii=False)), postgresql.JSONB)
-    return func.coalesce(table[column].astext, column)
+def _item_text(version: Any, key: Any, items: ItemTexts) -> Any:
+    """The text that an item had in the version which judged, by a look-up in one JSON literal."""
+    table = cast(literal(json.dumps(items.by_place(), ensure_ascii=False)), postgresql.JSONB)
+    return func.coalesce(table[func.concat(version, "/", key)].astext, key)

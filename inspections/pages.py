@@ -21,10 +21,11 @@ from core.problems import field_texts
 from core.slots import panels
 from core.words import N_
 from inspections.bodies import item_form
+from inspections.checklist_pages import checklist_routes
 from inspections.labels import VOCABULARIES
 from inspections.outbox import outbox_routes
 from inspections.queries import follow_up as follow_ups
-from inspections.queries import lists
+from inspections.queries import lists, notices
 from inspections.queries.follow_up import WorkFilters
 from inspections.rules.violation import EventKind
 from inspections.services import checklists, condition, steps
@@ -41,6 +42,7 @@ blueprint = Blueprint("inspections", __name__, template_folder="templates")
 visit_routes(blueprint)
 work_routes(blueprint)
 outbox_routes(blueprint)
+checklist_routes(blueprint)
 
 
 @blueprint.get("/")
@@ -128,6 +130,8 @@ def violation_page(
         proofs=proofs,
         reused=lists.reused_photos(session, actor, photos),
         items=item_texts(session, language),
+        notices=notices.notices(session, actor, violation_id=found.id, limit=20).rows,
+        replies=notices.replies_to(session, actor, found),
         today=clock.today(),
         now=clock.now(),
         standing=state,

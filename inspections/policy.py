@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import ColumnElement, false, or_, select, true
+from sqlalchemy import ColumnElement, false, func, not_, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from core import policy
 from core.policy import Actor
 from inspections.models import Inspection, Reminder, SavedList, Violation
+from inspections.notice_models import Notice, NoticeItem
 from towers import policy as towers
 from towers.models import Tower
 
@@ -36,6 +37,25 @@ def visible_violations(actor: Actor) -> ColumnElement[bool]:
     return _tower_in_scope(actor, Violation.tower_id)
 
 
+def visible_notices(actor: Actor) -> ColumnElement[bool]:
+    """The notices all of whose towers lie in scope: a document cannot be read by halves."""
+    if actor.communes is None:
+        return true()
+    outside = (
+        select(NoticeItem.notice_id)
+        .join(Violation, Violation.id == NoticeItem.violation_id)
+        .join(Tower, Tower.id == Violation.tower_id)
+        .where(
+            NoticeItem.notice_id == Notice.id, not_(func.coalesce(towers.visible(actor), false()))
+        )
+    )
+    return ~outside.exists()
+
+
+def reaches_notice(actor: Actor, notice: Notice) -> bool:
+    return all(towers.reaches(actor, item.violation.tower) for item in notice.items)
+
+
 def register() -> None:
     policy.register(
         "inspection",
@@ -54,7 +74,8 @@ def register() -> None:
             "view": READERS,
             "export": READERS,
             "follow_up": {"staff"},
-            "claim": {"staff"},
+            # Whoever holds the link of a notice speaks for the owner, and may nothing else.
+            "claim": {"staff", "owner_by_link"},
             "decide": {"staff"},
             "assign": {"staff"},
         },
@@ -78,6 +99,17 @@ def register() -> None:
         reaches=lambda actor, saved: saved.user_id == actor.id,
     )
     policy.register(
+        "notice",
+        actions={
+            "view": READERS,
+            "draft": {"staff"},
+            "issue": {"staff"},
+            "template": {"admin", "staff"},
+        },
+        visible=visible_notices,
+        reaches=reaches_notice,
+    )
+    policy.register(
         "assessment",
         actions={"request": {"staff", "inspector"}},
         visible=lambda actor: _tower_in_scope(actor, Tower.id),
@@ -85,7 +117,7 @@ def register() -> None:
     )
     policy.register(
         "checklist",
-        actions={"view": READERS},
+        actions={"view": READERS, "edit": {"staff"}, "publish": {"staff"}},
         visible=lambda actor: policy.visible(actor, "area"),
         reaches=lambda actor, thing: True,
     )

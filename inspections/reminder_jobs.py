@@ -22,7 +22,7 @@ MOST_SECONDS = 120.0
 
 def remind(job: Running, *, timestamp: int | None = None) -> None:
     """Write what today's deadlines call for, and send what waits."""
-    items = item_texts(current_session(), reminders.LANGUAGE)
+    items = item_texts(current_session(), reminders.LANGUAGE).of
     written = 0
     while True:
         with transaction() as session:

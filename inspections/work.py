@@ -190,6 +190,9 @@ def remove_list(saved_id: uuid.UUID) -> ResponseReturnValue:
 @guard("violation.assign")
 def assign() -> ResponseReturnValue:
     """Show what giving rows to an inspector would change; with the digest of that, do it."""
+    if request.form.get("for") == "notice":
+        chosen = {"violation": request.form.getlist("row")}
+        return redirect(f"{url_for('notices.new')}?{urlencode(chosen, doseq=True)}")
     session, actor, today = current_session(), current_actor(), clock.today()
     whole = request.form.get("whole_towers") == "1"
     error: DomainError | None = None

@@ -20,6 +20,7 @@ from core.policy import guard
 from core.validation import one_of
 from core.words import N_
 from inspections import bodies
+from inspections.doors import ItemsSchema, listed
 from inspections.models import SavedList
 from inspections.queries import follow_up
 from inspections.queries.follow_up import WorkFilters
@@ -34,20 +35,6 @@ from inspections.services import assign, returned, saved_lists
 from towers.queries import understood
 
 follow_ups = Blueprint("api_follow_up", __name__, url_prefix="/api/v1/follow-up")
-
-
-class ItemsSchema(StrictSchema):
-    """A page of a list: `next_cursor` is null on the last one."""
-
-    items = fields.List(fields.Dict(), required=True)
-    next_cursor = fields.String(allow_none=True, required=True)
-
-
-class ObjectSchema(StrictSchema):
-    """A single object."""
-
-    class Meta:
-        unknown = "include"
 
 
 class SavedListBody(SavedListSchema):
@@ -80,10 +67,6 @@ class PreviewBody(StrictSchema):
     written = fields.Boolean(required=True)
     untouched = fields.Integer(required=True)
     rows = fields.List(fields.Nested(ReturnedRow), required=True)
-
-
-def listed(items: list[dict[str, Any]], cursor: str | None) -> Response:
-    return jsonify(items=items, next_cursor=cursor)
 
 
 @follow_ups.route("")

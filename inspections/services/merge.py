@@ -11,6 +11,7 @@ from core import audit
 from core.i18n import N_
 from core.merging import Follower, Merge
 from inspections.models import Inspection, LoadAssessment, Violation, ViolationEvent
+from inspections.notice_models import Notice
 from inspections.queries import lists
 from inspections.rules.violation import OF_INSPECTIONS, EventKind, Stage
 from inspections.services import condition
@@ -114,3 +115,4 @@ FOLLOWERS = (
     Follower(N_("Violations"), Violation.tower_id, before=_continue_twins),
     Follower(N_("Load-safety assessments"), LoadAssessment.tower_id, before=_settle_requests),
 )
+ORGANISATION_FOLLOWERS = (Follower(N_("Notices"), Notice.owner_id),)

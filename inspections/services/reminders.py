@@ -7,7 +7,7 @@ worker is killed in between, it is handed over again under the same Message-ID.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -84,15 +84,16 @@ class Plan:
 def make_reminders(
     session: Session,
     *,
-    items: Mapping[str, str],
+    items: Callable[[int, str], str],
     now: datetime,
     today: date,
     limit: int = 200,
 ) -> int:
     """Write the next messages that deadlines call for; returns how many, 0 when all are written.
 
-    `items` are the texts of checklist items. What is escalated becomes a step of the violation,
-    too; without the name of the next level nothing is. Two workers never write the same message.
+    `items` gives the text of a checklist item in a version. What is escalated becomes a step of
+    the violation, too; without the name of the next level nothing is. Two workers never write the
+    same message.
     """
     plan = Plan.of(session)
     for kind in ReminderKind:
@@ -134,13 +135,13 @@ def _write(
     kind: ReminderKind,
     row: Any,
     plan: Plan,
-    items: Mapping[str, str],
+    items: Callable[[int, str], str],
     now: datetime,
     today: date,
 ) -> int:
     violation, tower, commune, owner, assignee = row
     number = uuid.uuid4()
-    task = items.get(violation.item_key, violation.item_key)
+    task = items(violation.checklist_version_id, violation.item_key)
     with force_locale(LANGUAGE):
         subject = translate(
             SUBJECTS[kind], day=_written(violation.deadline), code=tower.code, task=task

@@ -8,7 +8,7 @@ import json
 from alembic import context, op
 
 revision = "0017"
-down_revision = "0013"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
