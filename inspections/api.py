@@ -37,14 +37,14 @@ from inspections.doors import (
     visit_from,
 )
 from inspections.models import Inspection, Violation
-from inspections.queries import follow_up, lists
+from inspections.outbox_api import outbox
+from inspections.queries import lists
 from inspections.queries.lines import lines_of
 from inspections.rules.evidence import PhotoSource, SignaturePlace
 from inspections.rules.violation import EventKind
 from inspections.schemas import (
     AssessmentRequestSchema,
     DeviceTimeHeader,
-    FollowUpQuery,
     InspectionQuery,
     NewInspectionSchema,
     PhotoQuery,
@@ -60,18 +60,19 @@ from inspections.services.assessments import request_assessment
 from inspections.services.evidence import evidence_of
 from inspections.services.settle import looked_at
 from inspections.statistics import api as statistics
+from inspections.work_api import follow_ups
 from towers import services as register
 from towers.models import Tower
-from towers.queries import merges, understood
+from towers.queries import merges
 
 inspections = Blueprint("api_inspections", __name__, url_prefix="/api/v1/inspections")
 violations = Blueprint("api_violations", __name__, url_prefix="/api/v1/violations")
-follow_ups = Blueprint("api_follow_up", __name__, url_prefix="/api/v1/follow-up")
 photo_routes = Blueprint("api_photos", __name__, url_prefix="/api/v1/photos")
 BLUEPRINTS = (
     inspections,
     violations,
     follow_ups,
+    outbox,
     checklists,
     photo_routes,
     assessments,
@@ -414,25 +415,6 @@ def violation_answer(found: Violation, status: int = 200) -> Response:
     response = jsonify(bodies.violation_body(found, clock.today()))
     response.status_code = status
     return with_tag(response, found.events[-1].id)
-
-
-@follow_ups.route("")
-class FollowUp(MethodView):
-    @guard("violation.view")
-    @follow_ups.arguments(FollowUpQuery, location="query")
-    @follow_ups.response(200, ItemsSchema)
-    def get(self, query: dict[str, Any]) -> Response:
-        """Open violations and unanswered assessments, the most urgent first."""
-        session, actor = current_session(), current_actor()
-        page = follow_up.follow_up(
-            session,
-            actor,
-            understood(session, actor, query["filters"]),
-            today=clock.today(),
-            limit=query["limit"],
-            cursor=query["cursor"],
-        )
-        return listed([bodies.follow_up_body(row) for row in page.rows], page.next_cursor)
 
 
 @photo_routes.route("")

@@ -240,6 +240,8 @@ def follow_up_body(row: Any) -> dict[str, Any]:
         "condition": row.condition,
         "item": row.item_key,
         "severity": row.severity,
+        "stage": row.stage,
+        "assignee": {"id": str(row.assignee_id), "name": row.assignee} if row.assignee_id else None,
         "found_on": row.found_on.isoformat(),
         "deadline": row.deadline.isoformat(),
         "days_overdue": row.days_overdue,

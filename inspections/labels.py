@@ -166,6 +166,17 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "annulment_requested": N_("Request annulment"),
         "annulled": N_("Annul"),
     },
+    "reminder_kind": {
+        "due_soon": N_("Due soon"),
+        "overdue": N_("Overdue"),
+        "escalated": N_("Escalated"),
+    },
+    "reminder_state": {
+        "waiting": N_("Waiting to be sent"),
+        "sent": N_("Sent"),
+        "failed": N_("Not delivered"),
+        "obsolete": N_("No longer needed"),
+    },
     "reinspection_outcome": {
         "fixed": N_("Fixed"),
         "not_fixed": N_("Not fixed"),

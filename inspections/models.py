@@ -32,6 +32,7 @@ from core.geo import SRID
 from core.model import Base, one_of
 from inspections.rules.condition import AssessmentOutcome
 from inspections.rules.evidence import PhotoSource, SignaturePlace, Verdict, Weather
+from inspections.rules.reminding import ReminderKind, ReminderState
 from inspections.rules.violation import EventKind, Stage
 from towers.models import Document, Tower
 
@@ -341,6 +342,14 @@ class Violation(Base):
         ),
         Index("ix_violation_tower_id", "tower_id"),
         Index(
+            "ix_violation_open_assignee",
+            "assignee_id",
+            "urgency",
+            "deadline",
+            "id",
+            postgresql_where=text("state = 'open' AND assignee_id IS NOT NULL"),
+        ),
+        Index(
             "ix_violation_continued_in_id",
             "continued_in_id",
             postgresql_where=text("continued_in_id IS NOT NULL"),
@@ -371,12 +380,15 @@ class Violation(Base):
     # By when somebody must have secured a critical one; empty once that is done.
     emergency_by: Mapped[datetime | None]
     ended_on: Mapped[date | None]
+    # Who sees to it: no fact about the violation, and in nobody's events.
+    assignee_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
     # The violation that took this one's events over when two towers were found to be one.
     continued_in_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("violation.id"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     tower: Mapped[Tower] = relationship()
     checklist_version: Mapped[ChecklistVersion] = relationship()
+    assignee: Mapped[User | None] = relationship()
     events: Mapped[list[ViolationEvent]] = relationship(order_by="ViolationEvent.place")
 
 
@@ -447,6 +459,13 @@ class LoadAssessment(Base):
             "answered_at IS NOT NULL OR (outcome IS NULL AND document_id IS NULL)",
             name="unanswered",
         ),
+        Index(
+            "ix_load_assessment_pending_assignee",
+            "assignee_id",
+            "deadline",
+            "id",
+            postgresql_where=text("answered_at IS NULL AND assignee_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(
@@ -468,8 +487,71 @@ class LoadAssessment(Base):
     conclusion: Mapped[str] = mapped_column(server_default="", default="")
     document_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("document.id"))
     version: Mapped[int] = mapped_column(server_default="1", default=1)
+    assignee_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
 
     tower: Mapped[Tower] = relationship()
     requested_by: Mapped[User | None] = relationship(foreign_keys=[requested_by_id])
     answered_by: Mapped[User | None] = relationship(foreign_keys=[answered_by_id])
     document: Mapped[Document | None] = relationship()
+
+
+class Reminder(Base):
+    """A message about a deadline: one a violation, kind and deadline; it stays here for ever.
+
+    `recipient` is empty while nobody is known who should have it. It is tried at `next_try_at` and
+    always under its `message_id`, so that a second copy can be told from a second message.
+    """
+
+    __tablename__ = "reminder"
+    __table_args__ = (
+        one_of("kind", ReminderKind),
+        one_of("state", ReminderState),
+        CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_at"),
+        UniqueConstraint("violation_id", "kind", "deadline"),
+        UniqueConstraint("message_id"),
+        Index(
+            "ix_reminder_waiting",
+            "next_try_at",
+            "id",
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index("ix_reminder_created_at_id", "created_at", "id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    violation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("violation.id"))
+    kind: Mapped[str]
+    deadline: Mapped[date]
+    recipient: Mapped[str]
+    subject: Mapped[str]
+    body: Mapped[str]
+    message_id: Mapped[str]
+    state: Mapped[str]
+    attempts: Mapped[int] = mapped_column(server_default="0", default=0)
+    next_try_at: Mapped[datetime]
+    error: Mapped[str] = mapped_column(server_default="", default="")
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(server_default="1", default=1)
+
+    violation: Mapped[Violation] = relationship()
+
+
+class SavedList(Base):
+    """Filters of the follow-up list by a name, one person's own; others open them by the address.
+
+    `query` holds the arguments of the list's address, each with its values.
+    """
+
+    __tablename__ = "saved_list"
+    __table_args__ = (
+        CheckConstraint("length(btrim(name)) BETWEEN 1 AND 100", name="name"),
+        Index("uq_saved_list_user_id_name", "user_id", text("lower(name)"), unique=True),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("user.id"))
+    name: Mapped[str]
+    query: Mapped[dict[str, list[str]]] = mapped_column(JSONB)
+    saved_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(server_default="1", default=1)

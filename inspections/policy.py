@@ -9,7 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from core import policy
 from core.policy import Actor
-from inspections.models import Inspection, Violation
+from inspections.models import Inspection, Reminder, SavedList, Violation
 from inspections.notice_models import Notice, NoticeItem
 from towers import policy as towers
 from towers.models import Tower
@@ -80,6 +80,7 @@ def register() -> None:
             # Whoever holds the link of a notice speaks for the owner, and may nothing else.
             "claim": {"staff", "owner_by_link"},
             "decide": {"staff"},
+            "assign": {"staff"},
         },
         visible=visible_violations,
         reaches=lambda actor, violation: towers.reaches(actor, violation.tower),
@@ -89,6 +90,22 @@ def register() -> None:
         actions={"view": READERS, "export": READERS},
         visible=towers.visible,
         reaches=lambda actor, thing: True,
+    )
+    policy.register(
+        "reminder",
+        actions={"view": {"staff", "admin"}, "retry": {"staff"}},
+        visible=lambda actor: (
+            Reminder.violation_id.in_(select(Violation.id).where(visible_violations(actor)))
+            if actor.communes is not None
+            else true()
+        ),
+        reaches=lambda actor, reminder: towers.reaches(actor, reminder.violation.tower),
+    )
+    policy.register(
+        "saved_list",
+        actions={"view": READERS, "save": READERS},
+        visible=lambda actor: SavedList.user_id == actor.id if actor.id else false(),
+        reaches=lambda actor, saved: saved.user_id == actor.id,
     )
     policy.register(
         "notice",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,21 +14,24 @@ from marshmallow import (
     post_load,
     validates_schema,
 )
+from werkzeug.datastructures import MultiDict
 
 from core.api import StrictSchema
 from core.geo import to_position
 from core.i18n import N_
 from core.validation import between, length, one_of
+from inspections.queries.follow_up import WorkFilters
 from inspections.rules.catalogue import HOW
 from inspections.rules.condition import AssessmentOutcome
 from inspections.rules.evidence import Verdict, Weather
-from inspections.rules.violation import SEVERITY_ORDER, TAKEN
+from inspections.rules.violation import SEVERITY_ORDER, TAKEN, Stage
 from towers.rules import StructureType
-from towers.schemas import TowerFilters, filters_of
+from towers.schemas import TowerFilters, filters_from, filters_of
 
 KINDS = ("periodic", "campaign", "complaint", "after_storm", "reinspection")
 STATUSES = ("draft", "submitted", "accepted", "returned", "voided")
 STATES = ("open", "closed", "withdrawn")
+OPEN_STAGES = tuple(one.value for one in Stage if one not in {Stage.CLOSED, Stage.WITHDRAWN})
 TYPES = tuple(kind.value for kind in StructureType)
 MAX_ANSWERS = 500
 MOMENTS = between(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
@@ -231,16 +235,65 @@ class ViolationQuery(PageQuery):
 
 
 class FollowUpFilters(TowerFilters):
-    """The filters of the register, for the follow-up list."""
+    """The filters of the register, and those of the follow-up list."""
+
+    stage = fields.List(fields.String(validate=one_of(OPEN_STAGES)), load_default=list)
+    assignee = fields.UUID(load_default=None)
+    unassigned = fields.Boolean(load_default=False)
 
     @post_load
     def make(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        data["filters"] = filters_of(data)
+        own = {name: data.pop(name) for name in ("assignee", "unassigned")}
+        stages = tuple(data.pop("stage"))
+        data["filters"] = WorkFilters.of(filters_of(data), stage=stages, **own)
         return data
+
+
+def work_filters_from(args: MultiDict[str, str]) -> WorkFilters:
+    """The filters in the address of a page; it takes what it knows and leaves the rest out."""
+    try:
+        assignee: uuid.UUID | None = uuid.UUID(args.get("assignee", ""))
+    except ValueError:
+        assignee = None
+    return WorkFilters.of(
+        filters_from(args),
+        stage=tuple(one for one in dict.fromkeys(args.getlist("stage")) if one in OPEN_STAGES),
+        assignee=assignee,
+        unassigned=args.get("unassigned") in {"1", "true", "on"},
+    )
 
 
 class FollowUpQuery(FollowUpFilters, PageQuery):
     pass
+
+
+class RowSchema(StrictSchema):
+    """A row of the follow-up list, and who saw to it when it was looked at."""
+
+    id = fields.UUID(required=True)
+    assignee = fields.UUID(required=True, allow_none=True)
+
+
+class AssignmentSchema(StrictSchema):
+    """Rows to be given to an inspector, or with null to nobody."""
+
+    rows = fields.List(fields.Nested(RowSchema), required=True, validate=length(1, 1_000))
+    assignee = fields.UUID(required=True, allow_none=True)
+
+
+class SavedListSchema(StrictSchema):
+    """Filters by a name: `query` holds the arguments of the list's address."""
+
+    name = fields.String(required=True, validate=length(1, 100))
+    query = fields.Dict(
+        keys=fields.String(validate=length(1, 40)),
+        values=fields.List(fields.String(validate=length(0, 200))),
+        required=True,
+    )
+
+
+class NewSavedListSchema(SavedListSchema):
+    id = fields.UUID(required=True)
 
 
 class FindingQuery(PageQuery):

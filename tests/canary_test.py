@@ -59,6 +59,8 @@ def test_the_folder_of_maps_gives_folium_no_value() -> None:
 REGISTER = {
     "/", "/towers", "/towers/<code>", "/follow-up", "/follow-up.csv", "/follow-up.xlsx",
     "/follow-up.geojson", "/follow-up.gpkg", "/follow-up.kml", "/towers/export",
+    "/exports", "/exports/<uuid:export_id>", "/api/v1/exports", "/api/v1/exports/<uuid:export_id>",
+    "/api/v1/follow-up/saved/<uuid:saved_id>", "/follow-up/saved/<uuid:saved_id>",
     "/violations", "/violations/<uuid:violation_id>", "/inspections",
     "/inspections/<uuid:inspection_id>", "/account", "/proposals",
     "/proposals/<uuid:proposal_id>", "/api/v1/proposals", "/api/v1/proposals/<uuid:proposal_id>",
@@ -83,8 +85,10 @@ REGISTER = {
 }  # fmt: skip
 BATCH = {"/towers/reassignments/<uuid:batch>", "/towers/reassignments/<uuid:batch>.csv"}
 ORGANISATIONS = {"/organisations", "/organisations/<uuid:organisation_id>"}
+OUTBOX = {"/outbox", "/api/v1/outbox", "/api/v1/outbox/<uuid:reminder_id>"}
 SHOWN = {
-    "staff": REGISTER | BATCH | ORGANISATIONS | {"/checklists/<int:draft>/back-test",
+    "staff": REGISTER | OUTBOX | BATCH | ORGANISATIONS | {
+                         "/checklists/<int:draft>/back-test",
                          "/api/v1/checklists/<int:draft>/back-test/findings",
                          "/organisations/<uuid:organisation_id>/edit",
                          "/organisations/<uuid:organisation_id>/merge", "/towers/new",
@@ -147,7 +151,7 @@ def test_hostile_text_is_only_text(app: Flask, session: Session, kind: str, role
         for rule, method, endpoint in routes(app):
             if endpoint in OPEN or method != "GET" or role not in TABLE[rule, method]:
                 continue
-            values = of(w.here, w)
+            values = of(w.here, w, role)
             values["code"] = quote(CODE, safe="")
             if rule.startswith("/api/v1/areas/"):
                 values["code"] = "90001"

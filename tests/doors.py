@@ -23,10 +23,11 @@ from accounts.models import Organisation, User
 from accounts.security import actor_of
 from areas.models import Area
 from core import audit, clock
+from core.exports import Export
 from core.geo import to_polygon
 from core.model import Base
 from core.policy import SYSTEM
-from inspections.models import LoadAssessment, ViolationEvent
+from inspections.models import LoadAssessment, Reminder, SavedList, ViolationEvent
 from inspections.notice_models import (
     Notice,
     NoticeItem,
@@ -78,6 +79,9 @@ class World:
     clients: dict[str, FlaskClient]
     batch: uuid.UUID
     imported: uuid.UUID
+    saved: uuid.UUID
+    exports: dict[str, uuid.UUID]
+    reminder: uuid.UUID
 
     def __getitem__(self, role: str) -> FlaskClient:
         return self.clients[role]
@@ -130,7 +134,71 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
         clients=clients,
         batch=_batch(session, made["here"].tower),
         imported=_list(app, session),
+        exports={role: _export(app, session, person, names) for role, person in people.items()},
+        reminder=_reminder(session, made["here"].violation, names),
+        saved=_saved_list(session, people["elsewhere"], names),
     )
+
+
+def _export(app: Flask, session: Session, person: User, names: str) -> uuid.UUID:
+    """A list that a job made for somebody."""
+    made = Export(
+        id=uuid.uuid4(),
+        what="violation",
+        format="kml",
+        query={},
+        filters=[["Tìm kiếm", names or "Ngọc Điểm"]],
+        language="vi",
+        state="done",
+        rows=0,
+        size=1,
+        job_id=1,
+        actor_id=str(person.id),
+        actor=person.name,
+        created_at=clock.now(),
+        finished_at=clock.now(),
+    )
+    session.add(made)
+    session.commit()
+    folder = app.config["SETTINGS"].instance / "exports"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{made.id}.kml").write_text("x")
+    return made.id
+
+
+def _reminder(session: Session, violation: uuid.UUID, names: str) -> uuid.UUID:
+    """A message that was sent."""
+    made = Reminder(
+        id=uuid.uuid4(),
+        violation_id=violation,
+        kind="due_soon",
+        deadline=clock.today(),
+        recipient="ai@example.org",
+        subject=names or "Sắp đến hạn",
+        body=names,
+        message_id=f"<{violation}@test>",
+        state="sent",
+        next_try_at=clock.now(),
+        created_at=clock.now(),
+        sent_at=clock.now(),
+    )
+    session.add(made)
+    session.commit()
+    return made.id
+
+
+def _saved_list(session: Session, person: User, names: str) -> uuid.UUID:
+    """Filters that somebody else keeps."""
+    made = SavedList(
+        id=uuid.uuid4(),
+        user_id=person.id,
+        name=names[:100] or "Của tôi",
+        query={"severity": ["critical"]},
+        saved_at=clock.now(),
+    )
+    session.add(made)
+    session.commit()
+    return made.id
 
 
 def _draft_of_checklist(session: Session, person: User) -> None:

@@ -297,11 +297,14 @@ FILTER_TEXTS = {
 
 
 def described(filters: Filters, texts: Texts, owner: str | None) -> list[tuple[str, str]]:
-    """The filters that narrow a list, as texts; `owner` is the name of the one that is chosen."""
+    """The filters that narrow a list, as texts; `owner` is the name of the one that is chosen.
+
+    What only another list can be narrowed to is described by that one.
+    """
     found: list[tuple[str, str]] = []
     for one in fields(filters):
         value = getattr(filters, one.name)
-        if not one.compare or value == one.default:
+        if not one.compare or value == one.default or one.name not in FILTER_TEXTS:
             continue
         label, vocabulary = FILTER_TEXTS[one.name]
         words = texts[vocabulary] if vocabulary else {}

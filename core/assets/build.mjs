@@ -21,7 +21,7 @@ const signs = {
   clock: "clock-history", print: "printer", info: "info-circle", warning: "exclamation-triangle",
   success: "check-circle", danger: "x-octagon", position: "crosshair", key: "key", "sign-out": "box-arrow-right",
   trash: "trash", merge: "intersect", file: "file-earmark-text", proposal: "chat-square-text", settings: "gear", language: "translate", empty: "inbox",
-  phone: "telephone", qr: "qr-code", checklist: "ui-checks", statistics: "bar-chart",
+  phone: "telephone", mail: "envelope", qr: "qr-code", checklist: "ui-checks", statistics: "bar-chart",
 };
 
 function sprite() {

@@ -258,7 +258,7 @@ def remove(everything: bool) -> None:
                 ' (SELECT id FROM "user" WHERE demo)'
             )
         )
-        for table in ("user_role", "user_territory"):
+        for table in ("user_role", "user_territory", "saved_list"):
             session.execute(
                 text(
                     f"DELETE FROM {table} WHERE user_id IN"  # noqa: S608

@@ -63,6 +63,7 @@ def _continue(session: Session, twins: Sequence[Violation], merge: Merge) -> Non
     )
     ends.continued_in_id = goes_on.id
     goes_on.found_on = min(goes_on.found_on, ends.found_on)
+    goes_on.assignee_id = goes_on.assignee_id or ends.assignee_id
     session.flush()
     for twin in (ends, goes_on):
         project(session, twin, today=merge.today)
@@ -86,6 +87,7 @@ def _settle_requests(session: Session, merge: Merge) -> None:
         return
     stays, leaves = requests
     stays.deadline = min(stays.deadline, leaves.deadline)
+    stays.assignee_id = stays.assignee_id or leaves.assignee_id
     audit.record(
         session,
         "assessment.join",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from areas import queries as areas
 from core import clock
 from core.db import current_session
-from core.downloads import FORMS, download
+from core.downloads import FORMS
 from core.errors import Invalid, NotFound
 from core.formats import texts_of
 from core.guard import current_actor
@@ -24,7 +22,7 @@ from inspections.rules.statistics import Period, usual_period
 from inspections.statistics import drawings, tables
 from inspections.statistics.asked import Asked, asked, day_of, period_of
 from towers import queries as towers
-from towers.downloads import begin_export
+from towers.downloads import Taking, filters_in_words, take
 from towers.rules import StructureType
 from towers.schemas import filters_from
 
@@ -151,17 +149,16 @@ def statistics_chart_export(chart: str, ending: str) -> Response:
 
 
 def _file(wanted: Asked, table: tables.Table, ending: str, name: str) -> Response:
+    """The numbers as a file; never so many rows that a job would have to make them."""
     period = drawings.days_of(wanted)
-    about: list[tuple[str, Any]] = [
-        (translate(N_("Period")), period),
-        *begin_export(
-            "statistics.export", wanted.scope.filters, format=ending, period=period, table=name
-        ),
-    ]
-    return download(
-        current_session(),
-        table.with_about(tuple(about)),
-        FORMS[ending],
-        name=name,
-        day=wanted.period.end,
+    return take(
+        Taking(
+            what="statistics",
+            form=FORMS[ending],
+            query=request.args,
+            filters=filters_in_words(wanted.scope.filters, current_actor()),
+            table=table.with_about([(translate(N_("Period")), period)]),
+            name=name,
+            facts={"period": period, "table": name},
+        )
     )

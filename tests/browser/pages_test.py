@@ -49,6 +49,9 @@ PAGES = {
         "notices": "/notices",
         "notice-template": "/notices/template",
         "assessments": "/assessments",
+        "return": "/follow-up/return",
+        "exports": "/exports",
+        "outbox": "/outbox",
         "map": "/map",
         "statistics": "/statistics?by=owner&from=2026-01-01",
         "checklists": "/checklists",
@@ -95,6 +98,9 @@ SHOWN_ELSEWHERE = {
     "/n/<token>",
     "/n/<token>/notice.<form>",
     "/n/<token>/photos/<uuid:photo_id>",
+    "/exports/<uuid:export_id>",
+    "/exports/<uuid:export_id>/file",
+    "/follow-up/saved/<uuid:saved_id>",  # leads on
     "/towers/imports/<uuid:batch_id>",
     "/towers/reassignments/<uuid:batch>",  # only a change of boundaries makes one
     # The walk of the checklist makes a draft of it.

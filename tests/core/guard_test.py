@@ -78,7 +78,19 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/documents/<uuid:document_id>", "GET"): READERS,
     ("/api/v1/documents/<uuid:document_id>/<variant>", "GET"): READERS,
     ("/api/v1/documents/<uuid:document_id>/removal", "POST"): {STAFF},
+    ("/api/v1/exports", "GET"): READERS,
+    ("/api/v1/exports", "POST"): READERS,
+    ("/api/v1/exports/<uuid:export_id>", "GET"): READERS,
+    ("/api/v1/exports/<uuid:export_id>/cancel", "POST"): READERS,
+    ("/api/v1/exports/<uuid:export_id>/file", "GET"): READERS,
     ("/api/v1/follow-up", "GET"): READERS,
+    ("/api/v1/follow-up/assignments", "POST"): {STAFF},
+    ("/api/v1/follow-up/returned", "POST"): {STAFF},
+    ("/api/v1/follow-up/saved", "GET"): READERS,
+    ("/api/v1/follow-up/saved", "POST"): READERS,
+    ("/api/v1/follow-up/saved/<uuid:saved_id>", "DELETE"): READERS,
+    ("/api/v1/follow-up/saved/<uuid:saved_id>", "GET"): READERS,
+    ("/api/v1/follow-up/saved/<uuid:saved_id>", "PUT"): READERS,
     ("/api/v1/imports", "GET"): {STAFF},
     ("/api/v1/imports", "POST"): {STAFF},
     ("/api/v1/imports/<uuid:batch_id>", "GET"): {STAFF},
@@ -117,6 +129,9 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/organisations/<uuid:organisation_id>", "PATCH"): {ADMIN, STAFF},
     ("/api/v1/organisations/<uuid:organisation_id>", "DELETE"): {ADMIN, STAFF},
     ("/api/v1/organisations/<uuid:organisation_id>/merge", "POST"): {ADMIN, STAFF},
+    ("/api/v1/outbox", "GET"): {ADMIN, STAFF},
+    ("/api/v1/outbox/<uuid:reminder_id>", "GET"): {ADMIN, STAFF},
+    ("/api/v1/outbox/<uuid:reminder_id>/retry", "POST"): {STAFF},
     ("/api/v1/permits", "GET"): READERS,
     ("/api/v1/photos", "GET"): READERS,
     ("/api/v1/photos", "POST"): {INSPECTOR},
@@ -185,12 +200,24 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/checklists/<int:draft>/items/<key>/remove", "POST"): {STAFF},
     ("/checklists/<int:draft>/publish", "POST"): {STAFF},
     ("/documents/<uuid:document_id>/remove", "POST"): {STAFF},
+    ("/exports", "GET"): READERS,
+    ("/exports/<uuid:export_id>", "GET"): READERS,
+    ("/exports/<uuid:export_id>/cancel", "POST"): READERS,
+    ("/exports/<uuid:export_id>/file", "GET"): READERS,
     ("/follow-up", "GET"): READERS,
     ("/follow-up.csv", "GET"): READERS,
     ("/follow-up.geojson", "GET"): READERS,
     ("/follow-up.gpkg", "GET"): READERS,
     ("/follow-up.kml", "GET"): READERS,
+    ("/follow-up.pdf", "GET"): READERS,
     ("/follow-up.xlsx", "GET"): READERS,
+    ("/follow-up/assign", "POST"): {STAFF},
+    ("/follow-up/return", "GET"): {STAFF},
+    ("/follow-up/return", "POST"): {STAFF},
+    ("/follow-up/return/<token>", "POST"): {STAFF},
+    ("/follow-up/saved", "POST"): READERS,
+    ("/follow-up/saved/<uuid:saved_id>", "GET"): READERS,
+    ("/follow-up/saved/<uuid:saved_id>/remove", "POST"): READERS,
     ("/inspections", "GET"): READERS,
     ("/inspections/<uuid:inspection_id>", "GET"): READERS,
     ("/inspections/<uuid:inspection_id>/discard", "POST"): {INSPECTOR},
@@ -246,6 +273,8 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/organisations/<uuid:organisation_id>/merge", "POST"): {ADMIN, STAFF},
     ("/organisations/new", "GET"): {ADMIN, STAFF},
     ("/organisations/new", "POST"): {ADMIN, STAFF},
+    ("/outbox", "GET"): {ADMIN, STAFF},
+    ("/outbox/<uuid:reminder_id>/retry", "POST"): {STAFF},
     ("/password", "GET"): EVERYBODY,
     ("/password", "POST"): EVERYBODY,
     ("/proposals", "GET"): READERS,
@@ -338,6 +367,7 @@ EXPORTS = {
     "/towers/export", "/follow-up.csv", "/follow-up.geojson", "/follow-up.gpkg", "/follow-up.kml",
     "/follow-up.xlsx", "/statistics.csv", "/statistics.xlsx", "/statistics/<chart>.csv",
     "/statistics/<chart>.xlsx",
+    "/follow-up.pdf",
 }  # fmt: skip
 
 # The rules that name one thing of the register: outside the territory there is nothing.
@@ -356,6 +386,9 @@ OF_A_PLACE = (
     "<uuid:notice_id>",
     "<uuid:file_id>",
 )
+
+# The box leads to a tower or to the list, a saved list to its filters.
+LEADING_ON = {"/search", "/follow-up/saved/<uuid:saved_id>"}
 
 QUERIES = {
     "/api/v1/areas/match": "?text=90001",
@@ -389,7 +422,7 @@ def address(rule: str, values: dict[str, object]) -> str:
     return path + QUERIES.get(rule, "").format(**values)
 
 
-def of(place: doors.Place, w: World) -> dict[str, object]:
+def of(place: doors.Place, w: World, role: str = "staff") -> dict[str, object]:
     return {
         "inspection_id": place.inspection,
         "photo_id": place.photo,
@@ -416,6 +449,9 @@ def of(place: doors.Place, w: World) -> dict[str, object]:
         "batch": w.batch,
         "batch_id": w.imported,
         "duplicate_id": uuid.UUID(int=1),
+        "saved_id": w.saved,
+        "export_id": w.exports[role],
+        "reminder_id": w.reminder,
         "notice_id": place.notice,
         "file_id": place.notice_file,
         "link_id": uuid.UUID(int=1),
@@ -431,7 +467,8 @@ def missing() -> dict[str, object]:
                 "inspection_id", "photo_id", "signature_id", "assessment_id",
                 "violation_id", "tower_id", "token_id",
                 "document_id", "proposal_id", "organisation_id", "user_id", "batch", "part_id",
-                "batch_id", "duplicate_id", "notice_id", "file_id", "link_id",
+                "batch_id", "duplicate_id", "saved_id", "export_id", "reminder_id",
+                "notice_id", "file_id", "link_id",
             )
         },
         "code": "KHONG-CO", "variant": "full", "level": "commune", "number": 1,
@@ -508,7 +545,7 @@ def test_options_says_nothing_but_the_methods(app: Flask) -> None:
 def test_each_role_gets_what_the_table_says(app: Flask, session: Session, role: str) -> None:
     """The role's functions answer, all others are 403 and change nothing."""
     w = doors.world(app, session)
-    client, values = w[role], of(w.here, w)
+    client, values = w[role], of(w.here, w, role)
     before = doors.counts(session)
     for rule, method, endpoint in routes(app):
         if endpoint in OPEN:
@@ -518,8 +555,7 @@ def test_each_role_gets_what_the_table_says(app: Flask, session: Session, role: 
             continue
         values["code"] = "90001" if rule.startswith("/api/v1/areas") else w.here.tower.code
         response = ask(client, method, address(rule, values))
-        if endpoint in SESSION_ONLY or (allowed and rule == "/search"):
-            # The box leads to a tower or to the list.
+        if endpoint in SESSION_ONLY or (allowed and rule in LEADING_ON):
             assert response.status_code == 302
         elif allowed:
             assert response.status_code == 200, (rule, method, response.status_code)
@@ -529,6 +565,7 @@ def test_each_role_gets_what_the_table_says(app: Flask, session: Session, role: 
     exports = select(func.count()).where(AuditEntry.action.like("%.export"))
     taken = session.scalar(exports)
     before["audit_entry"] += taken
+    before["export"] += taken
     assert doors.counts(session) == before
     assert taken == sum(role in TABLE[rule, "GET"] for rule in EXPORTS)
 
@@ -547,7 +584,7 @@ def test_a_writing_route_that_is_allowed_refuses_an_empty_body(
     for (rule, method), roles in sorted(TABLE.items()):
         if method == "GET" or role not in roles or rule in whole:
             continue
-        response = ask(w[role], method, address(rule, of(w.here, w)))
+        response = ask(w[role], method, address(rule, of(w.here, w, role)))
         if rule in {"/password", "/verify"}:
             assert response.status_code == 302
         elif rule in {
@@ -576,7 +613,7 @@ def test_a_foreign_thing_is_not_there(app: Flask, session: Session, role: str) -
             continue
         if not any(part in rule for part in OF_A_PLACE) or rule == "/map/tower/<code>":
             continue
-        foreign = ask(w[role], method, address(rule, of(w.there, w)))
+        foreign = ask(w[role], method, address(rule, of(w.there, w, role)))
         absent = ask(w[role], method, address(rule, missing()))
         wanted = {404}
         if method == "PUT":
@@ -634,7 +671,7 @@ def test_no_list_count_export_or_feed_shows_a_foreign_tower(
     for rule, method, endpoint in routes(app):
         if endpoint in OPEN or method != "GET" or role not in TABLE[rule, method]:
             continue
-        response = client.get(address(rule, of(w.here, w)))
+        response = client.get(address(rule, of(w.here, w, role)))
         assert not any(mark in response.data for mark in marks), rule
     for path in ("/towers", "/follow-up", "/violations?state=", "/inspections"):
         for query in ("q=TRU", "q=there", "commune=90002"):

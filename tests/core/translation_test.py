@@ -355,7 +355,8 @@ PAGES = {
     "staff": (
         "/checklists", "/checklists/1", "/checklists/1/changes",
         "/", "/towers", "/towers/new", "/towers/import", "/towers/VI-1", "/towers/VI-1/edit",
-        "/inspections", "/violations", "/follow-up", "/map", "/map/document", "/map/tower/VI-1",
+        "/inspections", "/violations", "/follow-up", "/follow-up/return",
+        "/exports", "/outbox", "/map", "/map/document", "/map/tower/VI-1",
         "/map/picker", "/organisations/new", "/account",
     ),
     "inspector": ("/", "/towers/VI-1", "/towers/VI-1/inspect"),

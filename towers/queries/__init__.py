@@ -45,6 +45,7 @@ OUT_OF_DATE = "out_of_date"
 # So many points are transformed together.
 AT_ONCE = 10_000
 Listed = TypeVar("Listed", bound="Select[*tuple[Any, ...]]")
+Asked = TypeVar("Asked", bound="Filters")
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Filters:
 
     @property
     def any(self) -> bool:
-        return self != Filters()
+        return self != type(self)()
 
     @property
     def narrow(self) -> bool:
@@ -97,7 +98,7 @@ class Filters:
         return self.wanted is not None and self.wanted.nearly
 
 
-def understood(session: Session, actor: Actor, filters: Filters) -> Filters:
+def understood(session: Session, actor: Actor, filters: Asked) -> Asked:
     """The filters with their search text read; every list, map and export needs them so."""
     if not filters.q.strip():
         return filters
