@@ -25,7 +25,7 @@ from core.guard import current_actor
 from core.pictures import COPIES, read_picture
 from core.policy import guard
 from core.words import N_
-from inspections import bodies
+from inspections import bodies, campaign_api
 from inspections.doors import photo_store, visit_from
 from inspections.models import Inspection, Violation
 from inspections.queries import follow_up, lists
@@ -53,7 +53,9 @@ violations = Blueprint("api_violations", __name__, url_prefix="/api/v1/violation
 follow_ups = Blueprint("api_follow_up", __name__, url_prefix="/api/v1/follow-up")
 checklists = Blueprint("api_checklists", __name__, url_prefix="/api/v1/checklists")
 photo_routes = Blueprint("api_photos", __name__, url_prefix="/api/v1/photos")
-BLUEPRINTS = (inspections, violations, follow_ups, checklists, photo_routes)
+BLUEPRINTS = (
+    inspections, violations, follow_ups, checklists, photo_routes, *campaign_api.BLUEPRINTS,
+)  # fmt: skip
 
 
 class ItemsSchema(StrictSchema):

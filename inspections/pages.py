@@ -24,6 +24,7 @@ from core.slots import panels
 from core.words import N_
 from inspections import exports
 from inspections.bodies import item_form
+from inspections.campaigns import campaign_routes
 from inspections.labels import VOCABULARIES
 from inspections.queries import follow_up as follow_ups
 from inspections.queries import lists
@@ -41,6 +42,7 @@ from towers.queries import Filters
 
 blueprint = Blueprint("inspections", __name__, template_folder="templates")
 visit_routes(blueprint)
+campaign_routes(blueprint)
 
 
 @blueprint.get("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import date, datetime, time
 from typing import Any
 
@@ -17,7 +18,9 @@ from core.i18n import current_language
 from core.policy import allows
 from core.slots import Event, EventSource, Panel
 from inspections.models import Violation
-from inspections.queries import lists
+from inspections.queries import campaigns, lists
+from inspections.queries.campaigns import Wanted
+from inspections.rules.campaign import OPEN_STANDINGS, Kind
 from inspections.texts import item_texts
 from towers.models import Tower
 from towers.schemas import SEVERITIES
@@ -56,7 +59,30 @@ def photos(tower: Tower) -> dict[str, Any]:
     }
 
 
+def assignments(tower: Tower) -> dict[str, Any]:
+    session, actor, today = current_session(), current_actor(), clock.today()
+    wanted = Wanted(tower=tower.id, standing=OPEN_STANDINGS)
+    return {
+        "tower": tower,
+        "rows": campaigns.assignments(session, actor, wanted, today=today, limit=20).rows,
+        "inspectors": campaigns.inspectors(session) if allows(actor, "assignment.give") else [],
+        "kinds": list(Kind),
+        "new_id": uuid.uuid4(),
+        "today": today,
+    }
+
+
+def my_assignments(_: Any) -> dict[str, Any]:
+    """What the reader has to inspect next."""
+    session, actor, today = current_session(), current_actor(), clock.today()
+    wanted = Wanted(inspector=actor.id, standing=OPEN_STANDINGS, running=True)
+    page = campaigns.assignments(session, actor, wanted, today=today, limit=5)
+    return {"rows": page.rows, "more": page.next_cursor is not None, "today": today}
+
+
+DASHBOARD_PANELS = (Panel("inspections/_my_assignments.html", my_assignments, "assignment.take"),)
 TOWER_PANELS = (
+    Panel("inspections/_tower_assignments.html", assignments, "assignment.view"),
     Panel("inspections/_tower_violations.html", violations, "violation.view"),
     Panel("inspections/_tower_history.html", history, "inspection.view"),
     Panel("inspections/_tower_photos.html", photos, "inspection.view"),

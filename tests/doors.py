@@ -50,6 +50,8 @@ class Place:
     violation: uuid.UUID
     document: uuid.UUID
     proposal: uuid.UUID
+    campaign: uuid.UUID
+    assignment: uuid.UUID
     words: str
     parts: dict[str, uuid.UUID]
 
@@ -108,6 +110,8 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
             ("there", there, "elsewhere", 106.5),
         )
     }
+    for place in made.values():
+        _campaign(session, place, clients["staff"], names)
     return World(
         here=made["here"],
         there=made["there"],
@@ -117,6 +121,22 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
         batch=_batch(session, made["here"].tower),
         imported=_list(app, session),
     )
+
+
+def _campaign(session: Session, place: Place, staff: FlaskClient, names: str) -> None:
+    """A running campaign for the one tower of a place, and the same tower asked for alone."""
+    name, note = names[:300] or f"Đợt {place.words}", names
+    days = {"begins_on": "2030-01-01", "ends_on": "2030-01-31"}
+    body = {"id": str(place.campaign), "name": name, "kind": "campaign", "note": note, **days}
+    choice = {"codes": [place.tower.code]}
+    answered(staff.post("/api/v1/campaigns", json={**body, "choice": choice}), 201)
+    path, tag = f"/api/v1/campaigns/{place.campaign}", {"If-Match": "*"}
+    answered(staff.post(f"{path}/state", json={"state": "running"}, headers=tag), 200)
+    share = {"inspectors": [str(place.inspector.id)]}
+    answered(staff.post(f"{path}/assignments", json=share, headers=tag), 200)
+    alone = {"id": str(place.assignment), "tower": place.tower.code, "kind": "complaint"}
+    alone |= {"inspector": str(place.inspector.id), "due_on": "2030-01-31", "note": note}
+    answered(staff.post("/api/v1/assignments", json=alone), 201)
 
 
 def _list(app: Flask, session: Session) -> uuid.UUID:
@@ -227,6 +247,8 @@ def _place(
         violation=uuid.UUID(found["violations"][0]["id"]),
         document=document,
         proposal=proposal,
+        campaign=uuid.uuid4(),
+        assignment=uuid.uuid4(),
         words=tower.code,
         parts=parts,
     )

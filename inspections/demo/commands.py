@@ -195,8 +195,8 @@ def load_pictures(seed: int) -> None:
 
 # With every table that refers to one of these.
 TABLES = (
-    "violation_event", "violation", "answer", "photo", "submission", "load_assessment",
-    "inspection", "tower", "tower_merge", "organisation_merge",
+    "assignment", "campaign", "violation_event", "violation", "answer", "photo", "submission",
+    "load_assessment", "inspection", "tower", "tower_merge", "organisation_merge",
 )  # fmt: skip
 
 

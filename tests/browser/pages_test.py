@@ -44,12 +44,16 @@ PAGES = {
         "anchor-form": "/towers/DT-00001/anchors/new",
         "footprint-form": "/towers/DT-00001/footprint/edit",
         "inspections": "/inspections",
+        "campaigns": "/campaigns",
+        "campaign-new": "/campaigns/new",
+        "assignments": "/assignments",
         "violations": "/violations",
         "follow-up": "/follow-up",
         "map": "/map",
     },
     "inspector": {
         "towers-of-one-condition": "/towers?condition=needs_follow_up",
+        "own-assignments": "/assignments",
         "own-inspections": "/inspections?mine=1",
         "propose": "/towers/propose",
         "correct": "/towers/DT-00001/propose",
@@ -78,6 +82,11 @@ SHOWN_ELSEWHERE = {
     "/search",  # leads on
     "/towers/export",  # a file
     "/proposals/<uuid:proposal_id>",
+    # tests/browser/campaign_test.py
+    "/campaigns/<uuid:campaign_id>",
+    "/campaigns/<uuid:campaign_id>/edit",
+    "/campaigns/<uuid:campaign_id>/towers",
+    "/assignments/<uuid:assignment_id>",
     "/towers/imports/<uuid:batch_id>",
     "/towers/reassignments/<uuid:batch>",  # only a change of boundaries makes one
     "/towers/<code>/edit",

@@ -13,7 +13,7 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
 from accounts.models import Organisation
-from core import audit, policy, store
+from core import audit, policy
 from core.errors import Conflict, Invalid
 from core.geo import SRID, Position, to_point, to_position
 from core.outlines import outline
