@@ -75,7 +75,6 @@ MENU = (
     MenuItem("maps.page", N_("Map"), "map", "tower.view"),
     MenuItem("towers.index", N_("Towers"), "tower", "tower.view"),
     MenuItem("inspections.index", N_("Inspections"), "inspection", "inspection.view"),
-    MenuItem("inspections.campaigns", N_("Campaigns"), "campaign", "campaign.view"),
     MenuItem("inspections.assignments", N_("My assignments"), "assignment", "assignment.take"),
     MenuItem("inspections.violations", N_("Violations"), "violation", "violation.view"),
     MenuItem("inspections.follow_up", N_("Follow-up"), "follow-up", "violation.view"),

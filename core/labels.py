@@ -31,7 +31,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "campaign.create": N_("Campaign planned"),
         "campaign.edit": N_("Changed"),
         "campaign.running": N_("Started"),
-        "campaign.closed": N_("Ended"),
+        "campaign.closed": N_("Finished"),
         "campaign.cancelled": N_("Cancelled"),
         "campaign.add": N_("Towers added"),
         "campaign.remove": N_("Towers removed"),

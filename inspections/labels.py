@@ -32,7 +32,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
     "campaign_state": {
         "planned": N_("In planning"),
         "running": N_("Running"),
-        "closed": N_("Ended"),
+        "closed": N_("Finished"),
         "cancelled": N_("Cancelled"),
     },
     "campaign_step": {

@@ -583,7 +583,11 @@ export function addAreaDrawing(map) {
     const button = (text, act, disabled = false) => {
       const made = element("button", { type: "button", text });
       made.disabled = disabled;
-      made.addEventListener("click", act);
+      made.addEventListener("click", (event) => {
+        // The button is replaced by others: what is no longer there would be a click on the map.
+        event.stopPropagation();
+        act();
+      });
       return made;
     };
     function tools() {
