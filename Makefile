@@ -55,11 +55,11 @@ i18n: install-test ## collect the interface's texts into translations/ and compi
 	@python3 -m core.install test
 
 install:
-	@core/install/packages.sh python $(DATABASE)
+	@core/install/packages.sh python $(DATABASE) documents
 	@python3 -m core.install
 
 install-test:
-	@core/install/packages.sh python database browser
+	@core/install/packages.sh python database documents browser
 	@python3 -m core.install test
 
 clean: ## remove what was installed and built here, never the data in instance/

@@ -19,8 +19,11 @@ import areas.pages
 import areas.policy
 import areas.services.following
 import inspections.api
+import inspections.back_test_jobs
 import inspections.cli
 import inspections.labels
+import inspections.notice_api
+import inspections.notice_pages
 import inspections.pages
 import inspections.panels
 import inspections.policy
@@ -57,6 +60,7 @@ from core import (
     i18n,
     jobs,
     labels,
+    limits,
     logs,
     merging,
     problems,
@@ -79,6 +83,13 @@ MENU = (
     MenuItem("inspections.violations", N_("Violations"), "violation", "violation.view"),
     MenuItem("inspections.follow_up", N_("Follow-up"), "follow-up", "violation.view"),
     MenuItem(
+        "notices.index",
+        N_("Notices"),
+        "notice",
+        "notice.view",
+        waiting=inspections.panels.drafts_waiting,
+    ),
+    MenuItem(
         "towers.proposal_list",
         N_("Proposals"),
         "proposal",
@@ -90,6 +101,9 @@ MENU = (
         "accounts.organisations", N_("Organisations"), "organisation", "organisation.view", "admin"
     ),
     MenuItem("areas.index", N_("Areas"), "area", "area.view", section="admin"),
+    MenuItem(
+        "inspections.checklist_index", N_("Checklist"), "checklist", "checklist.view", "admin"
+    ),
 )
 
 LABELS = {
@@ -105,7 +119,10 @@ LABELS = {
 PANELS = {
     "topbar": (*towers.browsing.TOPBAR_PANELS,),
     "tower": (*inspections.panels.TOWER_PANELS, *towers.panels.TOWER_PANELS),
-    "organisation": (*towers.panels.ORGANISATION_PANELS,),
+    "organisation": (
+        *inspections.panels.ORGANISATION_PANELS,
+        *towers.panels.ORGANISATION_PANELS,
+    ),
     "tower_map": (*maps.pages.TOWER_MAP_PANELS,),
     "area": (*towers.panels.AREA_PANELS,),
     "area_map": (*maps.pages.AREA_MAP_PANELS,),
@@ -117,7 +134,10 @@ COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 
 
 # What the worker runs, by the names that `core.jobs.enqueue` takes.
-JOBS: dict[str, jobs.Body] = {**towers.import_jobs.JOBS}
+JOBS: dict[str, jobs.Body] = {
+    **towers.import_jobs.JOBS,
+    **inspections.back_test_jobs.JOBS,
+}
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -152,10 +172,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         towers.pages,
         towers.pages.reassigning,
         inspections.pages,
+        inspections.notice_pages,
         maps.pages,
     ):
         app.register_blueprint(pages.blueprint)
     accounts.security.init_app(app, settings)
+    limits.limit(app, settings.link_limit, inspections.notice_pages.BY_LINK)
     guard.init_app(
         app,
         find_actor=accounts.security.find_actor,
@@ -169,6 +191,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     for followers in (accounts.services.organisations, towers.services.organisations):
         merging.follow("organisation", *followers.FOLLOWERS)
+    merging.follow("organisation", *inspections.services.merge.ORGANISATION_FOLLOWERS)
     for towers_followers in (
         towers.services.merge,
         towers.imports.review,
@@ -189,6 +212,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     for feature in FEATURES:
         for blueprint in feature.api.BLUEPRINTS:
             service.register_blueprint(blueprint)
+    for blueprint in inspections.notice_api.BLUEPRINTS:
+        service.register_blueprint(blueprint)
     cli.init_app(app)
     for feature in FEATURES:
         feature.cli.init_app(app)

@@ -8,8 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from flask import Flask, request
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_login import current_user
 from flask_security import (
     ChangePasswordForm,
@@ -23,7 +21,7 @@ from sqlalchemy.orm import Session
 from accounts import tokens
 from accounts.models import Role, User
 from areas.queries import commune_ids
-from core import clock
+from core import clock, limits
 from core.db import current_session, db
 from core.errors import Unauthenticated
 from core.i18n import N_
@@ -166,20 +164,10 @@ def init_app(app: Flask, settings: Settings) -> Security:
     TokenAwareCSRF(app)
     store = SQLAlchemySessionUserDatastore(db.session, User, Role)
     security = Security(app, store, change_password_form=ChangePassword)
-    limiter = Limiter(
-        key_func=get_remote_address,
-        app=app,
-        storage_uri="memory://",
-        enabled=bool(settings.sign_in_limit),
+    limits.limit(
+        app,
+        settings.sign_in_limit,
+        ("security.login", "security.two_factor_token_validation", "security.mf_recovery"),
+        methods=["POST"],
     )
-    for endpoint in (
-        "security.login",
-        "security.two_factor_token_validation",
-        "security.mf_recovery",
-    ):
-        view = app.view_functions.get(endpoint)
-        if view is not None:
-            app.view_functions[endpoint] = limiter.limit(  # type: ignore[assignment]
-                settings.sign_in_limit, methods=["POST"], per_method=True
-            )(view)
     return security

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from babel.numbers import format_decimal
 from flask import Flask, current_app, request
 from flask_babel import format_date, format_datetime, to_user_timezone
+from jinja2 import pass_context
 
 from core.i18n import current_language, translate
 
@@ -77,18 +78,29 @@ def with_query(path: str = "", /, **changes: Any) -> str:
     return f"{path}?{urlencode(arguments, doseq=True)}" if arguments else path
 
 
+def _of_reader(words: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that is asked for every reader: of constants alone, Jinja would ask it once, and
+    keep the language of whoever came first."""
+
+    @pass_context
+    def asked(context: Any, *arguments: Any) -> Any:
+        return words(*arguments)
+
+    return asked
+
+
 def init_app(app: Flask, labels: Mapping[str, Mapping[str, str]]) -> None:
     """Add the filters; `labels` holds for each vocabulary the English text of each value."""
     app.extensions["labels"] = labels
     app.jinja_env.filters.update(
-        label=label,
+        label=_of_reader(label),
         day=day,
         moment=moment,
         number=number,
         degrees=degrees,
         local_input=local_input,
         dialled=dialled,
-        zip_labels=zip_labels,
+        zip_labels=_of_reader(zip_labels),
         zip_with=lambda first, second: list(zip(first, second, strict=True)),
     )
     app.jinja_env.globals.update(

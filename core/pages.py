@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Blueprint, current_app, redirect, request
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from core import store
 from core.errors import BadRequest
 from core.i18n import LANGUAGE_COOKIE
 from core.policy import PUBLIC, guard
@@ -27,6 +29,11 @@ def local_target(target: str | None) -> str:
     if parts.path.startswith(("//", "/\\")) or any(ord(letter) < 32 for letter in target):
         return "/"
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def service_address(session: Session) -> str:
+    """The address of this service as readers outside reach it, without a slash at its end."""
+    return str(store.value_of(session, "public_url") or request.host_url.rstrip("/"))
 
 
 def large_body(limit: int) -> Callable[[View], View]:

@@ -31,6 +31,8 @@ class Settings:
     https: bool = False
     two_factor: bool = False
     sign_in_limit: str = "10 per minute"
+    # What one address may ask of the links in notices, photos included.
+    link_limit: str = "200 per minute"
     max_upload_bytes: int = 64 * 1024 * 1024
     max_photo_bytes: int = 25 * 1024 * 1024
     max_photo_pixels: int = 60_000_000

@@ -133,6 +133,12 @@ def _address_value(value: Any) -> str:
     return value.rstrip("/")
 
 
+def _text_value(value: Any, *, at_most: int) -> str:
+    if not isinstance(value, str) or len(value) > at_most or "\x00" in value or "\n" in value:
+        raise Invalid(N_("This setting is a text of one line"))
+    return " ".join(value.split())
+
+
 MOST_DAYS = 3650
 # What the value of a setting must be: each function gives it as it is kept, or raises `Invalid`.
 KINDS: dict[str, Callable[[Any], Any]] = {
@@ -145,6 +151,12 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "fall_zone_factor": _factor_value,
     "nearest_commune_m": partial(_metres_value, at_most=100_000),
     "neighbour_m": partial(_metres_value, at_most=20_000),
+    "notice_agency": partial(_text_value, at_most=200),
+    "notice_authority": partial(_text_value, at_most=200),
+    "notice_link_days": _days_value,
+    "notice_place": partial(_text_value, at_most=100),
+    "notice_symbol": partial(_text_value, at_most=40),
+    "notice_two_people": _yes_or_no,
     "permit_soon_days": _days_value,
     "public_url": _address_value,
     "similar_metres": partial(_metres_value, at_most=1_000),

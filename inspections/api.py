@@ -7,13 +7,11 @@ from typing import Any
 
 from flask import Response, jsonify, request, send_file
 from flask.views import MethodView
-from marshmallow import fields
 from sqlalchemy.orm import Session
 
 from core import clock
 from core.api import (
     Blueprint,
-    StrictSchema,
     form_sha256,
     form_uuid,
     require_match,
@@ -26,7 +24,8 @@ from core.pictures import COPIES, read_picture
 from core.policy import guard
 from core.words import N_
 from inspections import bodies, campaign_api
-from inspections.doors import photo_store, visit_from
+from inspections.checklist_api import checklists
+from inspections.doors import ItemsSchema, ObjectSchema, listed, photo_store, visit_from
 from inspections.models import Inspection, Violation
 from inspections.queries import follow_up, lists
 from inspections.rules.violation import EventKind
@@ -35,7 +34,6 @@ from inspections.schemas import (
     FollowUpQuery,
     InspectionQuery,
     NewInspectionSchema,
-    PageQuery,
     PhotoQuery,
     ReviewSchema,
     StepSchema,
@@ -51,29 +49,10 @@ from towers.queries import merges, understood
 inspections = Blueprint("api_inspections", __name__, url_prefix="/api/v1/inspections")
 violations = Blueprint("api_violations", __name__, url_prefix="/api/v1/violations")
 follow_ups = Blueprint("api_follow_up", __name__, url_prefix="/api/v1/follow-up")
-checklists = Blueprint("api_checklists", __name__, url_prefix="/api/v1/checklists")
 photo_routes = Blueprint("api_photos", __name__, url_prefix="/api/v1/photos")
 BLUEPRINTS = (
     inspections, violations, follow_ups, checklists, photo_routes, *campaign_api.BLUEPRINTS,
 )  # fmt: skip
-
-
-class ItemsSchema(StrictSchema):
-    """A page of a list: `next_cursor` is null on the last one."""
-
-    items = fields.List(fields.Dict(), required=True)
-    next_cursor = fields.String(allow_none=True, required=True)
-
-
-class ObjectSchema(StrictSchema):
-    """A single object."""
-
-    class Meta:
-        unknown = "include"
-
-
-def listed(items: list[dict[str, Any]], cursor: str | None) -> Response:
-    return jsonify(items=items, next_cursor=cursor)
 
 
 def the_tower(code: str) -> Tower:
@@ -321,30 +300,6 @@ class FollowUp(MethodView):
             cursor=query["cursor"],
         )
         return listed([bodies.follow_up_body(row) for row in page.rows], page.next_cursor)
-
-
-@checklists.route("")
-class Checklists(MethodView):
-    @guard("checklist.view")
-    @checklists.arguments(PageQuery, location="query")
-    @checklists.response(200, ItemsSchema)
-    def get(self, query: dict[str, Any]) -> Response:
-        """The versions of the catalogue."""
-        versions = lists.checklist_versions(current_session())
-        return listed([bodies.checklist_head(version) for version in versions], None)
-
-
-@checklists.route("/<int:number>")
-class ChecklistByNumber(MethodView):
-    @guard("checklist.view")
-    @checklists.response(200, ObjectSchema)
-    def get(self, number: int) -> Response:
-        """One version with all its items."""
-        # A number that no integer column holds cannot be a version.
-        found = lists.checklist_version(current_session(), number) if number < 2**31 else None
-        if found is None:
-            raise NotFound()
-        return jsonify(bodies.checklist_body(found))
 
 
 @photo_routes.route("")

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
 from core.geo import to_position
-from inspections.models import ChecklistVersion, Inspection, Photo, Violation, ViolationEvent
+from inspections.models import (
+    BackTest,
+    ChecklistVersion,
+    Inspection,
+    Photo,
+    Violation,
+    ViolationEvent,
+)
 from inspections.rules.catalogue import Catalogue, Item, Number
+from inspections.rules.documents import Differences, FieldChange, ordered
 from inspections.rules.violation import is_overdue
 from inspections.services.steps import state_of
 
@@ -42,6 +51,7 @@ def inspection_body(
         **inspection_head(inspection),
         "checklist_version": inspection.checklist_version.version,
         "structure_type": inspection.structure_type,
+        "methods": inspection.methods,
         "position": None
         if place is None
         else {
@@ -165,12 +175,65 @@ def checklist_head(version: ChecklistVersion) -> dict[str, Any]:
         "version": version.version,
         "status": version.status,
         "published_at": version.published_at.isoformat() if version.published_at else None,
+        "revision": version.revision,
+        "based_on": version.based_on,
+        "changed_at": version.changed_at.isoformat() if version.changed_at else None,
     }
 
 
 def checklist_body(version: ChecklistVersion) -> dict[str, Any]:
-    """A version whole, as it was published."""
-    return {**checklist_head(version), "content": version.content}
+    """A version whole, its content in the order of a document."""
+    return {**checklist_head(version), "content": ordered(version.content)}
+
+
+def differences_body(found: Differences) -> dict[str, Any]:
+    """What differs between two versions."""
+    return {
+        "items": [
+            {
+                "key": one.key,
+                "kind": one.kind,
+                "fields": [field_body(each) for each in one.fields],
+            }
+            for one in found.items
+        ],
+        "reordered": found.reordered,
+        "beside": [field_body(one) for one in found.beside],
+    }
+
+
+def field_body(one: FieldChange) -> dict[str, Any]:
+    return {"field": one.field, "before": one.before, "after": one.after}
+
+
+def back_test_body(
+    test: BackTest, draft: ChecklistVersion, counts: Sequence[Any]
+) -> dict[str, Any]:
+    """A back-test with its numbers by commune; `current` unless the draft was edited since."""
+    return {
+        "version": draft.version,
+        "revision": test.revision,
+        "current": test.revision == draft.revision,
+        "started_at": test.started_at.isoformat(),
+        "finished_at": test.finished_at.isoformat() if test.finished_at else None,
+        "inspections": test.inspections,
+        "answers": test.answers,
+        "unjudged": test.unjudged,
+        "communes": [asdict(one) for one in counts],
+    }
+
+
+def finding_body(row: Any) -> dict[str, Any]:
+    """An answer that a draft would judge otherwise."""
+    return {
+        "tower": row.code,
+        "tower_name": row.name,
+        "inspection": str(row.inspection_id),
+        "inspected_on": row.inspected_on.isoformat(),
+        "item": row.item_key,
+        "before": row.before,
+        "after": row.after,
+    }
 
 
 def item_form(item: Item, catalogue: Catalogue, language: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import yaml
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
@@ -13,6 +12,7 @@ from core import clock
 from core.cli import explained
 from core.db import current_session, transaction
 from core.policy import SYSTEM
+from inspections.checklist_files import read_file
 from inspections.demo import commands as demo_commands
 from inspections.services import checklists, condition
 
@@ -24,11 +24,9 @@ checklist_commands = AppGroup("checklists", help="Versions of the checklist cata
     "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 def load(file: Path | None) -> None:
-    """Publish the catalogue in FILE (YAML); the one that ships without it."""
-    document = (
-        yaml.safe_load(file.read_text(encoding="utf-8")) if file else checklists.shipped_document()
-    )
+    """Publish the catalogue in FILE (YAML or XLSX); the one that ships without it."""
     with explained(), transaction() as session:
+        document = read_file(file, file.name) if file else checklists.shipped_document()
         version = checklists.publish(session, document, by=SYSTEM, now=clock.now())
         click.echo(f"Version {version.version} of {version.catalogue} is published.")
 

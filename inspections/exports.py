@@ -15,6 +15,7 @@ from core.i18n import N_, translate
 from core.policy import Actor
 from core.tables import Column, Kind, Table
 from inspections.queries import follow_up
+from inspections.texts import ItemTexts
 from towers.queries import Filters
 
 COLUMNS = (
@@ -41,7 +42,7 @@ def table(
     *,
     today: date,
     labels: Mapping[str, Mapping[str, str]],
-    items: Mapping[str, str],
+    items: ItemTexts,
 ) -> Table:
     """The follow-up list with texts in place of keys, all pages; takes what `statement` takes."""
     return Table(
@@ -58,12 +59,12 @@ def statement(
     *,
     today: date,
     labels: Mapping[str, Mapping[str, str]],
-    items: Mapping[str, str],
+    items: ItemTexts,
 ) -> Select[Any]:
     """The list with its texts in place of keys, made by the database.
 
     `labels` holds for `condition`, `severity` and `structure_type` the text of each value,
-    `items` the text of each checklist item, all in the reader's language.
+    `items` those of the checklist, all in the reader's language.
     """
     rows = follow_up.rows(actor, filters, today=today).subquery("rows")
 
@@ -83,7 +84,7 @@ def statement(
         text(rows.c.condition, labels["condition"]).label("condition"),
         case(
             (rows.c.item_key.is_(None), literal(translate(N_("Load-safety assessment")))),
-            else_=_item_text(rows.c.item_key, items),
+            else_=_item_text(rows.c.checklist_version_id, rows.c.item_key, items),
         ).label("task"),
         text(rows.c.severity, labels["severity"]).label("severity"),
         rows.c.found_on,
@@ -102,7 +103,7 @@ def statement(
     ).order_by(rows.c.urgency, rows.c.deadline, rows.c.id)
 
 
-def _item_text(column: Any, items: Mapping[str, str]) -> Any:
-    """The text of an item by a look-up in one JSON literal; an unknown key stays itself."""
-    table = cast(literal(json.dumps(dict(items), ensure_ascii=False)), postgresql.JSONB)
-    return func.coalesce(table[column].astext, column)
+def _item_text(version: Any, key: Any, items: ItemTexts) -> Any:
+    """The text that an item had in the version which judged, by a look-up in one JSON literal."""
+    table = cast(literal(json.dumps(items.by_place(), ensure_ascii=False)), postgresql.JSONB)
+    return func.coalesce(table[func.concat(version, "/", key)].astext, key)

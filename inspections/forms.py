@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from core.errors import Invalid
 from core.geo import Position
 from core.words import N_
-from inspections.rules.catalogue import Catalogue
+from inspections.rules.catalogue import HOW, Catalogue
 from inspections.services.record import Visit
 
 FIELD = re.compile(r"(outcome|value|reason|note|input|also)\.([A-Za-z][A-Za-z0-9_]*)(?:\.(\w+))?\Z")
@@ -77,11 +77,13 @@ def visit_from_form(
     if wrong:
         raise Invalid(fields=wrong)
     answers = answers_from(form, catalogue)
+    methods = tuple(one for one in HOW if one in form.getlist("methods"))
     body: dict[str, Any] = {
         "tower": tower,
         "kind": kind,
         "inspected_on": inspected_on.isoformat(),
         "structure_type": form.get("structure_type") or None,
+        "methods": list(methods),
         "answers": answers,
         "note": note,
         "assessment_requested": "assessment_requested" in form,
@@ -95,6 +97,7 @@ def visit_from_form(
         answers=answers,
         submit=body["submit"],
         structure_type=body["structure_type"],
+        methods=methods,
         position=position,
         position_accuracy_m=accuracy,
         note=note,

@@ -19,11 +19,12 @@ from sqlalchemy import (
     LargeBinary,
     Numeric,
     SmallInteger,
+    Text,
     UniqueConstraint,
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from accounts.models import User
@@ -36,12 +37,25 @@ SEVERITIES = "('critical', 'major', 'minor')"
 
 
 class ChecklistVersion(Base):
-    """One version of the catalogue, whole, as it judged the inspections that name it."""
+    """One version of the catalogue, whole, as it judged the inspections that name it.
+
+    A draft is edited, each time with the next `revision`; once published the database keeps the
+    content as it is. `based_on` is the version that a draft was copied from.
+    """
 
     __tablename__ = "checklist_version"
     __table_args__ = (
         UniqueConstraint("catalogue", "version"),
         CheckConstraint("status IN ('draft', 'published', 'retired')", name="status"),
+        *(
+            Index(
+                f"uq_checklist_version_{status}",
+                "catalogue",
+                unique=True,
+                postgresql_where=text(f"status = '{status}'"),
+            )
+            for status in ("draft", "published")
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -50,6 +64,58 @@ class ChecklistVersion(Base):
     status: Mapped[str]
     content: Mapped[dict[str, Any]] = mapped_column(JSONB, deferred=True)
     published_at: Mapped[datetime | None]
+    revision: Mapped[int] = mapped_column(server_default="1", default=1)
+    based_on: Mapped[int | None]
+    changed_at: Mapped[datetime | None]
+    changed_by: Mapped[str] = mapped_column(server_default="", default="")
+    # By this a parsed content is known again, without being read.
+    digest: Mapped[str] = mapped_column(Computed("md5(content::text)", persisted=True))
+
+
+class BackTest(Base):
+    """How the inspections of the past fare under a draft; `revision` is the draft's at its start.
+
+    A job does it where there is much to judge; without `finished_at` it is on its way.
+    """
+
+    __tablename__ = "back_test"
+
+    checklist_version_id: Mapped[int] = mapped_column(
+        ForeignKey("checklist_version.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    )
+    revision: Mapped[int]
+    job_id: Mapped[int | None] = mapped_column(BigInteger)
+    inspections: Mapped[int] = mapped_column(server_default="0", default=0)
+    answers: Mapped[int] = mapped_column(server_default="0", default=0)
+    # Answers that the draft's item cannot read, as it asks for another kind of answer now.
+    unjudged: Mapped[int] = mapped_column(server_default="0", default=0)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    actor: Mapped[str]
+
+
+class BackTestFinding(Base):
+    """One past answer that a draft would judge otherwise; without a severity it is in order."""
+
+    __tablename__ = "back_test_finding"
+    __table_args__ = (
+        CheckConstraint(f"before IN {SEVERITIES}", name="before"),
+        CheckConstraint(f"after IN {SEVERITIES}", name="after"),
+        CheckConstraint("before IS DISTINCT FROM after", name="differs"),
+        Index("ix_back_test_finding_inspection_id", "inspection_id"),
+    )
+
+    checklist_version_id: Mapped[int] = mapped_column(
+        ForeignKey("back_test.checklist_version_id", ondelete="CASCADE"), primary_key=True
+    )
+    inspection_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("inspection.id", ondelete="CASCADE"), primary_key=True
+    )
+    item_key: Mapped[str] = mapped_column(primary_key=True)
+    before: Mapped[str | None]
+    after: Mapped[str | None]
 
 
 class Inspection(Base):
@@ -65,6 +131,9 @@ class Inspection(Base):
             name="kind",
         ),
         CheckConstraint("(status = 'draft') = (submitted_at IS NULL)", name="submitted_at"),
+        CheckConstraint(
+            "methods <@ ARRAY['ground', 'climb', 'documents', 'instrument']", name="methods"
+        ),
         Index("ix_inspection_tower_id_inspected_on", "tower_id", "inspected_on"),
         # The order of the list: a draft stands where it was begun.
         Index("ix_inspection_moment_id", text("coalesce(submitted_at, created_at)"), "id"),
@@ -87,6 +156,8 @@ class Inspection(Base):
         Geometry("POINT", srid=SRID, spatial_index=False)
     )
     position_accuracy_m: Mapped[Decimal | None] = mapped_column(Numeric(8, 1))
+    # How the visit was made; older records do not say.
+    methods: Mapped[list[str] | None] = mapped_column(ARRAY(Text()))
     note: Mapped[str] = mapped_column(server_default="", default="")
     review_reason: Mapped[str] = mapped_column(server_default="", default="")
     assessment_requested: Mapped[bool] = mapped_column(server_default=text("false"), default=False)

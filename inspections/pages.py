@@ -25,9 +25,10 @@ from core.words import N_
 from inspections import exports
 from inspections.bodies import item_form
 from inspections.campaigns import campaign_routes
+from inspections.checklist_pages import checklist_routes
 from inspections.labels import VOCABULARIES
 from inspections.queries import follow_up as follow_ups
-from inspections.queries import lists
+from inspections.queries import lists, notices
 from inspections.rules.violation import EventKind
 from inspections.services import checklists, condition, steps
 from inspections.services.assessments import request_assessment
@@ -43,6 +44,7 @@ from towers.queries import Filters
 blueprint = Blueprint("inspections", __name__, template_folder="templates")
 visit_routes(blueprint)
 campaign_routes(blueprint)
+checklist_routes(blueprint)
 
 
 @blueprint.get("/")
@@ -130,6 +132,8 @@ def violation_page(
         proofs=proofs,
         reused=lists.reused_photos(session, actor, photos),
         items=item_texts(session, language),
+        notices=notices.notices(session, actor, violation_id=found.id, limit=20).rows,
+        replies=notices.replies_to(session, actor, found),
         today=clock.today(),
         now=clock.now(),
         standing=state,

@@ -1,4 +1,4 @@
-"""What inspections add to the page of a tower."""
+"""What inspections add to the pages of a tower and of an organisation, and to the menu."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from flask import url_for
 from flask_babel import ngettext
 
-from accounts.models import User
+from accounts.models import Organisation, User
 from core import clock
 from core.db import current_session
 from core.formats import label
@@ -18,9 +18,10 @@ from core.i18n import current_language
 from core.policy import allows
 from core.slots import Event, EventSource, Panel
 from inspections.models import Violation
-from inspections.queries import campaigns, lists
+from inspections.queries import campaigns, lists, notices
 from inspections.queries.campaigns import Wanted
 from inspections.rules.campaign import OPEN_STANDINGS, Kind
+from inspections.services.notices import count_waiting
 from inspections.texts import item_texts
 from towers.models import Tower
 from towers.schemas import SEVERITIES
@@ -81,6 +82,24 @@ def my_assignments(_: Any) -> dict[str, Any]:
 
 
 DASHBOARD_PANELS = (Panel("inspections/_my_assignments.html", my_assignments, "assignment.take"),)
+
+
+def drafts_waiting() -> int:
+    """How many drafts of notices wait for the reader to issue them, if they may."""
+    actor = current_actor()
+    return count_waiting(current_session(), actor) if allows(actor, "notice.issue") else 0
+
+
+def notices_of(organisation: Organisation) -> dict[str, Any]:
+    session, actor = current_session(), current_actor()
+    return {
+        "organisation": organisation,
+        "notices": notices.notices(session, actor, owner_id=organisation.id, limit=10).rows,
+        "open": len(notices.open_violations(session, actor, organisation.id)),
+    }
+
+
+ORGANISATION_PANELS = (Panel("inspections/notices/_organisation.html", notices_of, "notice.view"),)
 TOWER_PANELS = (
     Panel("inspections/_tower_assignments.html", assignments, "assignment.view"),
     Panel("inspections/_tower_violations.html", violations, "violation.view"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy import ColumnElement, false, func, not_, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from core import policy
 from core.policy import Actor
 from inspections.campaign_models import Assignment, Campaign
 from inspections.models import Inspection, Violation
+from inspections.notice_models import Notice, NoticeItem
 from towers import policy as towers
 from towers.models import Tower
 
@@ -57,6 +58,25 @@ def visible_campaigns(actor: Actor) -> ColumnElement[bool]:
     return or_(of_mine, Campaign.by_id == actor.id) if actor.id else of_mine
 
 
+def visible_notices(actor: Actor) -> ColumnElement[bool]:
+    """The notices all of whose towers lie in scope: a document cannot be read by halves."""
+    if actor.communes is None:
+        return true()
+    outside = (
+        select(NoticeItem.notice_id)
+        .join(Violation, Violation.id == NoticeItem.violation_id)
+        .join(Tower, Tower.id == Violation.tower_id)
+        .where(
+            NoticeItem.notice_id == Notice.id, not_(func.coalesce(towers.visible(actor), false()))
+        )
+    )
+    return ~outside.exists()
+
+
+def reaches_notice(actor: Actor, notice: Notice) -> bool:
+    return all(towers.reaches(actor, item.violation.tower) for item in notice.items)
+
+
 def register() -> None:
     policy.register(
         "campaign",
@@ -88,11 +108,23 @@ def register() -> None:
             "view": READERS,
             "export": READERS,
             "follow_up": {"staff"},
-            "claim": {"staff"},
+            # Whoever holds the link of a notice speaks for the owner, and may nothing else.
+            "claim": {"staff", "owner_by_link"},
             "decide": {"staff"},
         },
         visible=visible_violations,
         reaches=lambda actor, violation: towers.reaches(actor, violation.tower),
+    )
+    policy.register(
+        "notice",
+        actions={
+            "view": READERS,
+            "draft": {"staff"},
+            "issue": {"staff"},
+            "template": {"admin", "staff"},
+        },
+        visible=visible_notices,
+        reaches=reaches_notice,
     )
     policy.register(
         "assessment",
@@ -102,7 +134,7 @@ def register() -> None:
     )
     policy.register(
         "checklist",
-        actions={"view": READERS},
+        actions={"view": READERS, "edit": {"staff"}, "publish": {"staff"}},
         visible=lambda actor: policy.visible(actor, "area"),
         reaches=lambda actor, thing: True,
     )

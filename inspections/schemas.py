@@ -10,6 +10,7 @@ from core.api import StrictSchema
 from core.geo import to_position
 from core.i18n import N_
 from core.validation import between, length, one_of
+from inspections.rules.catalogue import HOW
 from inspections.rules.violation import SEVERITY_ORDER, TAKEN
 from towers.rules import StructureType
 from towers.schemas import TowerFilters, filters_of
@@ -59,6 +60,13 @@ class VisitSchema(StrictSchema):
         strict=True, allow_none=True, load_default=None, validate=between(1, 1_000_000)
     )
     structure_type = fields.String(allow_none=True, load_default=None, validate=one_of(TYPES))
+    methods = fields.List(
+        fields.String(validate=one_of(HOW)),
+        allow_none=True,
+        load_default=None,
+        validate=length(1, len(HOW)),
+        metadata={"description": "How the visit was made; null where the device does not say."},
+    )
     position = fields.Nested(PositionSchema, allow_none=True, load_default=None)
     note = fields.String(load_default="", validate=length(0, 8000))
     assessment_requested = TrueOrFalse(load_default=False)
@@ -92,6 +100,24 @@ class ReviewSchema(StrictSchema):
 class AssessmentRequestSchema(StrictSchema):
     tower = fields.String(required=True, validate=length(1, 64))
     reason = fields.String(required=True, validate=length(1, 4000))
+
+
+class NewDraftSchema(StrictSchema):
+    """A draft is a copy of the version that judges; `based_on` is its number as it was seen."""
+
+    based_on = fields.Integer(required=True, strict=True, validate=between(1, 1_000_000))
+
+
+class ContentSchema(StrictSchema):
+    """A whole catalogue, as its YAML document would be in JSON."""
+
+    content = fields.Dict(required=True)
+
+
+class ItemSchema(StrictSchema):
+    """One item of the catalogue, without its code, which the address names."""
+
+    item = fields.Dict(required=True)
 
 
 class PageQuery(StrictSchema):
@@ -136,6 +162,13 @@ class FollowUpFilters(TowerFilters):
 
 class FollowUpQuery(FollowUpFilters, PageQuery):
     pass
+
+
+class FindingQuery(PageQuery):
+    """What of a back-test is listed."""
+
+    commune = fields.String(load_default="", validate=length(0, 20))
+    kind = fields.String(load_default="", validate=one_of(("", "more", "fewer", "other")))
 
 
 class PhotoQuery(PageQuery):

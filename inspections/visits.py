@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -25,7 +26,13 @@ from inspections.forms import answers_from, visit_from_form
 from inspections.labels import VOCABULARIES
 from inspections.models import Inspection
 from inspections.queries import lists
-from inspections.rules.evaluation import applicable_items
+from inspections.rules.catalogue import HOW, Catalogue, Item
+from inspections.rules.evaluation import (
+    GivenAnswer,
+    Structure,
+    applicable_items,
+    is_asked,
+)
 from inspections.services import checklists, photos, record, review
 from inspections.texts import item_texts
 from towers.doors import the_tower
@@ -208,11 +215,46 @@ def form_page(
         errors=errors,
         kept=kept,
         labels=labels,
+        hows=HOW,
+        methods=methods_of(inspection, answers, catalogue)
+        if given is None
+        else given.getlist("methods"),
         photo_of=photo_of,
         position=position_of(inspection),
         assessment_reason=record.sent_before(session, inspection).get("assessment_reason", ""),
         today=clock.today(),
     )
+
+
+# Nobody climbs without saying so.
+USUAL = ("ground", "documents", "instrument")
+
+
+def methods_of(
+    inspection: Inspection, answers: dict[str, Any], catalogue: Catalogue
+) -> Collection[str]:
+    """How the visit was made as far as it says, else the usual ways and those of its answers."""
+    if inspection.methods:
+        return inspection.methods
+    return {*USUAL, *(item.how for item in catalogue.items if item.key in answers)}
+
+
+def not_examined(inspection: Inspection, catalogue: Catalogue) -> list[Item]:
+    """The items that a submitted visit should have answered and did not."""
+    if inspection.status == "draft" or inspection.kind == "reinspection":
+        return []
+    structure = Structure(
+        inspection.structure_type,
+        frozenset(inspection.tower.services),
+        inspection.height_m,
+        inspection.overall_height_m,
+    )
+    given = {one.item_key: GivenAnswer.from_json(one.given) for one in inspection.answers}
+    return [
+        item
+        for item in applicable_items(catalogue, structure)
+        if item.key not in given and is_asked(item, given)
+    ]
 
 
 def position_of(inspection: Inspection) -> dict[str, Any]:
@@ -346,6 +388,7 @@ def detail(inspection_id: uuid.UUID) -> str:
         tower=inspection.tower,
         items=items,
         texts=item_texts(session, language),
+        not_examined=not_examined(inspection, catalogue),
         answers=sorted(
             inspection.answers,
             key=lambda one: (one.severity is None, order.get(one.item_key, 999)),

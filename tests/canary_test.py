@@ -79,11 +79,15 @@ REGISTER = {
     "/api/v1/assignments", "/api/v1/assignments/<uuid:assignment_id>",
     "/api/v1/towers/<code>/permits/<uuid:part_id>", "/api/v1/towers/<code>/anchors",
     "/api/v1/towers/<code>/anchors/<uuid:part_id>", "/api/v1/towers/<code>/history",
+    "/notices", "/notices/<uuid:notice_id>", "/api/v1/notices",
+    "/api/v1/notices/<uuid:notice_id>",
 }  # fmt: skip
 BATCH = {"/towers/reassignments/<uuid:batch>", "/towers/reassignments/<uuid:batch>.csv"}
 ORGANISATIONS = {"/organisations", "/organisations/<uuid:organisation_id>"}
 SHOWN = {
-    "staff": REGISTER | BATCH | ORGANISATIONS | {"/organisations/<uuid:organisation_id>/edit",
+    "staff": REGISTER | BATCH | ORGANISATIONS | {"/checklists/<int:draft>/back-test",
+                         "/api/v1/checklists/<int:draft>/back-test/findings",
+                         "/organisations/<uuid:organisation_id>/edit",
                          "/organisations/<uuid:organisation_id>/merge", "/towers/new",
                          "/towers/<code>/edit", "/towers/<code>/merge", "/campaigns/new",
                          "/campaigns/<uuid:campaign_id>/edit",
@@ -92,7 +96,8 @@ SHOWN = {
                          "/towers/<code>/anchors/new", "/towers/<code>/footprint/edit",
                          "/towers/<code>/installations/<uuid:part_id>/edit",
                          "/towers/<code>/permits/<uuid:part_id>/edit",
-                         "/towers/<code>/anchors/<uuid:part_id>/edit"},
+                         "/towers/<code>/anchors/<uuid:part_id>/edit",
+                         "/notices/new", "/notices/<uuid:notice_id>/edit"},
     "admin": REGISTER | BATCH | ORGANISATIONS | {"/organisations/<uuid:organisation_id>/edit",
                          "/users", "/users/<uuid:user_id>"},
     "inspector": REGISTER | {"/inspections/<uuid:inspection_id>/edit",

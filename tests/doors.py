@@ -20,12 +20,21 @@ from werkzeug.test import TestResponse
 
 from accounts.cli import hashed
 from accounts.models import Organisation, User
+from accounts.security import actor_of
 from areas.models import Area
 from core import audit, clock
 from core.geo import to_polygon
 from core.model import Base
 from core.policy import SYSTEM
-from inspections.services import checklists
+from inspections.models import ViolationEvent
+from inspections.notice_models import (
+    Notice,
+    NoticeItem,
+    NoticeLink,
+    NoticeReply,
+    NoticeReplyFile,
+)
+from inspections.services import back_tests, checklists, drafts
 from tests import makers
 from towers.imports.models import ImportBatch
 from towers.models import Tower
@@ -52,6 +61,8 @@ class Place:
     proposal: uuid.UUID
     campaign: uuid.UUID
     assignment: uuid.UUID
+    notice: uuid.UUID
+    notice_file: uuid.UUID
     words: str
     parts: dict[str, uuid.UUID]
 
@@ -104,7 +115,7 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
     session.commit()
     clients = {role: client_of(app, session, person) for role, person in people.items()}
     made = {
-        word: _place(session, commune, people[role], clients[role], owner, longitude, names, word)
+        word: _place(session, commune, people[role], clients, role, owner, longitude, names, word)
         for word, commune, role, longitude in (
             ("here", here, "inspector", 105.5),
             ("there", there, "elsewhere", 106.5),
@@ -112,6 +123,7 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
     }
     for place in made.values():
         _campaign(session, place, clients["staff"], names)
+    _draft_of_checklist(session, people["staff"])
     return World(
         here=made["here"],
         there=made["there"],
@@ -137,6 +149,15 @@ def _campaign(session: Session, place: Place, staff: FlaskClient, names: str) ->
     alone = {"id": str(place.assignment), "tower": place.tower.code, "kind": "complaint"}
     alone |= {"inspector": str(place.inspector.id), "due_on": "2030-01-31", "note": note}
     answered(staff.post("/api/v1/assignments", json=alone), 201)
+
+
+def _draft_of_checklist(session: Session, person: User) -> None:
+    """A second version of the checklist, without an item that both towers failed, back-tested."""
+    actor, now = actor_of(session, person), clock.now()
+    draft, _ = drafts.begin(session, 1, by=actor, now=now)
+    drafts.remove_item(session, draft, "clb_ladder", by=actor, now=now)
+    back_tests.start(session, draft, by=actor, now=now)
+    session.commit()
 
 
 def _list(app: Flask, session: Session) -> uuid.UUID:
@@ -188,7 +209,8 @@ def _place(
     session: Session,
     commune: Area,
     inspector: User,
-    client: FlaskClient,
+    clients: dict[str, FlaskClient],
+    role: str,
     owner: Organisation,
     longitude: float,
     names: str,
@@ -209,6 +231,7 @@ def _place(
         design_standard=names,
         footprint=to_polygon([makers.square(longitude, 10.46)]),
     )
+    client = clients[role]
     parts = {
         "installations": makers.installation(session, tower, owner, note=names, kind=names).id,
         "permits": makers.permit(session, tower, number=names, organisation=owner).id,
@@ -238,20 +261,70 @@ def _place(
         "note": note,
     }
     answered(client.post("/api/v1/proposals", json=suggested), 201)
+    violation = uuid.UUID(found["violations"][0]["id"])
+    told = {"id": str(uuid.uuid4()), "owner": str(owner.id), "violations": [str(violation)]}
+    answered(clients["staff"].post("/api/v1/notices", json={**told, "note": note}), 201)
+    sent = _owner_answer(session, client.application, violation, owner, names or "Đã sửa", word)
     return Place(
         commune=commune,
         inspector=inspector,
         tower=tower,
         inspection=inspection,
         photo=photo,
-        violation=uuid.UUID(found["violations"][0]["id"]),
+        violation=violation,
         document=document,
         proposal=proposal,
         campaign=uuid.uuid4(),
         assignment=uuid.uuid4(),
+        notice=uuid.UUID(told["id"]),
+        notice_file=sent,
         words=tower.code,
         parts=parts,
     )
+
+
+def _owner_answer(
+    session: Session,
+    app: Flask,
+    violation: uuid.UUID,
+    owner: Organisation,
+    text_: str,
+    word: str,
+) -> uuid.UUID:
+    """A file that an owner sent by the link of a notice of a year long past."""
+    now, digest = clock.now(), hashlib.sha256(PDF).digest()
+    kept = app.config["SETTINGS"].instance / "notices" / digest.hex()[:2] / digest.hex()
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_bytes(PDF)
+    notice = Notice(
+        id=uuid.uuid4(), body_hash=digest, owner_id=owner.id, state="issued", drafted_at=now,
+        issued_at=now, issued_on=now.date(), year=2000, number=1 if word == "here" else 2,
+        reference=f"01/{word}",
+    )  # fmt: skip
+    link = NoticeLink(
+        id=uuid.uuid4(), hash=hashlib.sha256(word.encode()).digest(), made_at=now, expires_at=now
+    )
+    notice.items.append(NoticeItem(violation_id=violation, place=1))
+    notice.links.append(link)
+    session.add(notice)
+    session.flush()
+    event = session.scalars(
+        select(ViolationEvent).where(ViolationEvent.violation_id == violation)
+    ).first()
+    assert event is not None
+    file = NoticeReplyFile(
+        id=uuid.uuid4(), place=1, filename=f"{text_[:150]}.pdf", media_type="application/pdf",
+        byte_size=len(PDF), sha256=digest,
+    )  # fmt: skip
+    session.add(
+        NoticeReply(
+            id=uuid.uuid4(), body_hash=digest, notice_id=notice.id, link_id=link.id,
+            violation_id=violation, event_id=event.id, kind="claim", name=text_, text=text_,
+            received_at=now, files=[file],
+        )
+    )  # fmt: skip
+    session.commit()
+    return file.id
 
 
 def visit(tower: str, *, submit: bool = True, **facts: Any) -> dict[str, Any]:

@@ -14,14 +14,14 @@ const features = ["core", "accounts", "areas", "towers", "inspections", "maps"];
 // Signs of the interface, by the names our templates use.
 const signs = {
   dashboard: "speedometer2", map: "map", tower: "broadcast-pin", inspection: "clipboard-check",
-  violation: "exclamation-octagon", "follow-up": "list-check", users: "people", organisation: "building",
+  violation: "exclamation-octagon", "follow-up": "list-check", notice: "envelope-paper", users: "people", organisation: "building",
   area: "pin-map", search: "search", plus: "plus-lg", edit: "pencil", download: "download", upload: "upload",
   filter: "funnel", close: "x-lg", menu: "list", person: "person-circle", back: "arrow-left",
   next: "chevron-right", previous: "chevron-left", camera: "camera", calendar: "calendar-event",
   clock: "clock-history", campaign: "calendar2-range", assignment: "person-check", print: "printer", info: "info-circle", warning: "exclamation-triangle",
   success: "check-circle", danger: "x-octagon", position: "crosshair", key: "key", "sign-out": "box-arrow-right",
   trash: "trash", merge: "intersect", file: "file-earmark-text", proposal: "chat-square-text", settings: "gear", language: "translate", empty: "inbox",
-  phone: "telephone", qr: "qr-code",
+  phone: "telephone", qr: "qr-code", checklist: "ui-checks",
 };
 
 function sprite() {

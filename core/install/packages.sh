@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs the Debian packages that are missing for the named purposes, or says which are missing.
-# Usage: packages.sh [python] [database] [browser]
+# Usage: packages.sh [python] [database] [documents] [browser]
 # It does nothing, quickly, where everything is there. SYSTEM_ROOT is the folder in which programs
 # are looked for; tests set it.
 set -euo pipefail
@@ -30,6 +30,16 @@ need_database() {
         [ -e "$system/usr/share/postgresql/$version/extension/postgis.control" ] && return
     done
     missing+=(postgresql-postgis)
+}
+
+need_documents() {
+    # What lays out PDF files, and a typeface with Vietnamese letters as wide as Times New Roman's,
+    # which official documents are written in.
+    compgen -G "$system/usr/lib/*/libpangoft2-1.0.so.0" >/dev/null || missing+=(libpangoft2-1.0-0)
+    compgen -G "$system/usr/lib/*/libharfbuzz-subset.so.0" >/dev/null ||
+        missing+=(libharfbuzz-subset0)
+    compgen -G "$system/usr/share/fonts/truetype/croscore/Tinos-Regular.ttf" \
+        >/dev/null || missing+=(fonts-croscore)
 }
 
 need_browser() {

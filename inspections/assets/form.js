@@ -20,7 +20,15 @@ function fails(item) {
   return Boolean(item.dataset.pass && chosen && chosen.value !== item.dataset.pass);
 }
 
+// What is checked in another way than the visit is made stays unexamined, and is not sent.
+function reach() {
+  for (const item of form.querySelectorAll("[data-item]")) {
+    item.disabled = !form.querySelector(`[name="methods"][value="${item.dataset.how}"]`).checked;
+  }
+}
+
 function refresh() {
+  reach();
   let total = 0;
   let count = 0;
   for (const group of form.querySelectorAll("[data-group]")) {
@@ -29,7 +37,7 @@ function refresh() {
     for (const item of group.querySelectorAll("[data-item]")) {
       const condition = form.elements[item.dataset.askedWhen];
       item.hidden = Boolean(condition && condition.value.trim());
-      if (item.hidden) continue;
+      if (item.hidden || item.disabled) continue;
       asked += 1;
       const has = answered(item);
       if (has) done += 1;
@@ -39,7 +47,7 @@ function refresh() {
     }
     const part = form.querySelector(`[data-part="${group.dataset.group}"]`);
     part.textContent = `${done}/${asked}`;
-    part.parentElement.classList.toggle("done", done === asked);
+    part.parentElement.classList.toggle("done", asked > 0 && done === asked);
     total += asked;
     count += done;
   }

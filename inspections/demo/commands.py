@@ -196,7 +196,8 @@ def load_pictures(seed: int) -> None:
 # With every table that refers to one of these.
 TABLES = (
     "assignment", "campaign", "violation_event", "violation", "answer", "photo", "submission",
-    "load_assessment", "inspection", "tower", "tower_merge", "organisation_merge",
+    "load_assessment", "inspection", "tower", "tower_merge", "organisation_merge", "notice",
+    "notice_number",
 )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from core.db import allow_long_statements
 from inspections.demo.equipment import FACTS, MANAGERS, OPERATORS, Equipment, Site
 from inspections.demo.visits import MadeVisit, made_visit, passing_answer
 from inspections.models import ChecklistVersion
-from inspections.rules.catalogue import Catalogue
+from inspections.rules.catalogue import HOW, Catalogue
 from inspections.rules.condition import Facts, condition
 from inspections.rules.evaluation import Structure
 from inspections.rules.violation import SEVERITY_ORDER, deadline_for
@@ -83,7 +83,7 @@ COLUMNS = {
     " result, note",
     "inspection": "id, tower_id, checklist_version_id, kind, status, structure_type, height_m,"
     " overall_height_m, inspector_id, inspected_on, submitted_at, body_hash, note,"
-    " assessment_requested, complete, demo, created_at",
+    " assessment_requested, complete, demo, created_at, methods",
     "answer": "inspection_id, item_key, given, outcome, value, severity",
     "violation": "id, tower_id, item_key, checklist_version_id, legal_basis, severity, deadline,"
     " found_on, state, stage, ended_on",
@@ -432,6 +432,7 @@ class Province:
                 visit.evaluation.complete if visit else False,
                 True,
                 moment,
+                list(HOW),
             )
         )
         judged = visit.evaluation.judgements if visit else {}

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, and_, case, false, func, select, true
-from sqlalchemy.orm import Session, aliased, joinedload, lazyload, selectinload, undefer
+from sqlalchemy.orm import (
+    Session,
+    aliased,
+    contains_eager,
+    joinedload,
+    lazyload,
+    selectinload,
+    undefer,
+)
 from sqlalchemy.sql.base import ExecutableOption
 
 from accounts.models import User
@@ -222,6 +230,7 @@ def photos_of_tower(
         select(Photo)
         .join(Inspection, Inspection.id == Photo.inspection_id)
         .where(Inspection.tower_id == tower_id, policy.visible(actor, "inspection"))
+        .options(contains_eager(Photo.inspection).load_only(Inspection.checklist_version_id))
         .order_by(Photo.received_at.desc(), Photo.id)
         .limit(limit)
     ).all()
@@ -277,18 +286,45 @@ def pending_assessment(session: Session, tower_id: uuid.UUID) -> LoadAssessment 
     )
 
 
-def checklist_versions(session: Session) -> Sequence[ChecklistVersion]:
-    return session.scalars(
-        select(ChecklistVersion).order_by(
-            ChecklistVersion.catalogue, ChecklistVersion.version.desc()
-        )
-    ).all()
+def checklist_versions(
+    session: Session, *, limit: int | None = None, cursor: str | None = None
+) -> Page[ChecklistVersion]:
+    """The versions of the catalogue, the newest first."""
+    limit = paging.clamp(limit)
+    statement = paging.keyset(
+        select(ChecklistVersion),
+        (ChecklistVersion.version, ChecklistVersion.id),
+        (paging.whole_number, paging.whole_number),
+        cursor,
+        descending=True,
+    )
+    rows = session.scalars(statement.limit(limit + 1)).all()
+    return paging.page_of(rows, limit, lambda row: [row.version, row.id])
 
 
 def checklist_version(session: Session, number: int) -> ChecklistVersion | None:
+    """The version with a number, `None` where there is none; no column holds a larger one."""
+    if number >= 2**31:
+        return None
     return session.scalar(
         select(ChecklistVersion)
         .where(ChecklistVersion.version == number)
+        .options(undefer(ChecklistVersion.content))
+    )
+
+
+def version_before(session: Session, version: ChecklistVersion) -> ChecklistVersion | None:
+    """The version that another was copied from, or that was in force before it."""
+    before = (
+        ChecklistVersion.version == version.based_on
+        if version.based_on
+        else ChecklistVersion.version < version.version
+    )
+    return session.scalar(
+        select(ChecklistVersion)
+        .where(ChecklistVersion.catalogue == version.catalogue, before)
+        .order_by(ChecklistVersion.version.desc())
+        .limit(1)
         .options(undefer(ChecklistVersion.content))
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -124,10 +124,26 @@ def _empty(value: Any) -> bool:
     return value is None or value == ""
 
 
+# What a visit that was not made in the way of an item may not say about it.
+NOT_SEEN = {
+    "ground": N_("This is checked from the ground, which this visit was not: say “Not checked”"),
+    "climb": N_("This is checked by climbing, and nobody climbed: say “Not checked”"),
+    "documents": N_("This is checked in documents, and none were read: say “Not checked”"),
+    "instrument": N_("This is measured with an instrument, and none was used: say “Not checked”"),
+}
+
+
 def evaluate(
-    catalogue: Catalogue, structure: Structure, answers: Mapping[str, GivenAnswer]
+    catalogue: Catalogue,
+    structure: Structure,
+    answers: Mapping[str, GivenAnswer],
+    methods: Collection[str] | None = None,
 ) -> Evaluation:
-    """Judge the answers given for a structure. Never raises: what is wrong is in `problems`."""
+    """Judge the answers given for a structure. Never raises: what is wrong is in `problems`.
+
+    `methods` says how the visit was made: what is checked in another way cannot be answered, so
+    that such a visit is not complete. `None` where nobody said.
+    """
     problems: list[AnswerProblem] = []
     judgements: dict[str, Judgement] = {}
     applicable = {item.key: item for item in applicable_items(catalogue, structure)}
@@ -145,6 +161,8 @@ def evaluate(
             )
             continue
         judgement, found = _judge(item, structure, given, catalogue.severities)
+        if methods is not None and item.how not in methods and given.outcome == Outcome.OK:
+            found = [(NOT_SEEN[item.how], {})]
         problems.extend(AnswerProblem(key, message, facts) for message, facts in found)
         judgements[key] = judgement
     asked = [item for item in applicable.values() if is_asked(item, answers)]
@@ -170,6 +188,20 @@ def evaluate(
         ),
         problems=tuple(problems),
     )
+
+
+def severity_of(
+    item: Item, structure: Structure, given: GivenAnswer, severities: Mapping[str, Severity]
+) -> tuple[str | None, bool]:
+    """What one answer would mean: its severity, and whether the item could judge it at all.
+
+    An item that does not apply judges nothing, which is in order; an answer that the item cannot
+    read is not judged.
+    """
+    if not applies(item, structure):
+        return None, True
+    judgement, found = _judge(item, structure, given, severities)
+    return judgement.severity, not found
 
 
 Found = list[tuple[str, dict[str, Any]]]

@@ -1,10 +1,10 @@
-"""The versions of the catalogue: loaded as data, published once, never edited."""
+"""The versions of the catalogue: which one judges, and the parsed content of each."""
 
 from __future__ import annotations
 
-import json
+from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,16 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, undefer
 
 from core import audit
-from core.errors import Conflict, Invalid, NotFound, Unavailable
-from core.i18n import N_
+from core.errors import Conflict, FieldText, Invalid, NotFound, Unavailable
+from core.i18n import N_, translate
 from core.policy import Actor
 from inspections.models import ChecklistVersion
 from inspections.rules.catalogue import Catalogue, CatalogueError
+from inspections.rules.documents import ordered
 
 SHIPPED = Path(__file__).resolve().parent.parent / "data" / "checklist.yaml"
+# Versions are few, and the same ones are asked for all the time.
+MOST_PARSED = 64
 
 
 def shipped_document() -> dict[str, Any]:
@@ -27,18 +30,31 @@ def shipped_document() -> dict[str, Any]:
     return yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
 
 
+def read(document: Mapping[str, Any]) -> Catalogue:
+    """The catalogue in a document; raises `Invalid` that names each wrong item and why."""
+    try:
+        return Catalogue.parse(document)
+    except CatalogueError as error:
+        fields: dict[str, list[FieldText]] = {}
+        for problem in error.problems:
+            fields.setdefault(problem.where, []).append((problem.message, problem.facts))
+        reason = "; ".join(
+            f"{one.where}: {translate(one.message, **one.facts)}" for one in error.problems
+        )
+        raise Invalid(
+            N_("The catalogue is not valid: %(reason)s"), fields=fields, reason=reason
+        ) from error
+
+
 def publish(
     session: Session, document: dict[str, Any], *, by: Actor, now: datetime
 ) -> ChecklistVersion:
-    """Publish a version of the catalogue; the one before retires, the same changes nothing.
+    """Publish a whole catalogue; the one before retires, the same changes nothing.
 
     Raises `Invalid` for a catalogue that breaks its own rules and `Conflict` for a version whose
     number is taken by another content.
     """
-    try:
-        catalogue = Catalogue.parse(document)
-    except CatalogueError as error:
-        raise Invalid(N_("The catalogue is not valid: %(reason)s"), reason=str(error)) from error
+    catalogue = read(document)
     known = session.scalar(
         select(ChecklistVersion)
         .where(
@@ -48,36 +64,49 @@ def publish(
         .options(undefer(ChecklistVersion.content))
     )
     if known is not None:
-        if known.content != document:
+        if known.content != document or known.status == "draft":
             raise Conflict(
                 N_("Version %(version)s of the catalogue exists with another content"),
                 version=catalogue.version,
             )
         return known
-    session.execute(
-        update(ChecklistVersion)
-        .where(ChecklistVersion.catalogue == catalogue.key, ChecklistVersion.status == "published")
-        .values(status="retired")
-    )
+    retire(session, catalogue.key)
     made = ChecklistVersion(
         catalogue=catalogue.key,
         version=catalogue.version,
         status="published",
         content=document,
         published_at=now,
+        changed_at=now,
+        changed_by=by.email,
     )
     session.add(made)
     session.flush()
+    tell_published(session, made, by=by, now=now)
+    return made
+
+
+def retire(session: Session, catalogue: str) -> None:
+    """Retire the version that judges, so that another can take its place."""
+    session.execute(
+        update(ChecklistVersion)
+        .where(ChecklistVersion.catalogue == catalogue, ChecklistVersion.status == "published")
+        .values(status="retired")
+    )
+
+
+def tell_published(
+    session: Session, version: ChecklistVersion, *, by: Actor, now: datetime
+) -> None:
     audit.record(
         session,
         "checklist.publish",
         "checklist_version",
-        made.id,
+        version.id,
         by=by,
         now=now,
-        after={"catalogue": catalogue.key, "version": catalogue.version},
+        after={"catalogue": version.catalogue, "version": version.version},
     )
-    return made
 
 
 def current(session: Session) -> ChecklistVersion:
@@ -101,11 +130,28 @@ def by_number(session: Session, number: int) -> ChecklistVersion:
     return found
 
 
+def for_inspection(session: Session, number: int) -> ChecklistVersion:
+    """The version that a device names: the one that judges, or a former one that it still had.
+
+    Raises `NotFound`, and `Invalid` for a draft, which judges nothing yet.
+    """
+    found = by_number(session, number)
+    if found.status == "draft":
+        message = N_("Version %(version)s of the checklist is a draft: it judges nothing yet")
+        raise Invalid(
+            message, fields={"checklist_version": [(message, {"version": number})]}, version=number
+        )
+    return found
+
+
 def catalogue_of(session: Session, version: ChecklistVersion) -> Catalogue:
     """The parsed catalogue of a version, parsed once for each content."""
-    return _parse(json.dumps(version.content, sort_keys=True))
+    known = _parsed.get(version.digest)
+    if known is None:
+        known = _parsed[version.digest] = Catalogue.parse(ordered(version.content))
+        while len(_parsed) > MOST_PARSED:
+            _parsed.popitem(last=False)
+    return known
 
 
-@lru_cache(maxsize=16)
-def _parse(text: str) -> Catalogue:
-    return Catalogue.parse(json.loads(text))
+_parsed: OrderedDict[str, Catalogue] = OrderedDict()

@@ -13,6 +13,7 @@ from core.i18n import N_
 from core.merging import Follower, Merge
 from inspections.campaign_models import Assignment
 from inspections.models import Inspection, LoadAssessment, Violation, ViolationEvent
+from inspections.notice_models import Notice
 from inspections.queries import lists
 from inspections.rules.campaign import Ending
 from inspections.rules.violation import OF_INSPECTIONS, EventKind, Stage
@@ -144,3 +145,4 @@ FOLLOWERS = (
     Follower(N_("Assignments"), Assignment.tower_id, before=_settle_assignments),
     Follower(N_("Load-safety assessments"), LoadAssessment.tower_id, before=_settle_requests),
 )
+ORGANISATION_FOLLOWERS = (Follower(N_("Notices"), Notice.owner_id),)

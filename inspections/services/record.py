@@ -56,6 +56,8 @@ class Visit:
     submit: bool
     structure_type: str | None = None
     checklist_version: int | None = None
+    # How the visit was made; devices of before do not say.
+    methods: tuple[str, ...] | None = None
     position: Position | None = None
     position_accuracy_m: Decimal | None = None
     note: str = ""
@@ -293,7 +295,7 @@ def _was_sent(session: Session, inspection: Inspection, body_hash: bytes) -> boo
 def _version(session: Session, visit: Visit) -> ChecklistVersion:
     if visit.checklist_version is None:
         return checklists.current(session)
-    return checklists.by_number(session, visit.checklist_version)
+    return checklists.for_inspection(session, visit.checklist_version)
 
 
 def _write(
@@ -319,6 +321,7 @@ def _write(
     inspection.position = to_point(visit.position) if visit.position else None
     inspection.position_accuracy_m = visit.position_accuracy_m if visit.position else None
     inspection.note = visit.note
+    inspection.methods = None if visit.methods is None else list(visit.methods)
     inspection.body_hash = visit.hash
     inspection.assessment_requested = visit.assessment_requested
     inspection.structure_type = _structure_type(tower, visit)
@@ -423,8 +426,10 @@ def judge(session: Session, inspection: Inspection, tower: Tower, visit: Visit) 
     catalogue = checklists.catalogue_of(session, inspection.checklist_version)
     structure = structure_of(tower, inspection.structure_type)
     answers = {key: GivenAnswer.from_json(given) for key, given in visit.answers.items()}
-    evaluation = evaluate(catalogue, structure, answers)
+    evaluation = evaluate(catalogue, structure, answers, visit.methods)
     fields: dict[str, list[FieldText]] = {}
+    if visit.methods is not None and not visit.methods:
+        fields["methods"] = [N_("Say how the visit was made")]
     for found in evaluation.problems:
         fields.setdefault(f"answers.{found.item_key}", []).append((found.message, found.facts))
     if inspection.kind == "reinspection":

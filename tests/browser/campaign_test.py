@@ -75,7 +75,7 @@ def test_a_campaign_is_drawn_planned_assigned_and_walked(walk, province, languag
     expect(page.locator(".task").first).to_contain_text(re.compile(r"\d k?m\b"))
     inspector.look("assignments-near")
     page.locator(".task").first.get_by_role("link", name=inspector.text("Details")).tap()
-    page.wait_for_url("**/assignments/*")
+    page.wait_for_url(re.compile(r"/assignments/[0-9a-f-]{36}$"))
     inspector.look("assignment")
     page.get_by_role("link", name=inspector.text("Inspect"), exact=True).tap()
     page.wait_for_url("**/inspect?kind=campaign")

@@ -61,6 +61,7 @@ def photo(text: str) -> bytes:
 def fill_in(walk: Walk, answers: Mapping[str, Mapping[str, Any]]) -> None:
     """Answer items of the open checklist."""
     page = walk.page
+    page.locator("[name='methods'][value='climb']").check()
     for key, answer in answers.items():
         item = page.locator(f"[data-item='{key}']")
         for name, value in answer.get("inputs", {}).items():

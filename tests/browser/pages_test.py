@@ -50,6 +50,9 @@ PAGES = {
         "violations": "/violations",
         "follow-up": "/follow-up",
         "map": "/map",
+        "checklists": "/checklists",
+        "checklist": "/checklists/1",
+        "checklist-first": "/checklists/1/changes",
     },
     "inspector": {
         "towers-of-one-condition": "/towers?condition=needs_follow_up",
@@ -89,6 +92,10 @@ SHOWN_ELSEWHERE = {
     "/assignments/<uuid:assignment_id>",
     "/towers/imports/<uuid:batch_id>",
     "/towers/reassignments/<uuid:batch>",  # only a change of boundaries makes one
+    # The walk of the checklist makes a draft of it.
+    "/checklists/<int:draft>/back-test",
+    "/checklists/<int:draft>/items/new",
+    "/checklists/<int:draft>/items/<key>/edit",
     "/towers/<code>/edit",
     "/towers/<code>/inspect",
     "/inspections/<uuid:inspection_id>/edit",

@@ -170,6 +170,29 @@ def test_a_server_without_postgis_is_not_enough(packages, tmp_path):
     assert packages("database", system=system).returncode == 0
 
 
+def test_each_missing_part_of_documents_is_named(packages, tmp_path):
+    system = tmp_path / "system"
+    libraries = system / "usr/lib/x86_64-linux-gnu"
+    fonts = system / "usr/share/fonts/truetype/croscore"
+    parts = {
+        "libpangoft2-1.0-0": libraries / "libpangoft2-1.0.so.0",
+        "libharfbuzz-subset0": libraries / "libharfbuzz-subset.so.0",
+        "fonts-croscore": fonts / "Tinos-Regular.ttf",
+    }
+    for folder in (libraries, fonts):
+        folder.mkdir(parents=True)
+    while parts:
+        assert f"missing: {' '.join(parts)}\n" in packages("documents", system=system).stderr
+        parts.pop(next(iter(parts))).touch()
+    assert packages("documents", system=system).returncode == 0
+
+
+def test_every_start_asks_for_what_documents_need():
+    lines = [line for line in (ROOT / "Makefile").read_text().splitlines() if "packages.sh" in line]
+    assert len(lines) == 2
+    assert all("documents" in line.split() for line in lines)
+
+
 def test_nothing_is_missing_where_the_tests_run(packages):
-    found = packages("python", "database")
+    found = packages("python", "database", "documents")
     assert (found.returncode, found.stdout, found.stderr) == (0, "", "")

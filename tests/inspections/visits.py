@@ -46,7 +46,7 @@ def published(session: Session) -> ChecklistVersion:
     return checklists.publish(session, checklists.shipped_document(), by=SYSTEM, now=NOW)
 
 
-def _passing(item: Item) -> dict[str, Any]:
+def passing_item(item: Item) -> dict[str, Any]:
     form = item.answer
     if form.type == "yes_no":
         return {"outcome": "ok", "value": form.pass_value}
@@ -63,7 +63,7 @@ def passing(tower: Tower, structure_type: str | None = None) -> dict[str, dict[s
     """Passing answers to every item of a tower."""
     structure = structure_of(tower, structure_type or tower.structure_type)
     return {
-        item.key: _passing(item)
+        item.key: passing_item(item)
         for item in applicable_items(CATALOGUE, structure)
         if item.asked_when is None
     }

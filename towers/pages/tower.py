@@ -8,16 +8,17 @@ from typing import Any
 
 import qrcode
 import qrcode.image.svg
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, render_template, url_for
 from markupsafe import Markup
 
 from accounts.models import Organisation
-from core import clock, store
+from core import clock
 from core.db import current_session
 from core.formats import degrees, label, number
 from core.geo import to_position
 from core.guard import current_actor
 from core.i18n import force_locale, translate
+from core.pages import service_address
 from core.policy import guard
 from core.slots import Event, EventSource, events, panels
 from core.words import N_
@@ -216,7 +217,7 @@ TOWER_EVENTS = EventSource(register_events, "tower.view")
 def sign(code: str) -> str:
     """A page to print and fix at the site: what it is, whose it is, and the code that opens it."""
     tower = the_tower(code)
-    address = absolute_address(tower)
+    address = service_address(current_session()) + url_for("towers.detail", code=tower.code)
     # What hangs at the site speaks Vietnamese, whoever prints it.
     with force_locale("vi"):
         words = {name: translate(text) for name, text in ON_SIGNS.items()}
@@ -240,13 +241,6 @@ ON_SIGNS = {
         "Danger: do not climb. Report damage by the phone number above or to the commune."
     ),
 }
-
-
-def absolute_address(tower: Tower) -> str:
-    """The address of a tower's page as readers outside reach it."""
-    path = url_for("towers.detail", code=tower.code)
-    base = str(store.value_of(current_session(), "public_url") or request.host_url.rstrip("/"))
-    return base + path
 
 
 def qr_code(text: str) -> Markup:

@@ -7,6 +7,7 @@ and counted, since what a zip says about its sizes may be a lie.
 from __future__ import annotations
 
 import datetime
+import itertools
 import re
 import warnings
 import zipfile
@@ -28,6 +29,8 @@ from core.words import N_
 
 # Rows that are looked at to see whether a sheet has anything in it.
 PEEKED = 100
+# Where all sheets are read at once, they are small.
+MAX_SHEET_ROWS = 5_000
 MAX_COLUMNS = 500
 BATCH_ROWS = 500
 ZEROS = re.compile(r"0+\Z")
@@ -36,6 +39,8 @@ DECLARATION = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 def answers(path: str, wanted: str, sheet: str = "") -> Iterator[Any]:
     """The names of the sheets; then, where `wanted` is `rows`, batches of (number, texts).
+
+    Where it is `all`, the first rows of every sheet instead, sheet by sheet.
 
     Of the named or the only sheet. Where there are several and none was named, one batch with the
     first rows of each.
@@ -94,6 +99,10 @@ def _read(file: IO[bytes], wanted: str, sheet: str) -> Iterator[Any]:
             names=", ".join(names),
         )
     yield names
+    if wanted == "all":
+        for one in found:
+            rows = (row for batch in _batches(one) for row in batch)
+            yield list(itertools.islice(rows, MAX_SHEET_ROWS))
     if wanted != "rows":
         return
     if sheet or len(found) == 1:
