@@ -86,6 +86,7 @@ MENU = (
     MenuItem("maps.page", N_("Map"), "map", "tower.view"),
     MenuItem("towers.index", N_("Towers"), "tower", "tower.view"),
     MenuItem("inspections.index", N_("Inspections"), "inspection", "inspection.view"),
+    MenuItem("inspections.assignments", N_("My assignments"), "assignment", "assignment.take"),
     MenuItem("inspections.violations", N_("Violations"), "violation", "violation.view"),
     MenuItem("inspections.follow_up", N_("Follow-up"), "follow-up", "violation.view"),
     MenuItem("inspections.assessment_list", N_("Assessments"), "file", "assessment.view"),
@@ -134,7 +135,7 @@ PANELS = {
     "tower_map": (*maps.pages.TOWER_MAP_PANELS,),
     "area": (*towers.panels.AREA_PANELS,),
     "area_map": (*maps.pages.AREA_MAP_PANELS,),
-    "dashboard": (*towers.pages.parts.DASHBOARD_PANELS,),
+    "dashboard": (*inspections.panels.DASHBOARD_PANELS, *towers.pages.parts.DASHBOARD_PANELS),
 }
 # What timelines tell; of one moment in this order.
 EVENTS = {

@@ -24,7 +24,7 @@ from core.guard import current_actor
 from core.pictures import COPIES, read_picture
 from core.policy import guard
 from core.words import N_
-from inspections import bodies
+from inspections import bodies, campaign_api
 from inspections.assessments_api import assessments
 from inspections.checklist_api import checklists
 from inspections.doors import (
@@ -77,6 +77,7 @@ BLUEPRINTS = (
     photo_routes,
     assessments,
     statistics.blueprint,
+    *campaign_api.BLUEPRINTS,
 )
 
 

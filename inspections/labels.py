@@ -29,6 +29,32 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "returned": N_("Returned"),
         "voided": N_("Voided"),
     },
+    "campaign_state": {
+        "planned": N_("In planning"),
+        "running": N_("Running"),
+        "closed": N_("Finished"),
+        "cancelled": N_("Cancelled"),
+    },
+    "campaign_step": {
+        "running": N_("Start"),
+        "closed": N_("End the campaign"),
+        "cancelled": N_("Cancel the campaign"),
+    },
+    "standing": {
+        "unassigned": N_("Not assigned"),
+        "assigned": N_("Assigned"),
+        "overdue": N_("Overdue"),
+        "done": N_("Done"),
+    },
+    "campaign_field": {
+        "name": N_("Name"),
+        "kind": N_("Kind"),
+        "begins_on": N_("From"),
+        "ends_on": N_("To"),
+        "note": N_("Note"),
+        "state": N_("State"),
+        "reason": N_("Reason"),
+    },
     "how": {
         "ground": N_("From the ground"),
         "climb": N_("By climbing"),

@@ -21,6 +21,7 @@ from core.problems import field_texts
 from core.slots import panels, timeline
 from core.words import N_
 from inspections.assessing import assessment_routes
+from inspections.campaigns import campaign_routes
 from inspections.checklist_pages import checklist_routes
 from inspections.labels import VOCABULARIES
 from inspections.outbox import outbox_routes
@@ -49,6 +50,7 @@ assessment_routes(blueprint)
 statistics_routes(blueprint)
 work_routes(blueprint)
 outbox_routes(blueprint)
+campaign_routes(blueprint)
 checklist_routes(blueprint)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import date
 from typing import Any
 
@@ -21,8 +22,10 @@ from core.policy import allows
 from core.slots import Event, EventSource, Panel
 from inspections.bodies import item_form
 from inspections.models import Violation
-from inspections.queries import lists, notices, timelines
+from inspections.queries import campaigns, lists, notices, timelines
+from inspections.queries.campaigns import Wanted
 from inspections.queries.timelines import DayOf
+from inspections.rules.campaign import OPEN_STANDINGS, Kind
 from inspections.rules.violation import EventKind
 from inspections.services import checklists
 from inspections.services.notices import count_waiting
@@ -66,6 +69,30 @@ def photos(tower: Tower) -> dict[str, Any]:
     }
 
 
+def assignments(tower: Tower) -> dict[str, Any]:
+    session, actor, today = current_session(), current_actor(), clock.today()
+    wanted = Wanted(tower=tower.id, standing=OPEN_STANDINGS)
+    return {
+        "tower": tower,
+        "rows": campaigns.assignments(session, actor, wanted, today=today, limit=20).rows,
+        "inspectors": campaigns.inspectors(session) if allows(actor, "assignment.give") else [],
+        "kinds": list(Kind),
+        "new_id": uuid.uuid4(),
+        "today": today,
+    }
+
+
+def my_assignments(_: Any) -> dict[str, Any]:
+    """What the reader has to inspect next."""
+    session, actor, today = current_session(), current_actor(), clock.today()
+    wanted = Wanted(inspector=actor.id, standing=OPEN_STANDINGS, running=True)
+    page = campaigns.assignments(session, actor, wanted, today=today, limit=5)
+    return {"rows": page.rows, "more": page.next_cursor is not None, "today": today}
+
+
+DASHBOARD_PANELS = (Panel("inspections/_my_assignments.html", my_assignments, "assignment.take"),)
+
+
 def drafts_waiting() -> int:
     """How many drafts of notices wait for the reader to issue them, if they may."""
     actor = current_actor()
@@ -83,6 +110,7 @@ def notices_of(organisation: Organisation) -> dict[str, Any]:
 
 ORGANISATION_PANELS = (Panel("inspections/notices/_organisation.html", notices_of, "notice.view"),)
 TOWER_PANELS = (
+    Panel("inspections/_tower_assignments.html", assignments, "assignment.view"),
     Panel("inspections/_tower_violations.html", violations, "violation.view"),
     Panel("inspections/_tower_history.html", history, "inspection.view"),
     Panel("inspections/_tower_photos.html", photos, "inspection.view"),

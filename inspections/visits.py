@@ -34,7 +34,7 @@ from inspections.services.settle import looked_at
 from towers.doors import the_tower
 from towers.rules import StructureType
 
-KINDS = ("periodic", "complaint", "after_storm")
+KINDS = ("periodic", "campaign", "complaint", "after_storm")
 
 
 def visit_routes(blueprint: Blueprint) -> None:
@@ -91,6 +91,8 @@ def start(code: str) -> str:
         drafts=drafts,
         open_items=record.open_items(session, tower),
         kinds=KINDS,
+        # An assignment leads here with the kind that it asks for.
+        kind=request.args.get("kind", ""),
         structure_types=[one for one in StructureType if one != StructureType.UNKNOWN],
         new_id=uuid.uuid4(),
         errors=None,

@@ -62,6 +62,8 @@ class Place:
     violation: uuid.UUID
     document: uuid.UUID
     proposal: uuid.UUID
+    campaign: uuid.UUID
+    assignment: uuid.UUID
     notice: uuid.UUID
     notice_file: uuid.UUID
     words: str
@@ -125,6 +127,8 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
             ("there", there, "elsewhere", 106.5),
         )
     }
+    for place in made.values():
+        _campaign(session, place, clients["staff"], names)
     _draft_of_checklist(session, people["staff"])
     return World(
         here=made["here"],
@@ -199,6 +203,22 @@ def _saved_list(session: Session, person: User, names: str) -> uuid.UUID:
     session.add(made)
     session.commit()
     return made.id
+
+
+def _campaign(session: Session, place: Place, staff: FlaskClient, names: str) -> None:
+    """A running campaign for the one tower of a place, and the same tower asked for alone."""
+    name, note = names[:300] or f"Đợt {place.words}", names
+    days = {"begins_on": "2030-01-01", "ends_on": "2030-01-31"}
+    body = {"id": str(place.campaign), "name": name, "kind": "campaign", "note": note, **days}
+    choice = {"codes": [place.tower.code]}
+    answered(staff.post("/api/v1/campaigns", json={**body, "choice": choice}), 201)
+    path, tag = f"/api/v1/campaigns/{place.campaign}", {"If-Match": "*"}
+    answered(staff.post(f"{path}/state", json={"state": "running"}, headers=tag), 200)
+    share = {"inspectors": [str(place.inspector.id)]}
+    answered(staff.post(f"{path}/assignments", json=share, headers=tag), 200)
+    alone = {"id": str(place.assignment), "tower": place.tower.code, "kind": "complaint"}
+    alone |= {"inspector": str(place.inspector.id), "due_on": "2030-01-31", "note": note}
+    answered(staff.post("/api/v1/assignments", json=alone), 201)
 
 
 def _draft_of_checklist(session: Session, person: User) -> None:
@@ -363,6 +383,8 @@ def _place(
         violation=violation,
         document=document,
         proposal=proposal,
+        campaign=uuid.uuid4(),
+        assignment=uuid.uuid4(),
         notice=uuid.UUID(told["id"]),
         notice_file=sent,
         words=tower.code,

@@ -197,8 +197,9 @@ def load_pictures(seed: int) -> None:
 
 # With every table that refers to one of these.
 TABLES = (
-    "violation_event", "violation", "answer", "photo", "submission", "load_assessment",
-    "inspection", "tower", "tower_merge", "organisation_merge", "notice", "notice_number",
+    "assignment", "campaign", "violation_event", "violation", "answer", "photo", "submission",
+    "load_assessment", "inspection", "tower", "tower_merge", "organisation_merge", "notice",
+    "notice_number",
 )  # fmt: skip
 
 

@@ -44,6 +44,9 @@ PAGES = {
         "anchor-form": "/towers/DT-00001/anchors/new",
         "footprint-form": "/towers/DT-00001/footprint/edit",
         "inspections": "/inspections",
+        "campaigns": "/campaigns",
+        "campaign-new": "/campaigns/new",
+        "assignments": "/assignments",
         "violations": "/violations",
         "follow-up": "/follow-up",
         "notices": "/notices",
@@ -60,6 +63,7 @@ PAGES = {
     },
     "inspector": {
         "towers-of-one-condition": "/towers?condition=needs_follow_up",
+        "own-assignments": "/assignments",
         "own-inspections": "/inspections?mine=1",
         "propose": "/towers/propose",
         "correct": "/towers/DT-00001/propose",
@@ -101,6 +105,11 @@ SHOWN_ELSEWHERE = {
     "/exports/<uuid:export_id>",
     "/exports/<uuid:export_id>/file",
     "/follow-up/saved/<uuid:saved_id>",  # leads on
+    # tests/browser/campaign_test.py
+    "/campaigns/<uuid:campaign_id>",
+    "/campaigns/<uuid:campaign_id>/edit",
+    "/campaigns/<uuid:campaign_id>/towers",
+    "/assignments/<uuid:assignment_id>",
     "/towers/imports/<uuid:batch_id>",
     "/towers/reassignments/<uuid:batch>",  # only a change of boundaries makes one
     # The walk of the checklist makes a draft of it.

@@ -61,6 +61,21 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/assessments", "GET"): READERS,
     ("/api/v1/assessments/<uuid:assessment_id>", "GET"): READERS,
     ("/api/v1/assessments/<uuid:assessment_id>/answer", "POST"): {STAFF},
+    ("/api/v1/assignments", "GET"): READERS,
+    ("/api/v1/assignments", "POST"): {STAFF},
+    ("/api/v1/assignments/<uuid:assignment_id>", "GET"): READERS,
+    ("/api/v1/assignments/<uuid:assignment_id>", "PUT"): {STAFF},
+    ("/api/v1/assignments/<uuid:assignment_id>/withdrawal", "POST"): {STAFF},
+    ("/api/v1/campaigns", "GET"): READERS,
+    ("/api/v1/campaigns", "POST"): {STAFF},
+    ("/api/v1/campaigns/<uuid:campaign_id>", "GET"): READERS,
+    ("/api/v1/campaigns/<uuid:campaign_id>", "PUT"): {STAFF},
+    ("/api/v1/campaigns/<uuid:campaign_id>/assignments", "POST"): {STAFF},
+    ("/api/v1/campaigns/<uuid:campaign_id>/progress", "GET"): READERS,
+    ("/api/v1/campaigns/<uuid:campaign_id>/removals", "POST"): {STAFF},
+    ("/api/v1/campaigns/<uuid:campaign_id>/state", "POST"): {STAFF},
+    ("/api/v1/campaigns/<uuid:campaign_id>/towers", "POST"): {STAFF},
+    ("/api/v1/campaigns/preview", "POST"): {STAFF},
     ("/api/v1/checklists", "GET"): READERS,
     ("/api/v1/checklists/<int:number>", "GET"): READERS,
     ("/api/v1/checklists", "POST"): {STAFF},
@@ -182,6 +197,22 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/assessments", "GET"): READERS,
     ("/assessments/<uuid:assessment_id>", "GET"): READERS,
     ("/assessments/<uuid:assessment_id>/answer", "POST"): {STAFF},
+    ("/assignments", "GET"): READERS,
+    ("/assignments/<uuid:assignment_id>", "GET"): READERS,
+    ("/assignments/<uuid:assignment_id>/give", "POST"): {STAFF},
+    ("/assignments/<uuid:assignment_id>/withdraw", "POST"): {STAFF},
+    ("/assignments/near", "POST"): {INSPECTOR},
+    ("/campaigns", "GET"): READERS,
+    ("/campaigns/<uuid:campaign_id>", "GET"): READERS,
+    ("/campaigns/<uuid:campaign_id>/assignments", "POST"): {STAFF},
+    ("/campaigns/<uuid:campaign_id>/edit", "GET"): {STAFF},
+    ("/campaigns/<uuid:campaign_id>/edit", "POST"): {STAFF},
+    ("/campaigns/<uuid:campaign_id>/removals", "POST"): {STAFF},
+    ("/campaigns/<uuid:campaign_id>/state", "POST"): {STAFF},
+    ("/campaigns/<uuid:campaign_id>/towers", "GET"): {STAFF},
+    ("/campaigns/<uuid:campaign_id>/towers", "POST"): {STAFF},
+    ("/campaigns/new", "GET"): {STAFF},
+    ("/campaigns/new", "POST"): {STAFF},
     ("/checklists", "GET"): READERS,
     ("/checklists", "POST"): {STAFF},
     ("/checklists/<int:number>", "GET"): READERS,
@@ -232,6 +263,9 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/map", "GET"): READERS,
     ("/map/area/<int:area_id>", "GET"): EVERYBODY,
     ("/map/areas/<int:area_id>.geojson", "GET"): EVERYBODY,
+    ("/map/campaign/<uuid:campaign_id>", "GET"): READERS,
+    ("/map/campaigns/<uuid:campaign_id>.json", "GET"): READERS,
+    ("/map/choose", "GET"): {STAFF},
     ("/map/communes.geojson", "GET"): EVERYBODY,
     ("/map/document", "GET"): READERS,
     ("/map/extent.json", "GET"): READERS,
@@ -297,6 +331,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/towers/<code>/anchors/new", "GET"): {STAFF},
     ("/towers/<code>/anchors/new", "POST"): {STAFF},
     ("/towers/<code>/assessment", "POST"): {STAFF, INSPECTOR},
+    ("/towers/<code>/assignments", "POST"): {STAFF},
     ("/towers/<code>/documents", "POST"): {STAFF, INSPECTOR, OFFICER},
     ("/towers/<code>/edit", "GET"): {STAFF},
     ("/towers/<code>/edit", "POST"): {STAFF},
@@ -383,9 +418,13 @@ OF_A_PLACE = (
     "/map/places/<code>",
     "/map/surroundings/<code>",
     "<uuid:part_id>",
+    "<uuid:campaign_id>",
+    "<uuid:assignment_id>",
     "<uuid:notice_id>",
     "<uuid:file_id>",
 )
+# Documents of maps are the same for everything; what they ask for by address is guarded.
+CONSTANT = {"/map/tower/<code>", "/map/campaign/<uuid:campaign_id>"}
 
 # The box leads to a tower or to the list, a saved list to its filters.
 LEADING_ON = {"/search", "/follow-up/saved/<uuid:saved_id>"}
@@ -393,6 +432,7 @@ LEADING_ON = {"/search", "/follow-up/saved/<uuid:saved_id>"}
 QUERIES = {
     "/api/v1/areas/match": "?text=90001",
     "/map/towers.json": "?zoom=18&bbox=100,5,115,20",
+    "/map/campaigns/<uuid:campaign_id>.json": "?zoom=18&bbox=100,5,115,20",
     "/api/v1/photos": "?inspection={inspection_id}",
     "/api/v1/documents": "?tower={code}",
     "/notices/new": "?owner={organisation_id}",
@@ -431,6 +471,8 @@ def of(place: doors.Place, w: World, role: str = "staff") -> dict[str, object]:
         "violation_id": place.violation,
         "document_id": place.document,
         "proposal_id": place.proposal,
+        "campaign_id": place.campaign,
+        "assignment_id": place.assignment,
         "tower_id": place.tower.id,
         "code": place.tower.code,
         "variant": "full",
@@ -468,7 +510,7 @@ def missing() -> dict[str, object]:
                 "violation_id", "tower_id", "token_id",
                 "document_id", "proposal_id", "organisation_id", "user_id", "batch", "part_id",
                 "batch_id", "duplicate_id", "saved_id", "export_id", "reminder_id",
-                "notice_id", "file_id", "link_id",
+                "notice_id", "file_id", "link_id", "campaign_id", "assignment_id",
             )
         },
         "code": "KHONG-CO", "variant": "full", "level": "commune", "number": 1,
@@ -589,6 +631,7 @@ def test_a_writing_route_that_is_allowed_refuses_an_empty_body(
             assert response.status_code == 302
         elif rule in {
             "/towers/<code>/assessment",
+            "/towers/<code>/assignments",
             "/towers/<code>/documents",
             "/documents/<uuid:document_id>/remove",
             "/inspections/<uuid:inspection_id>/review",
@@ -611,7 +654,7 @@ def test_a_foreign_thing_is_not_there(app: Flask, session: Session, role: str) -
     for rule, method, endpoint in routes(app):
         if endpoint in OPEN or role not in TABLE[rule, method]:
             continue
-        if not any(part in rule for part in OF_A_PLACE) or rule == "/map/tower/<code>":
+        if not any(part in rule for part in OF_A_PLACE) or rule in CONSTANT:
             continue
         foreign = ask(w[role], method, address(rule, of(w.there, w, role)))
         absent = ask(w[role], method, address(rule, missing()))
@@ -666,6 +709,7 @@ def test_no_list_count_export_or_feed_shows_a_foreign_tower(
             w.there.tower.code, w.there.tower.name, str(w.there.tower.id),
             str(w.there.inspection), str(w.there.photo), str(w.there.violation),
             str(w.there.document), str(w.there.proposal), str(w.there.assessment),
+            str(w.there.campaign), str(w.there.assignment),
         )
     ]  # fmt: skip
     for rule, method, endpoint in routes(app):
