@@ -25,6 +25,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "anchor.remove": N_("Guy anchor removed"),
         "footprint.edit": N_("Footprint drawn"),
         "footprint.remove": N_("Footprint removed"),
+        "assessment.answer": N_("Load-safety assessment answered"),
         "assessment.request": N_("Load-safety assessment requested"),
         "document.add": N_("Document added"),
         "document.remove": N_("Document removed"),

@@ -114,6 +114,12 @@ def _hours_value(value: Any) -> int:
     return value
 
 
+def _minutes_value(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= 1_440:
+        raise Invalid(N_("A number of minutes is a whole number from 1 to 1440"))
+    return value
+
+
 def _factor_value(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10:
         raise Invalid(N_("A factor is a number from 0 to 10"))
@@ -150,6 +156,8 @@ MOST_COUNT = 10_000
 # What the value of a setting must be: each function gives it as it is kept, or raises `Invalid`.
 KINDS: dict[str, Callable[[Any], Any]] = {
     "assessment_days": _days_value,
+    "at_tower_m": partial(_metres_value, at_most=5_000),
+    "clock_minutes": _minutes_value,
     "due_soon_days": _days_value,
     "duplicate_metres": partial(_metres_value, at_most=1_000),
     "emergency_hours": _hours_value,

@@ -23,10 +23,12 @@ from core.problems import field_texts
 from core.slots import panels, timeline
 from core.words import N_
 from inspections import exports
+from inspections.assessing import assessment_routes
 from inspections.checklist_pages import checklist_routes
 from inspections.labels import VOCABULARIES
 from inspections.queries import follow_up as follow_ups
 from inspections.queries import lists, notices
+from inspections.reviewing import review_routes
 from inspections.rules.violation import EventKind
 from inspections.services import condition, steps
 from inspections.services.assessments import request_assessment
@@ -45,6 +47,8 @@ LATEST_EVENTS = 30
 blueprint = Blueprint("inspections", __name__, template_folder="templates")
 visit_routes(blueprint)
 statistics_routes(blueprint)
+review_routes(blueprint)
+assessment_routes(blueprint)
 checklist_routes(blueprint)
 
 
@@ -235,14 +239,19 @@ def follow_up_export(ending: str) -> Response:
 @blueprint.post("/towers/<code>/assessment")
 @guard("assessment.request")
 def ask_for_assessment(code: str) -> Response:
-    tower = the_tower(code)
+    tower, text = the_tower(code), request.form.get("deadline", "")
     try:
+        try:
+            deadline = date.fromisoformat(text) if text else None
+        except ValueError as error:
+            raise Invalid(N_("This is not a date (write 2026-12-31).")) from error
         with transaction() as session:
             register.hold(session, tower.id)
             request_assessment(
                 session,
                 tower,
                 reason=request.form.get("reason", "")[:4000],
+                deadline=deadline,
                 by=current_actor(),
                 now=clock.now(),
                 today=clock.today(),

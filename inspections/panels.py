@@ -45,6 +45,7 @@ def violations(tower: Tower) -> dict[str, Any]:
         "violations": sorted(page.rows, key=_urgency),
         "items": item_texts(session, current_language()),
         "assessment": lists.pending_assessment(session, tower.id),
+        "assessed": lists.last_assessment(session, tower.id),
         "today": clock.today(),
     }
 

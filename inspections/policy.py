@@ -63,7 +63,10 @@ def register() -> None:
             "view": READERS,
             "create": {"inspector"},
             "correct": {"inspector"},
+            "sign": {"inspector"},
             "review": {"staff"},
+            "ask_void": {"staff", "inspector"},
+            "void": {"staff"},
         },
         visible=visible_inspections,
         reaches=reaches_inspection,
@@ -100,7 +103,7 @@ def register() -> None:
     )
     policy.register(
         "assessment",
-        actions={"request": {"staff", "inspector"}},
+        actions={"view": READERS, "request": {"staff", "inspector"}, "answer": {"staff"}},
         visible=lambda actor: _tower_in_scope(actor, Tower.id),
         reaches=lambda actor, tower: towers.reaches(actor, tower),
     )

@@ -76,6 +76,8 @@ REGISTER = {
     "/api/v1/towers/<code>/permits/<uuid:part_id>", "/api/v1/towers/<code>/anchors",
     "/api/v1/towers/<code>/anchors/<uuid:part_id>", "/api/v1/towers/<code>/history",
     "/statistics", "/statistics.csv", "/statistics.xlsx", "/api/v1/statistics",
+    "/assessments/<uuid:assessment_id>", "/api/v1/assessments",
+    "/api/v1/assessments/<uuid:assessment_id>",
     "/notices", "/notices/<uuid:notice_id>", "/api/v1/notices",
     "/api/v1/notices/<uuid:notice_id>",
 }  # fmt: skip

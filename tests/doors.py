@@ -26,7 +26,7 @@ from core import audit, clock
 from core.geo import to_polygon
 from core.model import Base
 from core.policy import SYSTEM
-from inspections.models import ViolationEvent
+from inspections.models import LoadAssessment, ViolationEvent
 from inspections.notice_models import (
     Notice,
     NoticeItem,
@@ -56,6 +56,8 @@ class Place:
     tower: Tower
     inspection: uuid.UUID
     photo: uuid.UUID
+    signature: uuid.UUID
+    assessment: uuid.UUID
     violation: uuid.UUID
     document: uuid.UUID
     proposal: uuid.UUID
@@ -220,7 +222,14 @@ def _place(
     session.commit()
     inspection, photo = uuid.uuid4(), uuid.uuid4()
     note = names or f"ghi chú {word} Ngọc Điểm"
-    draft = visit(tower.code, submit=False, note=note)
+    draft = visit(
+        tower.code,
+        submit=False,
+        note=note,
+        team=[note[:200]],
+        representative=note[:300],
+        instruments=[{"name": note[:200], "serial": note[:100]}],
+    )
     answered(client.post("/api/v1/inspections", json={**draft, "id": str(inspection)}), 201)
     answered(send_photo(client, inspection, photo_id=photo, content=picture(seed=word)), 201)
     found = answered(
@@ -230,6 +239,20 @@ def _place(
             headers={"If-Match": '"v1"'},
         ),
         200,
+    )
+    signature = uuid.uuid4()
+    answered(
+        client.post(
+            f"/api/v1/inspections/{inspection}/signatures",
+            data={
+                "id": str(signature),
+                "place": "representative",
+                "name": note[:200],
+                "file": (io.BytesIO(picture(kind="PNG")), "ky.png"),
+            },
+            headers={"If-Match": '"v2"'},
+        ),
+        201,
     )
     document, proposal = uuid.uuid4(), uuid.uuid4()
     answered(send_document(client, document, tower=tower.code, title=names), 201)
@@ -241,6 +264,22 @@ def _place(
         "note": note,
     }
     answered(client.post("/api/v1/proposals", json=suggested), 201)
+    # Answered, so that the condition follows from what was inspected.
+    assessment = LoadAssessment(
+        tower_id=tower.id,
+        requested_at=clock.now(),
+        requested_on=clock.today(),
+        deadline=clock.today(),
+        reason=names,
+        answered_at=clock.now(),
+        outcome="safe",
+        assessed_on=clock.today(),
+        assessor=names,
+        conclusion=names,
+        document_id=document,
+    )
+    session.add(assessment)
+    session.commit()
     violation = uuid.UUID(found["violations"][0]["id"])
     told = {"id": str(uuid.uuid4()), "owner": str(owner.id), "violations": [str(violation)]}
     answered(clients["staff"].post("/api/v1/notices", json={**told, "note": note}), 201)
@@ -251,6 +290,8 @@ def _place(
         tower=tower,
         inspection=inspection,
         photo=photo,
+        signature=signature,
+        assessment=assessment.id,
         violation=violation,
         document=document,
         proposal=proposal,

@@ -46,6 +46,9 @@ PAGES = {
         "inspections": "/inspections",
         "violations": "/violations",
         "follow-up": "/follow-up",
+        "notices": "/notices",
+        "notice-template": "/notices/template",
+        "assessments": "/assessments",
         "map": "/map",
         "statistics": "/statistics?by=owner&from=2026-01-01",
         "checklists": "/checklists",
@@ -70,6 +73,7 @@ THINGS = {
         "tower": ("/towers?condition=dangerous", "/towers/*"),
         "inspection": ("/inspections?status=submitted", "/inspections/*"),
         "violation": ("/violations?severity=major", "/violations/*"),
+        "assessment": ("/assessments", "/assessments/*"),
     },
     "inspector": {},
 }
@@ -82,6 +86,15 @@ SHOWN_ELSEWHERE = {
     "/search",  # leads on
     "/towers/export",  # a file
     "/proposals/<uuid:proposal_id>",
+    # notices_test.py goes from the choice of violations to what the owner sent.
+    "/notices/new",
+    "/notices/<uuid:notice_id>",
+    "/notices/<uuid:notice_id>/edit",
+    "/notices/<uuid:notice_id>/document.<form>",
+    "/notice-files/<uuid:file_id>",
+    "/n/<token>",
+    "/n/<token>/notice.<form>",
+    "/n/<token>/photos/<uuid:photo_id>",
     "/towers/imports/<uuid:batch_id>",
     "/towers/reassignments/<uuid:batch>",  # only a change of boundaries makes one
     # The walk of the checklist makes a draft of it.
@@ -91,6 +104,8 @@ SHOWN_ELSEWHERE = {
     "/towers/<code>/edit",
     "/towers/<code>/inspect",
     "/inspections/<uuid:inspection_id>/edit",
+    "/inspections/<uuid:inspection_id>/record.docx",  # files
+    "/inspections/<uuid:inspection_id>/record.pdf",
     "/towers/<code>/installations/<uuid:part_id>/edit",
     "/towers/<code>/permits/<uuid:part_id>/edit",
     "/towers/<code>/anchors/<uuid:part_id>/edit",

@@ -58,6 +58,9 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/areas/<level>/<code>", "GET"): EVERYBODY,
     ("/api/v1/areas/boundaries", "GET"): EVERYBODY,
     ("/api/v1/areas/match", "GET"): EVERYBODY,
+    ("/api/v1/assessments", "GET"): READERS,
+    ("/api/v1/assessments/<uuid:assessment_id>", "GET"): READERS,
+    ("/api/v1/assessments/<uuid:assessment_id>/answer", "POST"): {STAFF},
     ("/api/v1/checklists", "GET"): READERS,
     ("/api/v1/checklists/<int:number>", "GET"): READERS,
     ("/api/v1/checklists", "POST"): {STAFF},
@@ -89,6 +92,10 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/inspections/<uuid:inspection_id>", "GET"): READERS,
     ("/api/v1/inspections/<uuid:inspection_id>", "PUT"): {INSPECTOR},
     ("/api/v1/inspections/<uuid:inspection_id>/review", "POST"): {STAFF},
+    ("/api/v1/inspections/<uuid:inspection_id>/signatures", "POST"): {INSPECTOR},
+    ("/api/v1/inspections/<uuid:inspection_id>/signatures/<uuid:signature_id>", "GET"): READERS,
+    ("/api/v1/inspections/<uuid:inspection_id>/void-decision", "POST"): {STAFF},
+    ("/api/v1/inspections/<uuid:inspection_id>/void-request", "POST"): {STAFF, INSPECTOR},
     ("/api/v1/inspections/assessment-requests", "POST"): {STAFF, INSPECTOR},
     ("/api/v1/notices", "GET"): READERS,
     ("/api/v1/notices", "POST"): {STAFF},
@@ -157,6 +164,9 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/areas/load", "GET"): {ADMIN},
     ("/areas/load", "POST"): {ADMIN},
     ("/areas/load/<token>", "POST"): {ADMIN},
+    ("/assessments", "GET"): READERS,
+    ("/assessments/<uuid:assessment_id>", "GET"): READERS,
+    ("/assessments/<uuid:assessment_id>/answer", "POST"): {STAFF},
     ("/checklists", "GET"): READERS,
     ("/checklists", "POST"): {STAFF},
     ("/checklists/<int:number>", "GET"): READERS,
@@ -187,6 +197,11 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/inspections/<uuid:inspection_id>/edit", "GET"): {INSPECTOR},
     ("/inspections/<uuid:inspection_id>/edit", "POST"): {INSPECTOR},
     ("/inspections/<uuid:inspection_id>/review", "POST"): {STAFF},
+    ("/inspections/<uuid:inspection_id>/record.docx", "GET"): READERS,
+    ("/inspections/<uuid:inspection_id>/record.pdf", "GET"): READERS,
+    ("/inspections/<uuid:inspection_id>/sign", "POST"): {INSPECTOR},
+    ("/inspections/<uuid:inspection_id>/void", "POST"): {STAFF},
+    ("/inspections/<uuid:inspection_id>/void-request", "POST"): {STAFF, INSPECTOR},
     ("/map", "GET"): READERS,
     ("/map/area/<int:area_id>", "GET"): EVERYBODY,
     ("/map/areas/<int:area_id>.geojson", "GET"): EVERYBODY,
@@ -329,6 +344,7 @@ EXPORTS = {
 OF_A_PLACE = (
     "<uuid:inspection_id>",
     "<uuid:photo_id>",
+    "<uuid:assessment_id>",
     "<uuid:violation_id>",
     "<uuid:tower_id>",
     "<uuid:document_id>",
@@ -377,6 +393,8 @@ def of(place: doors.Place, w: World) -> dict[str, object]:
     return {
         "inspection_id": place.inspection,
         "photo_id": place.photo,
+        "signature_id": place.signature,
+        "assessment_id": place.assessment,
         "violation_id": place.violation,
         "document_id": place.document,
         "proposal_id": place.proposal,
@@ -410,7 +428,8 @@ def missing() -> dict[str, object]:
         **{
             name: uuid.UUID(int=7)
             for name in (
-                "inspection_id", "photo_id", "violation_id", "tower_id", "token_id",
+                "inspection_id", "photo_id", "signature_id", "assessment_id",
+                "violation_id", "tower_id", "token_id",
                 "document_id", "proposal_id", "organisation_id", "user_id", "batch", "part_id",
                 "batch_id", "duplicate_id", "notice_id", "file_id", "link_id",
             )
@@ -536,6 +555,9 @@ def test_a_writing_route_that_is_allowed_refuses_an_empty_body(
             "/towers/<code>/documents",
             "/documents/<uuid:document_id>/remove",
             "/inspections/<uuid:inspection_id>/review",
+            "/inspections/<uuid:inspection_id>/sign",
+            "/inspections/<uuid:inspection_id>/void",
+            "/inspections/<uuid:inspection_id>/void-request",
             "/towers/columns",
         }:
             # These say what is wrong on the page they lead back to; no column means the usual ones.
@@ -606,7 +628,7 @@ def test_no_list_count_export_or_feed_shows_a_foreign_tower(
         for text in (
             w.there.tower.code, w.there.tower.name, str(w.there.tower.id),
             str(w.there.inspection), str(w.there.photo), str(w.there.violation),
-            str(w.there.document), str(w.there.proposal),
+            str(w.there.document), str(w.there.proposal), str(w.there.assessment),
         )
     ]  # fmt: skip
     for rule, method, endpoint in routes(app):
