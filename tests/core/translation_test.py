@@ -53,7 +53,13 @@ VIETNAMESE = re.compile(
 # What stays as it is in both languages: names, and the name of a language in itself.
 NAMES = ("Tháp Canh", "Tiếng Việt", "Tỉnh Đồng Tháp", "Đồng Tháp")
 # Data in programs: the made-up rows of the demo, and the words in which people write coordinates.
-DATA = ("inspections/demo/", "towers/coordinate_texts.py")
+DATA = (
+    "inspections/demo/",
+    "towers/coordinate_texts.py",
+    # Official documents are in Vietnamese, whoever prints them.
+    "inspections/rules/notice.py",
+    "inspections/services/notice",
+)
 
 
 def extracted() -> dict[tuple[str, ...], str]:
