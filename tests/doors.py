@@ -119,7 +119,7 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
             ("there", there, "elsewhere", 106.5),
         )
     }
-    _draft_of_checklist(session, people["staff"])
+    _draft_of_checklist(session, people["staff"], names)
     return World(
         here=made["here"],
         there=made["there"],
@@ -131,11 +131,16 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
     )
 
 
-def _draft_of_checklist(session: Session, person: User) -> None:
+def _draft_of_checklist(session: Session, person: User, names: str) -> None:
     """A second version of the checklist, without an item that both towers failed, back-tested."""
     actor, now = actor_of(session, person), clock.now()
     draft, _ = drafts.begin(session, 1, by=actor, now=now)
     drafts.remove_item(session, draft, "clb_ladder", by=actor, now=now)
+    if names:
+        item = next(one for one in draft.content["items"] if one["key"] == "sit_fence")
+        label = {language: f"{names[:400]} {language}" for language in ("vi", "en")}
+        texts = {**label, "source": names, "legal_basis": {"document": names, "verified": False}}
+        drafts.put_item(session, draft, "sit_fence", {**item, **texts}, by=actor, now=now)
     back_tests.start(session, draft, by=actor, now=now)
     session.commit()
 
