@@ -477,7 +477,7 @@ def of(place: doors.Place, w: World, role: str = "staff") -> dict[str, object]:
         "code": place.tower.code,
         "variant": "full",
         "level": "commune",
-        "number": 1,
+        "number": 2,
         "draft": 2,
         "key": "sit_fence",
         "token": "0" * 32,
