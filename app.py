@@ -7,6 +7,7 @@ from flask import Flask
 import accounts.api
 import accounts.cli
 import accounts.labels
+import accounts.organisations
 import accounts.pages
 import accounts.policy
 import accounts.security
@@ -85,8 +86,10 @@ MENU = (
     MenuItem("maps.page", N_("Map"), "map", "tower.view"),
     MenuItem("towers.index", N_("Towers"), "tower", "tower.view"),
     MenuItem("inspections.index", N_("Inspections"), "inspection", "inspection.view"),
+    MenuItem("inspections.assignments", N_("My assignments"), "assignment", "assignment.take"),
     MenuItem("inspections.violations", N_("Violations"), "violation", "violation.view"),
     MenuItem("inspections.follow_up", N_("Follow-up"), "follow-up", "violation.view"),
+    MenuItem("inspections.assessment_list", N_("Assessments"), "file", "assessment.view"),
     MenuItem(
         "notices.index",
         N_("Notices"),
@@ -132,9 +135,23 @@ PANELS = {
     "tower_map": (*maps.pages.TOWER_MAP_PANELS,),
     "area": (*towers.panels.AREA_PANELS,),
     "area_map": (*maps.pages.AREA_MAP_PANELS,),
-    "dashboard": (*towers.pages.parts.DASHBOARD_PANELS,),
+    "dashboard": (*inspections.panels.DASHBOARD_PANELS, *towers.pages.parts.DASHBOARD_PANELS),
 }
-EVENTS = {"tower": (towers.pages.tower.TOWER_EVENTS, inspections.panels.TOWER_EVENTS)}
+# What timelines tell; of one moment in this order.
+EVENTS = {
+    "tower": (towers.pages.tower.TOWER_EVENTS, *inspections.panels.TOWER_EVENTS),
+    "violation": (*inspections.panels.VIOLATION_EVENTS,),
+    "organisation": (
+        *accounts.organisations.ORGANISATION_EVENTS,
+        *inspections.panels.ORGANISATION_EVENTS,
+        towers.panels.ORGANISATION_EVENTS,
+    ),
+    "area": (
+        *areas.pages.AREA_EVENTS,
+        *inspections.panels.AREA_EVENTS,
+        towers.panels.AREA_EVENTS,
+    ),
+}
 
 COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 

@@ -97,6 +97,12 @@ def _days_value(value: Any) -> int:
     return value
 
 
+def _count_value(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= MOST_COUNT:
+        raise Invalid(N_("This is a whole number from 1 to %(most)s"), most=MOST_COUNT)
+    return value
+
+
 def _rows_value(value: Any, *, at_most: int) -> int:
     if type(value) is not int or not 1 <= value <= at_most:
         raise Invalid(N_("A number of rows is a whole number from 1 to %(most)s"), most=at_most)
@@ -126,6 +132,12 @@ def _yes_or_no(value: Any) -> bool:
 def _hours_value(value: Any) -> int:
     if type(value) is not int or not 1 <= value <= 720:
         raise Invalid(N_("A number of hours is a whole number from 1 to 720"))
+    return value
+
+
+def _minutes_value(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= 1_440:
+        raise Invalid(N_("A number of minutes is a whole number from 1 to 1440"))
     return value
 
 
@@ -161,10 +173,13 @@ def _text_value(value: Any, *, at_most: int) -> str:
 
 
 MOST_DAYS = 3650
+MOST_COUNT = 10_000
 ADDRESS = re.compile(r"[^@\s<>\",;:]+@[^@\s<>\",;:]+\Z")
 # What the value of a setting must be: each function gives it as it is kept, or raises `Invalid`.
 KINDS: dict[str, Callable[[Any], Any]] = {
     "assessment_days": _days_value,
+    "at_tower_m": partial(_metres_value, at_most=5_000),
+    "clock_minutes": _minutes_value,
     "due_soon_days": _days_value,
     "export_days": _days_value,
     "export_rows_at_once": partial(_rows_value, at_most=1_000_000),
@@ -189,6 +204,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "public_url": _address_value,
     "reminder_address": _email_value,
     "similar_metres": partial(_metres_value, at_most=1_000),
+    "statistics_least": _count_value,
     "two_people": _yes_or_no,
     "upload_days": _days_value,
 }

@@ -331,7 +331,7 @@ def changes_page(version: ChecklistVersion, error: DomainError | None = None) ->
         fresh=test is not None
         and test.finished_at is not None
         and test.revision == version.revision,
-        working=test is not None and back_tests.is_on_its_way(session, test),
+        working=drafts.is_tested_now(session, version.id),
         totals={name: sum(getattr(one, name) for one in counts) for name in TOTALS},
         communes=len(counts),
     )
@@ -443,10 +443,11 @@ def back_test(draft: int) -> str:
 def back_test_state(draft: int) -> FlaskResponse:
     """How far the job of a back-test has come."""
     session = current_session()
-    test = session.get(BackTest, the_version(draft).id)
+    version = the_version(draft)
+    test = session.get(BackTest, version.id)
     progress = jobs.progress(session, test.job_id) if test and test.job_id else None
     return jsonify(
-        working=test is not None and back_tests.is_on_its_way(session, test),
+        working=drafts.is_tested_now(session, version.id),
         done=progress.done if progress else 0,
         total=progress.total if progress else None,
     )

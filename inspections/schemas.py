@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow import ValidationError, fields, post_load, validates_schema
+from marshmallow import (
+    EXCLUDE,
+    Schema,
+    ValidationError,
+    fields,
+    post_load,
+    validates_schema,
+)
 from werkzeug.datastructures import MultiDict
 
 from core.api import StrictSchema
@@ -14,6 +22,8 @@ from core.i18n import N_
 from core.validation import between, length, one_of
 from inspections.queries.follow_up import WorkFilters
 from inspections.rules.catalogue import HOW
+from inspections.rules.condition import AssessmentOutcome
+from inspections.rules.evidence import Verdict, Weather
 from inspections.rules.violation import SEVERITY_ORDER, TAKEN, Stage
 from towers.rules import StructureType
 from towers.schemas import TowerFilters, filters_from, filters_of
@@ -24,6 +34,7 @@ STATES = ("open", "closed", "withdrawn")
 OPEN_STAGES = tuple(one.value for one in Stage if one not in {Stage.CLOSED, Stage.WITHDRAWN})
 TYPES = tuple(kind.value for kind in StructureType)
 MAX_ANSWERS = 500
+MOMENTS = between(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
 
 class TrueOrFalse(fields.Boolean):
@@ -54,8 +65,34 @@ class AnswerSchema(StrictSchema):
     note = fields.String(allow_none=True, validate=length(0, 4000))
 
 
+class InstrumentSchema(StrictSchema):
+    """What was measured with; its calibration holds to the end of a day."""
+
+    name = fields.String(required=True, validate=length(1, 200))
+    serial = fields.String(load_default="", validate=length(0, 100))
+    calibrated_until = fields.Date(load_default=None, allow_none=True)
+
+
 class VisitSchema(StrictSchema):
-    """The body of an inspection. `answers` maps item keys to answers."""
+    """The body of an inspection. `answers` maps item keys to answers.
+
+    Moments are by the clock of the device. `verdict` is the inspector's own opinion; that an
+    assessment is needed asks for one.
+    """
+
+    team = fields.List(
+        fields.String(validate=length(1, 200)),
+        load_default=list,
+        validate=length(0, 20),
+    )
+    representative = fields.String(load_default="", validate=length(0, 300))
+    weather = fields.String(load_default=None, allow_none=True, validate=one_of(Weather))
+    started_at = fields.AwareDateTime(load_default=None, allow_none=True, validate=MOMENTS)
+    ended_at = fields.AwareDateTime(load_default=None, allow_none=True, validate=MOMENTS)
+    instruments = fields.List(
+        fields.Nested(InstrumentSchema), load_default=list, validate=length(0, 20)
+    )
+    verdict = fields.String(load_default=None, allow_none=True, validate=one_of(Verdict))
 
     tower = fields.String(required=True, validate=length(1, 64))
     kind = fields.String(load_default="periodic", validate=one_of(KINDS))
@@ -94,6 +131,17 @@ class NewInspectionSchema(VisitSchema):
     id = fields.UUID(required=True)
 
 
+class DeviceTimeHeader(Schema):
+    """When the device sends this, by its own clock: no part of the record that it sends."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    device_time = fields.AwareDateTime(
+        data_key="Device-Time", load_default=None, default_timezone=UTC, validate=MOMENTS
+    )
+
+
 class ReviewSchema(StrictSchema):
     """Accept or return a submitted inspection; returning needs a reason."""
 
@@ -101,9 +149,34 @@ class ReviewSchema(StrictSchema):
     reason = fields.String(load_default="", validate=length(0, 4000))
 
 
+class VoidRequestSchema(StrictSchema):
+    """Why an inspection should be voided: the reason is needed."""
+
+    reason = fields.String(load_default="", validate=length(0, 4000))
+
+
+class VoidDecisionSchema(StrictSchema):
+    """Void the inspection as somebody asked, or refuse."""
+
+    decision = fields.String(required=True, validate=one_of(("confirm", "refuse")))
+
+
 class AssessmentRequestSchema(StrictSchema):
+    """Which tower and why; without a deadline the setting `assessment_days` says it."""
+
     tower = fields.String(required=True, validate=length(1, 64))
     reason = fields.String(required=True, validate=length(1, 4000))
+    deadline = fields.Date(load_default=None, allow_none=True)
+
+
+class AssessmentAnswerSchema(StrictSchema):
+    """What the report comes to; `document` is its id among the documents of the tower."""
+
+    outcome = fields.String(required=True, validate=one_of(AssessmentOutcome))
+    assessed_on = fields.Date(required=True)
+    assessor = fields.String(required=True, validate=length(1, 300))
+    conclusion = fields.String(load_default="", validate=length(0, 8000))
+    document = fields.UUID(required=True)
 
 
 class NewDraftSchema(StrictSchema):
@@ -129,6 +202,12 @@ class PageQuery(StrictSchema):
 
     limit = fields.Integer(load_default=50, validate=between(1, 500))
     cursor = fields.String(load_default=None, validate=length(1, 500))
+
+
+class AssessmentQuery(PageQuery):
+    tower = fields.String(load_default="", validate=length(0, 64))
+    state = fields.String(load_default="", validate=one_of(("", "open", "answered")))
+    overdue = fields.Boolean(load_default=False)
 
 
 class InspectionQuery(PageQuery):

@@ -75,8 +75,15 @@ REGISTER = {
     "/towers/<code>/sign", "/towers/<code>/history",
     "/towers/permits", "/api/v1/permits", "/api/v1/towers/<code>/installations",
     "/api/v1/towers/<code>/installations/<uuid:part_id>", "/api/v1/towers/<code>/permits",
+    "/campaigns", "/campaigns/<uuid:campaign_id>", "/assignments",
+    "/assignments/<uuid:assignment_id>", "/api/v1/campaigns",
+    "/api/v1/campaigns/<uuid:campaign_id>", "/api/v1/campaigns/<uuid:campaign_id>/progress",
+    "/api/v1/assignments", "/api/v1/assignments/<uuid:assignment_id>",
     "/api/v1/towers/<code>/permits/<uuid:part_id>", "/api/v1/towers/<code>/anchors",
     "/api/v1/towers/<code>/anchors/<uuid:part_id>", "/api/v1/towers/<code>/history",
+    "/assessments/<uuid:assessment_id>", "/api/v1/assessments",
+    "/api/v1/assessments/<uuid:assessment_id>",
+    "/statistics", "/statistics.csv", "/statistics.xlsx", "/api/v1/statistics",
     "/notices", "/notices/<uuid:notice_id>", "/api/v1/notices",
     "/api/v1/notices/<uuid:notice_id>",
 }  # fmt: skip
@@ -84,12 +91,18 @@ BATCH = {"/towers/reassignments/<uuid:batch>", "/towers/reassignments/<uuid:batc
 ORGANISATIONS = {"/organisations", "/organisations/<uuid:organisation_id>"}
 OUTBOX = {"/outbox", "/api/v1/outbox", "/api/v1/outbox/<uuid:reminder_id>"}
 SHOWN = {
-    "staff": REGISTER | OUTBOX | BATCH | ORGANISATIONS | {
-                         "/checklists/<int:draft>/back-test",
+    "staff": REGISTER | OUTBOX | BATCH | ORGANISATIONS | {"/checklists/<int:draft>/back-test",
+                         "/checklists/<int:number>",
+                         "/checklists/<int:number>/changes", "/checklists/<int:number>.xlsx",
+                         "/checklists/<int:draft>/items/<key>/edit",
+                         "/api/v1/checklists/<int:number>",
+                         "/api/v1/checklists/<int:number>/differences",
                          "/api/v1/checklists/<int:draft>/back-test/findings",
                          "/organisations/<uuid:organisation_id>/edit",
                          "/organisations/<uuid:organisation_id>/merge", "/towers/new",
-                         "/towers/<code>/edit", "/towers/<code>/merge",
+                         "/towers/<code>/edit", "/towers/<code>/merge", "/campaigns/new",
+                         "/campaigns/<uuid:campaign_id>/edit",
+                         "/campaigns/<uuid:campaign_id>/towers",
                          "/towers/<code>/installations/new", "/towers/<code>/permits/new",
                          "/towers/<code>/anchors/new", "/towers/<code>/footprint/edit",
                          "/towers/<code>/installations/<uuid:part_id>/edit",
@@ -195,13 +208,44 @@ def _check(response, stored: str, bad: str, rule: str) -> bool:
 @pytest.mark.parametrize("bad", [*TEXTS.values()], ids=[*TEXTS])
 def test_hostile_words_in_an_address_are_only_text(app: Flask, session: Session, bad: str) -> None:
     w = doors.world(app, session)
-    for path in ("/towers", "/follow-up", "/map", "/violations", "/inspections", "/organisations"):
-        for name in ("q", "condition", "commune", "owner", "sort", "status", "kind", "lang"):
+    for path in (
+        "/towers",
+        "/follow-up",
+        "/map",
+        "/violations",
+        "/inspections",
+        "/organisations",
+        "/statistics",
+        "/campaigns",
+        "/campaigns/new",
+        f"/campaigns/{w.here.campaign}",
+        "/assignments",
+    ):
+        for name in (
+            "q",
+            "condition",
+            "commune",
+            "owner",
+            "sort",
+            "status",
+            "kind",
+            "lang",
+            "area",
+            "inspector",
+            "standing",
+        ):
             response = w["staff"].get(path, query_string={name: bad})
             assert response.status_code == 200, (path, name)
             assert PRODUCT.encode() not in response.data
             assert SCRIPT.encode() not in response.data
-    for path in ("/towers", "/follow-up", "/violations", "/inspections"):
+    for path in (
+        "/towers",
+        "/follow-up",
+        "/violations",
+        "/inspections",
+        "/campaigns",
+        "/assignments",
+    ):
         response = w["staff"].get(path, query_string={"cursor": bad})
         assert response.status_code == 400, path
         assert SCRIPT.encode() not in response.data
@@ -219,6 +263,7 @@ def test_hostile_input_comes_back_in_the_form_as_text(
     admin = doors.client_of(app, session, makers.user(session, "admin"))
     for client, path, fields in (
         (staff, "/towers/new", "code name latitude longitude height_m built_year owner note"),
+        (staff, "/campaigns/new", "name begins_on ends_on note"),
         (staff, "/organisations/new", "email phone address"),
         (admin, "/users/new", "email name"),
         (admin, "/areas/load", "province_code province_name source valid_from"),

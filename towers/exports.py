@@ -292,6 +292,8 @@ FILTER_TEXTS = {
     "height_from": (N_("Height from (m)"), ""),
     "height_to": (N_("Height to (m)"), ""),
     "bbox": (N_("Box (west, south, east, north)"), ""),
+    "inspection_due_before": (N_("Inspection due before"), ""),
+    "area": (N_("Inside the drawn area"), ""),
     "include_dismantled": (N_("Include dismantled towers"), ""),
 }
 
@@ -310,6 +312,8 @@ def described(filters: Filters, texts: Texts, owner: str | None) -> list[tuple[s
         words = texts[vocabulary] if vocabulary else {}
         if one.name == "bbox":
             value = (value.west, value.south, value.east, value.north)
+        if one.name == "area":
+            value = tuple(f"{x:g} {y:g}" for x, y in value)
         if value is True:
             text = translate(N_("Yes"))
         elif one.name == "owner":

@@ -129,7 +129,11 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "cancelled": N_("Cancelled"),
         "cleared": N_("Cleared away"),
     },
-    "export_list": {"tower": N_("Towers"), "violation": N_("Follow-up")},
+    "export_list": {
+        "tower": N_("Towers"),
+        "violation": N_("Follow-up"),
+        "statistics": N_("Statistics"),
+    },
     "import_state": {
         "uploaded": N_("Uploaded"),
         "checking": N_("Being checked"),

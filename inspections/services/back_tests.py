@@ -15,15 +15,12 @@ from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from core import jobs
-from core.errors import Conflict
-from core.i18n import N_
 from core.policy import Actor
 from inspections.models import Answer, BackTest, BackTestFinding, ChecklistVersion, Inspection
 from inspections.queries.facts import COUNTING
 from inspections.rules.catalogue import Catalogue, Item, Text
 from inspections.rules.evaluation import GivenAnswer, Structure, severity_of
-from inspections.services import checklists
-from inspections.services.drafts import require_editor
+from inspections.services import checklists, drafts
 from towers.models import Tower
 
 JOB = "checklists.back_test"
@@ -73,12 +70,11 @@ def start(
 
     A wide one becomes a job. Raises `Conflict` while one is on its way.
     """
-    require_editor(by)
+    drafts.require_editor(by)
     test = session.get(BackTest, draft.id, populate_existing=True)
     if test is None:
         test = BackTest(checklist_version_id=draft.id)
-    elif is_on_its_way(session, test):
-        raise Conflict(N_("A back-test of this draft is on its way"))
+    drafts.require_no_test(session, draft)
     test.revision, test.started_at, test.finished_at = draft.revision, now, None
     test.actor, test.job_id = by.email, None
     session.add(test)
@@ -89,14 +85,6 @@ def start(
         return test, False
     run(session, test, draft, now=now)
     return test, True
-
-
-def is_on_its_way(session: Session, test: BackTest) -> bool:
-    """Whether a job still works on a test; one that failed can be begun again."""
-    if test.finished_at is not None or test.job_id is None:
-        return False
-    progress = jobs.progress(session, test.job_id)
-    return progress is not None and not progress.ended
 
 
 def asked(session: Session, draft: ChecklistVersion) -> list[Asked]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, undefer
 
-from core import audit, policy
+from core import audit, jobs, policy
 from core.errors import Conflict, Invalid, NotFound
 from core.i18n import N_
 from core.policy import Actor
@@ -184,9 +184,24 @@ def remove_item(
     replace(session, draft, {**draft.content, "items": items}, by=by, now=now)
 
 
+def is_tested_now(session: Session, version_id: int) -> bool:
+    """Whether a job works on a back-test; one that failed can be begun again."""
+    test = session.get(BackTest, version_id)
+    if test is None or test.finished_at is not None or test.job_id is None:
+        return False
+    progress = jobs.progress(session, test.job_id)
+    return progress is not None and not progress.ended
+
+
+def require_no_test(session: Session, draft: ChecklistVersion) -> None:
+    if is_tested_now(session, draft.id):
+        raise Conflict(N_("A back-test of this draft is on its way"))
+
+
 def discard(session: Session, draft: ChecklistVersion, *, by: Actor, now: datetime) -> None:
-    """Throw a draft away."""
+    """Throw a draft away; raises `Conflict` while it is back-tested."""
     require_editor(by)
+    require_no_test(session, draft)
     audit.record(
         session,
         "checklist.discard",

@@ -179,6 +179,13 @@ def measure(stage: Stage) -> Iterator[Figure]:
             yield ask("search", q="sa dec 12")
             yield ask("by name", sort="name")
         yield ask("first 500", limit=500)
+        # Their SQL counts the whole province twice: the page itself is little beside it.
+        yield reader.figure("C statistics page", "/statistics", most=3)
+        yield reader.figure("C statistics page, by owner", "/statistics", most=3, by="owner")
+        yield reader.figure("C statistics API", "/api/v1/statistics", most=3)
+        whole, _, statements = reader.seconds("/statistics")
+        yield Figure("C statistics page, statements", statements, "statements", most=12)
+        yield Figure("C statistics page, whole", whole * 1000, "ms")
         for name, path in (
             ("dashboard", "/"),
             ("violations page", "/violations"),

@@ -58,6 +58,24 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/areas/<level>/<code>", "GET"): EVERYBODY,
     ("/api/v1/areas/boundaries", "GET"): EVERYBODY,
     ("/api/v1/areas/match", "GET"): EVERYBODY,
+    ("/api/v1/assessments", "GET"): READERS,
+    ("/api/v1/assessments/<uuid:assessment_id>", "GET"): READERS,
+    ("/api/v1/assessments/<uuid:assessment_id>/answer", "POST"): {STAFF},
+    ("/api/v1/assignments", "GET"): READERS,
+    ("/api/v1/assignments", "POST"): {STAFF},
+    ("/api/v1/assignments/<uuid:assignment_id>", "GET"): READERS,
+    ("/api/v1/assignments/<uuid:assignment_id>", "PUT"): {STAFF},
+    ("/api/v1/assignments/<uuid:assignment_id>/withdrawal", "POST"): {STAFF},
+    ("/api/v1/campaigns", "GET"): READERS,
+    ("/api/v1/campaigns", "POST"): {STAFF},
+    ("/api/v1/campaigns/<uuid:campaign_id>", "GET"): READERS,
+    ("/api/v1/campaigns/<uuid:campaign_id>", "PUT"): {STAFF},
+    ("/api/v1/campaigns/<uuid:campaign_id>/assignments", "POST"): {STAFF},
+    ("/api/v1/campaigns/<uuid:campaign_id>/progress", "GET"): READERS,
+    ("/api/v1/campaigns/<uuid:campaign_id>/removals", "POST"): {STAFF},
+    ("/api/v1/campaigns/<uuid:campaign_id>/state", "POST"): {STAFF},
+    ("/api/v1/campaigns/<uuid:campaign_id>/towers", "POST"): {STAFF},
+    ("/api/v1/campaigns/preview", "POST"): {STAFF},
     ("/api/v1/checklists", "GET"): READERS,
     ("/api/v1/checklists/<int:number>", "GET"): READERS,
     ("/api/v1/checklists", "POST"): {STAFF},
@@ -101,6 +119,10 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/inspections/<uuid:inspection_id>", "GET"): READERS,
     ("/api/v1/inspections/<uuid:inspection_id>", "PUT"): {INSPECTOR},
     ("/api/v1/inspections/<uuid:inspection_id>/review", "POST"): {STAFF},
+    ("/api/v1/inspections/<uuid:inspection_id>/signatures", "POST"): {INSPECTOR},
+    ("/api/v1/inspections/<uuid:inspection_id>/signatures/<uuid:signature_id>", "GET"): READERS,
+    ("/api/v1/inspections/<uuid:inspection_id>/void-decision", "POST"): {STAFF},
+    ("/api/v1/inspections/<uuid:inspection_id>/void-request", "POST"): {STAFF, INSPECTOR},
     ("/api/v1/inspections/assessment-requests", "POST"): {STAFF, INSPECTOR},
     ("/api/v1/notices", "GET"): READERS,
     ("/api/v1/notices", "POST"): {STAFF},
@@ -135,6 +157,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/proposals/<uuid:proposal_id>", "GET"): READERS,
     ("/api/v1/proposals/<uuid:proposal_id>/decision", "POST"): {STAFF},
     ("/api/v1/proposals/<uuid:proposal_id>/withdrawal", "POST"): {INSPECTOR, OFFICER},
+    ("/api/v1/statistics", "GET"): READERS,
     ("/api/v1/tower-merges", "POST"): {STAFF},
     ("/api/v1/towers", "GET"): READERS,
     ("/api/v1/towers", "POST"): {STAFF},
@@ -171,6 +194,25 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/areas/load", "GET"): {ADMIN},
     ("/areas/load", "POST"): {ADMIN},
     ("/areas/load/<token>", "POST"): {ADMIN},
+    ("/assessments", "GET"): READERS,
+    ("/assessments/<uuid:assessment_id>", "GET"): READERS,
+    ("/assessments/<uuid:assessment_id>/answer", "POST"): {STAFF},
+    ("/assignments", "GET"): READERS,
+    ("/assignments/<uuid:assignment_id>", "GET"): READERS,
+    ("/assignments/<uuid:assignment_id>/give", "POST"): {STAFF},
+    ("/assignments/<uuid:assignment_id>/withdraw", "POST"): {STAFF},
+    ("/assignments/near", "POST"): {INSPECTOR},
+    ("/campaigns", "GET"): READERS,
+    ("/campaigns/<uuid:campaign_id>", "GET"): READERS,
+    ("/campaigns/<uuid:campaign_id>/assignments", "POST"): {STAFF},
+    ("/campaigns/<uuid:campaign_id>/edit", "GET"): {STAFF},
+    ("/campaigns/<uuid:campaign_id>/edit", "POST"): {STAFF},
+    ("/campaigns/<uuid:campaign_id>/removals", "POST"): {STAFF},
+    ("/campaigns/<uuid:campaign_id>/state", "POST"): {STAFF},
+    ("/campaigns/<uuid:campaign_id>/towers", "GET"): {STAFF},
+    ("/campaigns/<uuid:campaign_id>/towers", "POST"): {STAFF},
+    ("/campaigns/new", "GET"): {STAFF},
+    ("/campaigns/new", "POST"): {STAFF},
     ("/checklists", "GET"): READERS,
     ("/checklists", "POST"): {STAFF},
     ("/checklists/<int:number>", "GET"): READERS,
@@ -213,9 +255,17 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/inspections/<uuid:inspection_id>/edit", "GET"): {INSPECTOR},
     ("/inspections/<uuid:inspection_id>/edit", "POST"): {INSPECTOR},
     ("/inspections/<uuid:inspection_id>/review", "POST"): {STAFF},
+    ("/inspections/<uuid:inspection_id>/record.docx", "GET"): READERS,
+    ("/inspections/<uuid:inspection_id>/record.pdf", "GET"): READERS,
+    ("/inspections/<uuid:inspection_id>/sign", "POST"): {INSPECTOR},
+    ("/inspections/<uuid:inspection_id>/void", "POST"): {STAFF},
+    ("/inspections/<uuid:inspection_id>/void-request", "POST"): {STAFF, INSPECTOR},
     ("/map", "GET"): READERS,
     ("/map/area/<int:area_id>", "GET"): EVERYBODY,
     ("/map/areas/<int:area_id>.geojson", "GET"): EVERYBODY,
+    ("/map/campaign/<uuid:campaign_id>", "GET"): READERS,
+    ("/map/campaigns/<uuid:campaign_id>.json", "GET"): READERS,
+    ("/map/choose", "GET"): {STAFF},
     ("/map/communes.geojson", "GET"): EVERYBODY,
     ("/map/document", "GET"): READERS,
     ("/map/extent.json", "GET"): READERS,
@@ -267,6 +317,12 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/proposals/<uuid:proposal_id>/withdraw", "POST"): {INSPECTOR, OFFICER},
     ("/search", "GET"): READERS,
     ("/search.json", "GET"): READERS,
+    ("/statistics", "GET"): READERS,
+    ("/statistics.csv", "GET"): READERS,
+    ("/statistics.xlsx", "GET"): READERS,
+    ("/statistics/<chart>.csv", "GET"): READERS,
+    ("/statistics/<chart>.svg", "GET"): READERS,
+    ("/statistics/<chart>.xlsx", "GET"): READERS,
     ("/towers", "GET"): READERS,
     ("/towers/<code>", "GET"): READERS,
     ("/towers/<code>/anchors/<uuid:part_id>/edit", "GET"): {STAFF},
@@ -275,6 +331,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/towers/<code>/anchors/new", "GET"): {STAFF},
     ("/towers/<code>/anchors/new", "POST"): {STAFF},
     ("/towers/<code>/assessment", "POST"): {STAFF, INSPECTOR},
+    ("/towers/<code>/assignments", "POST"): {STAFF},
     ("/towers/<code>/documents", "POST"): {STAFF, INSPECTOR, OFFICER},
     ("/towers/<code>/edit", "GET"): {STAFF},
     ("/towers/<code>/edit", "POST"): {STAFF},
@@ -343,13 +400,16 @@ TABLE: dict[tuple[str, str], set[str]] = {
 # What writes down who took it along.
 EXPORTS = {
     "/towers/export", "/follow-up.csv", "/follow-up.geojson", "/follow-up.gpkg", "/follow-up.kml",
-    "/follow-up.xlsx", "/follow-up.pdf",
+    "/follow-up.xlsx", "/statistics.csv", "/statistics.xlsx", "/statistics/<chart>.csv",
+    "/statistics/<chart>.xlsx",
+    "/follow-up.pdf",
 }  # fmt: skip
 
 # The rules that name one thing of the register: outside the territory there is nothing.
 OF_A_PLACE = (
     "<uuid:inspection_id>",
     "<uuid:photo_id>",
+    "<uuid:assessment_id>",
     "<uuid:violation_id>",
     "<uuid:tower_id>",
     "<uuid:document_id>",
@@ -358,9 +418,13 @@ OF_A_PLACE = (
     "/map/places/<code>",
     "/map/surroundings/<code>",
     "<uuid:part_id>",
+    "<uuid:campaign_id>",
+    "<uuid:assignment_id>",
     "<uuid:notice_id>",
     "<uuid:file_id>",
 )
+# Documents of maps are the same for everything; what they ask for by address is guarded.
+CONSTANT = {"/map/tower/<code>", "/map/campaign/<uuid:campaign_id>"}
 
 # The box leads to a tower or to the list, a saved list to its filters.
 LEADING_ON = {"/search", "/follow-up/saved/<uuid:saved_id>"}
@@ -368,6 +432,7 @@ LEADING_ON = {"/search", "/follow-up/saved/<uuid:saved_id>"}
 QUERIES = {
     "/api/v1/areas/match": "?text=90001",
     "/map/towers.json": "?zoom=18&bbox=100,5,115,20",
+    "/map/campaigns/<uuid:campaign_id>.json": "?zoom=18&bbox=100,5,115,20",
     "/api/v1/photos": "?inspection={inspection_id}",
     "/api/v1/documents": "?tower={code}",
     "/notices/new": "?owner={organisation_id}",
@@ -401,14 +466,18 @@ def of(place: doors.Place, w: World, role: str = "staff") -> dict[str, object]:
     return {
         "inspection_id": place.inspection,
         "photo_id": place.photo,
+        "signature_id": place.signature,
+        "assessment_id": place.assessment,
         "violation_id": place.violation,
         "document_id": place.document,
         "proposal_id": place.proposal,
+        "campaign_id": place.campaign,
+        "assignment_id": place.assignment,
         "tower_id": place.tower.id,
         "code": place.tower.code,
         "variant": "full",
         "level": "commune",
-        "number": 1,
+        "number": 2,
         "draft": 2,
         "key": "sit_fence",
         "token": "0" * 32,
@@ -418,6 +487,7 @@ def of(place: doors.Place, w: World, role: str = "staff") -> dict[str, object]:
         "parts": place.parts,
         "filename": "dist/core-app.css",
         "area_id": place.commune.id,
+        "chart": "months",
         "batch": w.batch,
         "batch_id": w.imported,
         "duplicate_id": uuid.UUID(int=1),
@@ -436,15 +506,17 @@ def missing() -> dict[str, object]:
         **{
             name: uuid.UUID(int=7)
             for name in (
-                "inspection_id", "photo_id", "violation_id", "tower_id", "token_id",
+                "inspection_id", "photo_id", "signature_id", "assessment_id",
+                "violation_id", "tower_id", "token_id",
                 "document_id", "proposal_id", "organisation_id", "user_id", "batch", "part_id",
                 "batch_id", "duplicate_id", "saved_id", "export_id", "reminder_id",
-                "notice_id", "file_id", "link_id",
+                "notice_id", "file_id", "link_id", "campaign_id", "assignment_id",
             )
         },
         "code": "KHONG-CO", "variant": "full", "level": "commune", "number": 1,
         "draft": 2, "key": "sit_fence",
         "token": "0" * 32, "form": "pdf", "filename": "dist/nothing.css", "area_id": 999_999_999,
+        "chart": "nothing",
     }  # fmt: skip
 
 
@@ -560,9 +632,13 @@ def test_a_writing_route_that_is_allowed_refuses_an_empty_body(
         elif rule in {
             "/towers/<code>/assessment",
             "/outbox/<uuid:reminder_id>/retry",
+            "/towers/<code>/assignments",
             "/towers/<code>/documents",
             "/documents/<uuid:document_id>/remove",
             "/inspections/<uuid:inspection_id>/review",
+            "/inspections/<uuid:inspection_id>/sign",
+            "/inspections/<uuid:inspection_id>/void",
+            "/inspections/<uuid:inspection_id>/void-request",
             "/towers/columns",
         }:
             # These say what is wrong on the page they lead back to; no column means the usual ones.
@@ -579,7 +655,7 @@ def test_a_foreign_thing_is_not_there(app: Flask, session: Session, role: str) -
     for rule, method, endpoint in routes(app):
         if endpoint in OPEN or role not in TABLE[rule, method]:
             continue
-        if not any(part in rule for part in OF_A_PLACE) or rule == "/map/tower/<code>":
+        if not any(part in rule for part in OF_A_PLACE) or rule in CONSTANT:
             continue
         foreign = ask(w[role], method, address(rule, of(w.there, w, role)))
         absent = ask(w[role], method, address(rule, missing()))
@@ -633,7 +709,8 @@ def test_no_list_count_export_or_feed_shows_a_foreign_tower(
         for text in (
             w.there.tower.code, w.there.tower.name, str(w.there.tower.id),
             str(w.there.inspection), str(w.there.photo), str(w.there.violation),
-            str(w.there.document), str(w.there.proposal),
+            str(w.there.document), str(w.there.proposal), str(w.there.assessment),
+            str(w.there.campaign), str(w.there.assignment),
         )
     ]  # fmt: skip
     for rule, method, endpoint in routes(app):

@@ -20,8 +20,14 @@ from tests import doors, makers
 from tests.core.guard_test import address, ask, missing, of, routes
 
 DIST = ROOT / "core" / "static" / "dist"
-MAPS = ("/map/document", "/map/picker", "/map/places", "/map/tower/TRU-here", "/map/area/1")
-MAP_RULES = {*MAPS, "/map/tower/<code>", "/map/area/<int:area_id>", "/map/import/<uuid:batch_id>"}
+MAPS = (
+    "/map/document", "/map/picker", "/map/places", "/map/tower/TRU-here", "/map/area/1",
+    "/map/choose", "/map/campaign/00000000-0000-0000-0000-000000000007",
+)  # fmt: skip
+MAP_RULES = {
+    *MAPS, "/map/tower/<code>", "/map/area/<int:area_id>", "/map/import/<uuid:batch_id>",
+    "/map/campaign/<uuid:campaign_id>",
+}  # fmt: skip
 
 
 def directives(policy: str) -> dict[str, set[str]]:

@@ -26,7 +26,7 @@ from core.model import Base
 # What happened, and who did it: only ever added.
 EVIDENCE = (
     "audit_entry", "submission", "violation_event", "photo", "document", "notice_document",
-    "notice_reply", "notice_reply_file",
+    "notice_reply", "notice_reply_file", "signature",
 )  # fmt: skip
 
 
@@ -247,6 +247,7 @@ def test_every_table_is_granted_what_the_list_says(as_application: psycopg.Conne
         "procrastinate_workers": all_four,
         "reminder": all_four,
         "role": {"SELECT"},
+        "signature": {"INSERT", "SELECT"},
         "saved_list": all_four,
         "setting": {"INSERT", "SELECT", "UPDATE"},
         "spatial_ref_sys": {"SELECT"},

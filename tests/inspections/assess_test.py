@@ -118,7 +118,7 @@ def test_a_tower_outside_the_territory_is_not_there(session, tower) -> None:
 def test_an_answered_request_no_longer_counts(session, tower, inspector, staff) -> None:
     inspected(session, tower, by=inspector)
     made = ask(session, tower, staff)
-    made.answered_at = NOW + days(30)
+    made.answered_at, made.outcome, made.assessed_on = NOW + days(30), "safe", TODAY
     session.flush()
     assert condition.refresh(session, tower)
     assert tower.condition == "ok"

@@ -203,6 +203,8 @@ def test_a_wide_test_is_a_job(
         back_tests.start(session, draft, by=staff, now=NOW)
     with pytest.raises(Conflict):
         drafts.publish(session, draft, by=staff, now=NOW)
+    with pytest.raises(Conflict):
+        drafts.discard(session, draft, by=staff, now=NOW)
     assert back_tests.of_job(session, draft.id, test.job_id + 1) is None
     assert back_tests.of_job(session, draft.id, test.job_id) is test
     seen: list[tuple[int, int]] = []

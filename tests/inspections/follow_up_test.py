@@ -96,7 +96,7 @@ def test_what_has_ended_is_not_followed_up(session, staff, version) -> None:
     violation(session, tower, version, state="closed", stage="closed", ended_on=TODAY)
     violation(session, tower, version, state="withdrawn", stage="withdrawn", ended_on=TODAY)
     answered = assessment(session, tower)
-    answered.answered_at = NOW
+    answered.answered_at, answered.outcome, answered.assessed_on = NOW, "safe", TODAY
     session.flush()
     assert listed(session, staff) == []
 
