@@ -59,8 +59,8 @@ def test_the_folder_of_maps_gives_folium_no_value() -> None:
 REGISTER = {
     "/", "/towers", "/towers/<code>", "/follow-up", "/follow-up.csv", "/follow-up.xlsx",
     "/follow-up.geojson", "/follow-up.gpkg", "/follow-up.kml", "/towers/export",
-    "/exports", "/exports/<uuid:export_id>", "/api/v1/exports", "/api/v1/exports/<uuid:export_id>",
-    "/api/v1/follow-up/saved/<uuid:saved_id>", "/follow-up/saved/<uuid:saved_id>",
+    "/exports", "/exports/<uuid:export_id>", "/api/v1/exports", 
+     
     "/violations", "/violations/<uuid:violation_id>", "/inspections",
     "/inspections/<uuid:inspection_id>", "/account", "/proposals",
     "/proposals/<uuid:proposal_id>", "/api/v1/proposals", "/api/v1/proposals/<uuid:proposal_id>",

@@ -149,7 +149,7 @@ def _export(app: Flask, session: Session, person: User, names: str) -> uuid.UUID
     made = Export(
         id=uuid.uuid4(),
         what="violation",
-        format="kml",
+        format="pdf",
         query={},
         filters=[["Tìm kiếm", names or "Ngọc Điểm"]],
         language="vi",
@@ -166,7 +166,7 @@ def _export(app: Flask, session: Session, person: User, names: str) -> uuid.UUID
     session.commit()
     folder = app.config["SETTINGS"].instance / "exports"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{made.id}.kml").write_text("x")
+    (folder / f"{made.id}.pdf").write_text("x")
     return made.id
 
 

@@ -631,6 +631,7 @@ def test_a_writing_route_that_is_allowed_refuses_an_empty_body(
             assert response.status_code == 302
         elif rule in {
             "/towers/<code>/assessment",
+            "/outbox/<uuid:reminder_id>/retry",
             "/towers/<code>/assignments",
             "/towers/<code>/documents",
             "/documents/<uuid:document_id>/remove",
