@@ -7,6 +7,7 @@ from flask import Flask
 import accounts.api
 import accounts.cli
 import accounts.labels
+import accounts.organisations
 import accounts.pages
 import accounts.policy
 import accounts.security
@@ -27,12 +28,16 @@ import inspections.notice_pages
 import inspections.pages
 import inspections.panels
 import inspections.policy
+import inspections.reminder_jobs
 import inspections.services.condition
 import inspections.services.merge
+import inspections.work
 import maps.pages
 import towers.api
 import towers.browsing
 import towers.cli
+import towers.downloads
+import towers.export_jobs
 import towers.fields
 import towers.former
 import towers.import_jobs
@@ -62,10 +67,12 @@ from core import (
     labels,
     limits,
     logs,
+    mail,
     merging,
     problems,
     slots,
 )
+from core import exports as core_exports
 from core import pages as core_pages
 from core.policy import SIGNED_IN
 from core.settings import Settings
@@ -79,8 +86,10 @@ MENU = (
     MenuItem("maps.page", N_("Map"), "map", "tower.view"),
     MenuItem("towers.index", N_("Towers"), "tower", "tower.view"),
     MenuItem("inspections.index", N_("Inspections"), "inspection", "inspection.view"),
+    MenuItem("inspections.assignments", N_("My assignments"), "assignment", "assignment.take"),
     MenuItem("inspections.violations", N_("Violations"), "violation", "violation.view"),
     MenuItem("inspections.follow_up", N_("Follow-up"), "follow-up", "violation.view"),
+    MenuItem("inspections.assessment_list", N_("Assessments"), "file", "assessment.view"),
     MenuItem(
         "notices.index",
         N_("Notices"),
@@ -95,6 +104,7 @@ MENU = (
         "proposal.view",
         waiting=towers.panels.open_proposals,
     ),
+    MenuItem("inspections.outbox", N_("Outbox"), "mail", "reminder.view", section="admin"),
     MenuItem("accounts.users", N_("Users"), "users", "user.view", section="admin"),
     MenuItem(
         "accounts.organisations", N_("Organisations"), "organisation", "organisation.view", "admin"
@@ -125,9 +135,23 @@ PANELS = {
     "tower_map": (*maps.pages.TOWER_MAP_PANELS,),
     "area": (*towers.panels.AREA_PANELS,),
     "area_map": (*maps.pages.AREA_MAP_PANELS,),
-    "dashboard": (*towers.pages.parts.DASHBOARD_PANELS,),
+    "dashboard": (*inspections.panels.DASHBOARD_PANELS, *towers.pages.parts.DASHBOARD_PANELS),
 }
-EVENTS = {"tower": (towers.pages.tower.TOWER_EVENTS, inspections.panels.TOWER_EVENTS)}
+# What timelines tell; of one moment in this order.
+EVENTS = {
+    "tower": (towers.pages.tower.TOWER_EVENTS, *inspections.panels.TOWER_EVENTS),
+    "violation": (*inspections.panels.VIOLATION_EVENTS,),
+    "organisation": (
+        *accounts.organisations.ORGANISATION_EVENTS,
+        *inspections.panels.ORGANISATION_EVENTS,
+        towers.panels.ORGANISATION_EVENTS,
+    ),
+    "area": (
+        *areas.pages.AREA_EVENTS,
+        *inspections.panels.AREA_EVENTS,
+        towers.panels.AREA_EVENTS,
+    ),
+}
 
 COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 
@@ -136,6 +160,15 @@ COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 JOBS: dict[str, jobs.Body] = {
     **towers.import_jobs.JOBS,
     **inspections.back_test_jobs.JOBS,
+    **towers.export_jobs.JOBS,
+    **inspections.reminder_jobs.JOBS,
+}
+# What the worker runs by the clock, in the zone of the server.
+PERIODIC = {core_exports.CLEAR_JOB: "17 * * * *", inspections.reminder_jobs.JOB: "*/5 * * * *"}
+# The lists that can be had as files, by the kind whose action `export` allows it.
+EXPORTS: dict[str, towers.export_jobs.Taker] = {
+    "tower": towers.downloads.taken_register,
+    "violation": inspections.work.taken_follow_up,
 }
 
 
@@ -158,6 +191,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     if not settings.database_url:
         raise RuntimeError("no database: start with `make run` or set DATABASE_URL")
+    # Said at the start, not when the first message should leave.
+    mail.server_of(settings)
     db.init_app(app, db.make_engine(settings.database_url, settings))
     logs.init_app(app)
     i18n.init_app(app, settings.languages)
@@ -183,7 +218,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         endpoint_actions=accounts.security.ENDPOINT_ACTIONS,
     )
     health.init_app(app)
-    jobs.init_app(app, JOBS)
+    jobs.init_app(app, JOBS, PERIODIC)
+    towers.export_jobs.init_app(app, EXPORTS)
     formats.init_app(app, LABELS)
     for feature in FEATURES:
         feature.policy.register()

@@ -17,15 +17,18 @@ from accounts.services import organisations as services
 from core import audit, clock, merging, policy
 from core.db import current_session, transaction
 from core.errors import DomainError, Invalid
+from core.formats import label
 from core.guard import current_actor
 from core.i18n import gettext as _
 from core.i18n import translate
+from core.paging import Behind
 from core.policy import guard
-from core.slots import columns, panels
+from core.slots import Event, EventSource, columns, panels, timeline
 from core.words import N_
 
 # Empty rows of the form, for people who are added without a script.
 BLANK_CONTACTS = 2
+LATEST_EVENTS = 14
 
 
 def organisation_routes(blueprint: Blueprint) -> None:
@@ -130,8 +133,32 @@ def organisation(organisation_id: uuid.UUID) -> str:
         "accounts/organisation.html",
         organisation=found,
         panels=panels("organisation", found),
+        timeline=timeline(
+            "organisation", found, limit=LATEST_EVENTS, cursor=request.args.get("timeline")
+        ),
         history=history,
     )
+
+
+def history_events(found: Organisation, limit: int, behind: Behind) -> list[Event]:
+    """The changes of an organisation and of those that were merged into it."""
+    session = current_session()
+    ids = merging.with_predecessors(session, OrganisationMerge, found.id)
+    return [
+        Event(
+            entry.at,
+            label(entry.action, "audit_action"),
+            entry.actor,
+            "#history",
+            "edit",
+            key=audit.key_of(entry),
+        )
+        for entry in audit.behind(session, "organisation", ids, behind, limit=limit)
+    ]
+
+
+# Who changed it stands in its history, which those see who may change it.
+ORGANISATION_EVENTS = (EventSource(history_events, "organisation.edit"),)
 
 
 @guard("organisation.edit")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Row, func, or_, select
 from sqlalchemy.orm import Session
 
-from accounts.models import Organisation, User
+from accounts.models import Organisation, Role, User
 from accounts.rules import tax_code
 from core import paging, policy
 from core.paging import Page
@@ -28,6 +28,30 @@ def users(session: Session, actor: Actor) -> Sequence[User]:
         .order_by(func.lower(User.email))
         .limit(500)
     ).all()
+
+
+def people_with_role(session: Session, role: str) -> Sequence[Row[uuid.UUID, str]]:
+    """What a choice of people offers: ids and names of those who may sign in, in their order."""
+    name = func.coalesce(func.nullif(User.name, ""), User.email)
+    return session.execute(
+        select(User.id, name)
+        .where(User.active, User.roles.any(Role.name == role))
+        .order_by(name.collate("vi-x-icu"), User.id)
+        .limit(2000)
+    ).all()
+
+
+def names_of(session: Session, ids: Sequence[uuid.UUID]) -> Sequence[Row[uuid.UUID, str]]:
+    """People by their ids, whether they may still sign in or not."""
+    name = func.coalesce(func.nullif(User.name, ""), User.email)
+    return session.execute(select(User.id, name).where(User.id.in_(ids))).all()
+
+
+def person_with_role(session: Session, user_id: uuid.UUID, role: str) -> User | None:
+    """Somebody who may sign in and has a role."""
+    return session.scalar(
+        select(User).where(User.id == user_id, User.active, User.roles.any(Role.name == role))
+    )
 
 
 def user(session: Session, actor: Actor, user_id: uuid.UUID) -> User | None:

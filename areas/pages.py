@@ -9,6 +9,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from areas import queries
+from areas.models import Area
 from areas.readers import Boundaries, Choice, ColumnNeeded, read_boundaries
 from areas.rules import Level, Validity
 from areas.services.loading import Change, Terms, load_areas
@@ -18,12 +19,15 @@ from core.errors import DomainError, Invalid, NotFound
 from core.geofiles import ENDINGS, SeveralLayers
 from core.guard import current_actor
 from core.i18n import gettext as _
+from core.i18n import translate
+from core.paging import Behind, at_noon
 from core.policy import guard
 from core.problems import field_texts
-from core.slots import panels
+from core.slots import Event, EventSource, panels, timeline
 from core.uploads import Upload
 from core.words import N_
 
+LATEST_EVENTS = 14
 blueprint = Blueprint("areas", __name__, template_folder="templates")
 
 NOT_A_DATE = N_("This is not a date (write 2026-12-31).")
@@ -72,8 +76,23 @@ def detail(area_id: int) -> str:
         parts=queries.parts(session, area),
         has_boundary=queries.bounds_of(session, area) is not None,
         panels=panels("area", area),
+        timeline=timeline("area", area, limit=LATEST_EVENTS, cursor=request.args.get("timeline")),
         map_panels=panels("area_map", area),
     )
+
+
+def validity_events(area: Area, limit: int, behind: Behind) -> list[Event]:
+    """The first and the last day of an area."""
+    days = ((area.valid_from, "begin", N_("First day")), (area.valid_to, "end", N_("Last day")))
+    told = [
+        Event(at_noon(on, clock.zone()), translate(text), sign="area", day_only=True, key=key)
+        for on, key, text in days
+        if on is not None and behind.holds(at_noon(on, clock.zone()), key)
+    ]
+    return told[:limit]
+
+
+AREA_EVENTS = (EventSource(validity_events, "area.view"),)
 
 
 # Loading

@@ -7,12 +7,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Identity, Index, insert, select, text
+from sqlalchemy import BigInteger, Identity, Index, Text, cast, func, insert, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.model import Base
+from core.paging import Behind
 from core.policy import Actor
+
+KEY_DIGITS = 19
 
 
 class AuditEntry(Base):
@@ -73,5 +76,24 @@ def history(
         select(AuditEntry)
         .where(AuditEntry.kind == kind, AuditEntry.object_id.in_([str(one) for one in ids]))
         .order_by(AuditEntry.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def key_of(entry: AuditEntry) -> str:
+    """The key of an entry in a timeline: longer numbers come later."""
+    return f"{entry.id:0{KEY_DIGITS}d}"
+
+
+def behind(
+    session: Session, kind: str, ids: Iterable[object], place: Behind, *, limit: int
+) -> Sequence[AuditEntry]:
+    """So many of the changes of some things behind a place in a timeline, the latest first."""
+    key = func.lpad(cast(AuditEntry.id, Text), KEY_DIGITS, "0")
+    return session.scalars(
+        select(AuditEntry)
+        .where(AuditEntry.kind == kind, AuditEntry.object_id.in_([str(one) for one in ids]))
+        .where(place.before(AuditEntry.at.expression, key))
+        .order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
         .limit(limit)
     ).all()

@@ -6,19 +6,20 @@ temporary file first. Nobody's list is made on after they left.
 
 from __future__ import annotations
 
-import select
+import select as sockets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import IO, Any
 
 from flask import Response, request, send_file, stream_with_context
+from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
-from core import layers, tables, workbooks
-from core.errors import DomainError, Invalid
-from core.tables import Table, Watch
+from core import layers, prints, store, tables, workbooks
+from core.errors import DomainError, Invalid, TooLarge
+from core.tables import Table, Watch, unwatched
 from core.words import N_
 
 
@@ -57,6 +58,7 @@ FILES: dict[str, Callable[[Session, Table, Watch], IO[bytes]]] = {
     "xlsx": workbooks.xlsx,
     "gpkg": layers.geopackage,
     "kml": layers.kml,
+    "pdf": prints.pdf,
 }
 
 
@@ -66,35 +68,96 @@ class Gone(DomainError):
     status, code, title = 499, "gone", N_("The reader left")
 
 
-def form_of(ending: str) -> Form:
+PDF = Form("pdf", "PDF", "application/pdf", spreadsheet=True)
+# What a list for people can be had as; the register has too many columns for paper.
+PRINTED_FORMS = {**FORMS, PDF.ending: PDF}
+# A list on paper takes long to lay out: the job does more than so many rows.
+PRINTED_AT_ONCE = 100
+
+
+class Counter:
+    """A watch that knows how many rows were written, and tells another one."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.rows = 0
+        self._watch = watch
+
+    def __call__(self, rows: int) -> None:
+        self.rows += rows
+        self._watch(rows)
+
+
+def form_of(ending: str, forms: Mapping[str, Form] = FORMS) -> Form:
     """The form with this ending; raises `Invalid` for another."""
-    if ending not in FORMS:
+    if ending not in forms:
         message = N_("Choose one of the formats: %(formats)s")
-        raise Invalid(message, fields={"format": [message]}, formats=", ".join(FORMS))
-    return FORMS[ending]
+        raise Invalid(message, fields={"format": [message]}, formats=", ".join(forms))
+    return forms[ending]
 
 
-def download(session: Session, table: Table, form: Form, *, name: str, day: date) -> Response:
-    """The table as a file named after `name` and the day; `?plain=1`: CSV without Excel's mark."""
+def is_long(session: Session, table: Table, form: Form) -> bool:
+    """Whether a list in this form is for a job: what streams never is, however many rows.
+
+    Raises `TooLarge` for more rows than are put on paper.
+    """
+    if form.ending not in FILES:
+        return False
+    at_once = int(store.value_of(session, "export_rows_at_once"))
+    if form is PDF:
+        most = int(store.value_of(session, "pdf_rows"))
+        if _more_than(session, table, most):
+            raise TooLarge(
+                N_("A PDF holds at most %(most)s rows: narrow the list, or take Excel"), most=most
+            )
+        at_once = min(at_once, PRINTED_AT_ONCE)
+    return _more_than(session, table, at_once)
+
+
+def _more_than(session: Session, table: Table, rows: int) -> bool:
+    bare = table.statement.with_only_columns(literal(1), maintain_column_froms=True)
+    some = bare.order_by(None).limit(rows + 1)
+    return (session.scalar(select(func.count()).select_from(some.subquery())) or 0) > rows
+
+
+def download(
+    session: Session,
+    table: Table,
+    form: Form,
+    *,
+    name: str,
+    day: date,
+    done: Callable[[int], None] = unwatched,
+) -> Response:
+    """The table as a file named after `name` and the day; `?plain=1`: CSV without Excel's mark.
+
+    `done` is told the number of rows once all of them have left or lie in the file.
+    """
     filename = f"{name}-{day.isoformat()}.{form.ending}"
+    counter = Counter(watch_reader)
     if form.ending in FILES:
-        return send_file(
-            FILES[form.ending](session, table, watch_reader),
-            mimetype=form.media_type,
-            as_attachment=True,
-            download_name=filename,
+        file = FILES[form.ending](session, table, counter)
+        done(counter.rows)
+        response = send_file(
+            file, mimetype=form.media_type, as_attachment=True, download_name=filename
         )
-    pieces: Iterator[bytes]
-    if form.ending == "csv":
-        pieces = tables.csv(session, table, excel=request.args.get("plain") != "1")
     else:
-        pieces = tables.geojson(session, table)
-    response = Response(stream_with_context(pieces), content_type=form.media_type)
-    response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+        plain = request.args.get("plain") == "1"
+
+        def pieces() -> Iterator[bytes]:
+            if form.ending == "csv":
+                yield from tables.csv(session, table, excel=not plain, watch=counter)
+            else:
+                yield from tables.geojson(session, table, counter)
+            done(counter.rows)
+
+        response = Response(stream_with_context(pieces()), content_type=form.media_type)
+        response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    if table.number:
+        response.headers["Export-Id"] = table.number
     return response
 
 
-def watch_reader() -> None:
+def watch_reader(rows: int) -> None:
     """Raise `Gone` when the reader of this request has left; a server that cannot tell says no."""
     connection: Any = request.environ.get("gunicorn.socket")
     if isinstance(connection, socket.socket) and _left(connection):
@@ -103,7 +166,7 @@ def watch_reader() -> None:
 
 def _left(connection: socket.socket) -> bool:
     """Whether the other end has closed; what it may still have sent stays to be read."""
-    readable, _, _ = select.select([connection], [], [], 0)
+    readable, _, _ = sockets.select([connection], [], [], 0)
     if not readable:
         return False
     try:

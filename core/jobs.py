@@ -123,9 +123,16 @@ class Running:
 Body = Callable[..., None]
 
 
-def init_app(app: Flask, bodies: Mapping[str, Body]) -> None:
-    """Make the bodies known by their names; each takes the `Running` job and its arguments."""
+def init_app(
+    app: Flask, bodies: Mapping[str, Body], periodic: Mapping[str, str] | None = None
+) -> None:
+    """Make the bodies known by their names; each takes the `Running` job and its arguments.
+
+    `periodic` names those that the worker begins by the clock, as cron writes it: once a time,
+    however many workers there are. They are told the `timestamp` for which they were begun.
+    """
     app.extensions["jobs"] = dict(bodies)
+    app.extensions["periodic_jobs"] = dict(periodic or {})
 
 
 def enqueue(session: Session, name: str, /, **arguments: Any) -> int:

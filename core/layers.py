@@ -43,7 +43,8 @@ def geopackage(session: Session, table: Table, watch: Watch = unwatched) -> IO[b
 
     In version 1.3, which the map programs of Debian 12 and Ubuntu 24.04 know.
     """
-    return _written(session, table, "GPKG", ".gpkg", watch, VERSION="1.3")
+    number = {"layer_metadata": {"export": table.number}} if table.number else {}
+    return _written(session, table, "GPKG", ".gpkg", watch, VERSION="1.3", **number)
 
 
 def kml(session: Session, table: Table, watch: Watch = unwatched) -> IO[bytes]:
@@ -57,7 +58,7 @@ def kml(session: Session, table: Table, watch: Watch = unwatched) -> IO[bytes]:
 
 
 def _written(
-    session: Session, table: Table, driver: str, ending: str, watch: Watch, **options: str
+    session: Session, table: Table, driver: str, ending: str, watch: Watch, **options: Any
 ) -> IO[bytes]:
     plain = driver == "KML"
     with (

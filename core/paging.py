@@ -7,11 +7,12 @@ import json
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any, Generic, TypeVar
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, or_, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from core.errors import BadRequest
@@ -188,3 +189,41 @@ def page_of(rows: Sequence[Row], limit: int, key: Callable[[Row], Sequence[Any]]
     if len(rows) > limit:
         return Page(rows[:limit], encode(key(rows[limit - 1])))
     return Page(rows, None)
+
+
+@dataclass(frozen=True)
+class Behind:
+    """A place in a timeline, the latest first: what happened earlier, or then with a smaller key.
+
+    Keys are ASCII, compared letter by letter. What only has its day happened at noon.
+    """
+
+    at: datetime
+    key: str
+
+    def holds(self, at: datetime, key: str) -> bool:
+        return (at, key) < (self.at, self.key)
+
+    def before(self, at: ColumnElement[Any], key: ColumnElement[Any]) -> ColumnElement[bool]:
+        """The same for columns."""
+        return or_(at < self.at, and_(at == self.at, key.collate("C") < self.key))
+
+    def before_day(
+        self, day: ColumnElement[Any], key: ColumnElement[Any], zone: ZoneInfo
+    ) -> ColumnElement[bool]:
+        """The same for the column of a local day."""
+        here = self.at.astimezone(zone).date()
+        noon = at_noon(here, zone)
+        if noon == self.at:
+            return or_(day < here, and_(day == here, key.collate("C") < self.key))
+        return day <= here if noon < self.at else day < here
+
+
+def at_noon(day: date, zone: ZoneInfo) -> datetime:
+    """Where a day stands among moments."""
+    return datetime.combine(day, time(12), zone)
+
+
+# Behind every key at one moment; and before everything that happened.
+ANY = "~"
+LATEST = Behind(datetime(9000, 1, 1, tzinfo=UTC), ANY)

@@ -40,6 +40,8 @@ class Settings:
     statement_timeout_ms: int = 15_000
     pool_size: int = 8
     workers: int = 0
+    smtp_url: str = ""
+    mail_from: str = ""
     log_format: str = "console"
     testing: bool = False
 
@@ -60,6 +62,8 @@ class Settings:
             two_factor=env.get("TWO_FACTOR", "") == "1",
             max_document_bytes=int(env.get("MAX_DOCUMENT_MB") or 50) * 1024 * 1024,
             workers=int(env.get("WEB_CONCURRENCY") or 0),
+            smtp_url=env.get("SMTP_URL") or "",
+            mail_from=env.get("MAIL_FROM") or "",
             log_format=env.get("LOG_FORMAT") or "console",
         )
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from flask import Flask, current_app, request, url_for
 
-from core import policy
+from core import paging, policy
 from core.guard import current_actor
 from core.i18n import translate
+from core.paging import ANY, LATEST, Behind
 
 
 @dataclass(frozen=True)
@@ -72,16 +73,34 @@ class Event:
     detail: str = ""
     url: str = ""
     sign: str = ""
-    # Whether only the day is known of it.
+    # Whether only the day is known of it; then `at` is its noon.
     day_only: bool = False
+    # Tells apart what one source tells of one moment, as `paging.Behind` compares keys.
+    key: str = ""
+    # What is shown below the detail, where a text is not enough.
+    template: str = ""
+    shown: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class EventSource:
-    """What a feature tells of a thing of another one: the latest events, in any order."""
+    """What a feature tells of a thing: so many of its latest events behind a place, in any order.
 
-    events: Callable[[Any, int], Sequence[Event]]
+    Those of one moment are ordered by their keys, the greatest first.
+    """
+
+    events: Callable[[Any, int, Behind], Sequence[Event]]
     action: str
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Some events, the latest first, and the cursor of earlier ones; `None` after the first."""
+
+    events: Sequence[Event]
+    earlier: str | None
+    # Whether these are the latest of all.
+    latest: bool
 
 
 @dataclass
@@ -131,14 +150,32 @@ def columns(slot: str, rows: Sequence[Any]) -> list[tuple[str, Mapping[uuid.UUID
     ]
 
 
-def events(slot: str, thing: Any, *, limit: int) -> list[Event]:
-    """What the features tell of a thing, the latest first, no more than `limit`."""
+def timeline(slot: str, thing: Any, *, limit: int, cursor: str | None = None) -> Timeline:
+    """What the features tell of a thing, the latest first; `cursor` begins behind earlier pages.
+
+    Of one moment the sources tell in the order of `app.py`. Raises `BadRequest` for a cursor that
+    no timeline gave.
+    """
     slots: Slots = current_app.extensions["slots"]
     actor = current_actor()
-    found = [
-        event
-        for source in slots.events.get(slot, [])
-        if policy.allows(actor, source.action)
-        for event in source.events(thing, limit)
-    ]
-    return sorted(found, key=lambda event: event.at, reverse=True)[:limit]
+    at, last, key = LATEST.at, -1, ANY
+    if cursor:
+        kinds = (paging.moment, paging.whole_number, paging.text_value)
+        at, last, key = paging.decode(cursor, kinds)
+    found: list[tuple[datetime, int, str, Event]] = []
+    for place, source in enumerate(slots.events.get(slot, [])):
+        if not policy.allows(actor, source.action):
+            continue
+        # A source after that of the last event may tell of its moment, one before it has.
+        behind = Behind(at, key if place == last else ANY if place > last else "")
+        found += [
+            (event.at, -place, event.key, event)
+            for event in source.events(thing, limit + 1, behind)
+        ]
+    found.sort(key=lambda one: one[:3], reverse=True)
+    shown = found[:limit]
+    earlier = None
+    if len(found) > limit:
+        moment, place, key, _ = shown[-1]
+        earlier = paging.encode([moment, -place, key])
+    return Timeline([event for *_, event in shown], earlier, latest=not cursor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -96,6 +97,32 @@ def _days_value(value: Any) -> int:
     return value
 
 
+def _count_value(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= MOST_COUNT:
+        raise Invalid(N_("This is a whole number from 1 to %(most)s"), most=MOST_COUNT)
+    return value
+
+
+def _rows_value(value: Any, *, at_most: int) -> int:
+    if type(value) is not int or not 1 <= value <= at_most:
+        raise Invalid(N_("A number of rows is a whole number from 1 to %(most)s"), most=at_most)
+    return value
+
+
+def _email_value(value: Any) -> str:
+    if value == "":
+        return value
+    if not isinstance(value, str) or len(value) > 254 or not ADDRESS.match(value):
+        raise Invalid(N_("This is empty or an e-mail address such as phong-hatang@example.vn"))
+    return value
+
+
+def _name_value(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 300 or not value.isprintable():
+        raise Invalid(N_("This is a name of up to 300 letters, or empty"))
+    return value.strip()
+
+
 def _yes_or_no(value: Any) -> bool:
     if not isinstance(value, bool):
         raise Invalid(N_("This setting is true or false"))
@@ -105,6 +132,12 @@ def _yes_or_no(value: Any) -> bool:
 def _hours_value(value: Any) -> int:
     if type(value) is not int or not 1 <= value <= 720:
         raise Invalid(N_("A number of hours is a whole number from 1 to 720"))
+    return value
+
+
+def _minutes_value(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= 1_440:
+        raise Invalid(N_("A number of minutes is a whole number from 1 to 1440"))
     return value
 
 
@@ -140,13 +173,22 @@ def _text_value(value: Any, *, at_most: int) -> str:
 
 
 MOST_DAYS = 3650
+MOST_COUNT = 10_000
+ADDRESS = re.compile(r"[^@\s<>\",;:]+@[^@\s<>\",;:]+\Z")
 # What the value of a setting must be: each function gives it as it is kept, or raises `Invalid`.
 KINDS: dict[str, Callable[[Any], Any]] = {
     "assessment_days": _days_value,
+    "at_tower_m": partial(_metres_value, at_most=5_000),
+    "clock_minutes": _minutes_value,
     "due_soon_days": _days_value,
+    "export_days": _days_value,
+    "export_rows_at_once": partial(_rows_value, at_most=1_000_000),
     "duplicate_metres": partial(_metres_value, at_most=1_000),
     "emergency_hours": _hours_value,
     "envelope": _envelope_value,
+    "escalation_address": _email_value,
+    "escalation_days": _days_value,
+    "escalation_name": _name_value,
     "fall_zone_building_factor": _factor_value,
     "fall_zone_factor": _factor_value,
     "nearest_commune_m": partial(_metres_value, at_most=100_000),
@@ -157,9 +199,12 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "notice_place": partial(_text_value, at_most=100),
     "notice_symbol": partial(_text_value, at_most=40),
     "notice_two_people": _yes_or_no,
+    "pdf_rows": partial(_rows_value, at_most=5_000),
     "permit_soon_days": _days_value,
     "public_url": _address_value,
+    "reminder_address": _email_value,
     "similar_metres": partial(_metres_value, at_most=1_000),
+    "statistics_least": _count_value,
     "two_people": _yes_or_no,
     "upload_days": _days_value,
 }

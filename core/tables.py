@@ -6,7 +6,8 @@ writer holds the list: its rows come through a cursor or a COPY and leave piece 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+import json
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -31,8 +32,8 @@ FIRST_LETTERS = tuple(ord(letter) for letter in "\t\r'+-=@")
 AS_IT_IS = "FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01'"
 BETWEEN = "; "
 
-# Called now and then while rows are written: raises when nobody waits for them any more.
-Watch = Callable[[], None]
+# Told now and then how many more rows were written: raises when nobody waits for them any more.
+Watch = Callable[[int], None]
 
 
 class Kind(StrEnum):
@@ -81,9 +82,11 @@ class Table:
     y: str = "latitude"
     crs: str = f"EPSG:{SRID}"
     about: tuple[tuple[str, str], ...] = ()
+    number: str = ""
 
-    def with_about(self, about: tuple[tuple[str, str], ...]) -> Table:
-        return replace(self, about=about)
+    def with_about(self, about: Sequence[tuple[str, str]], number: str = "") -> Table:
+        """The same, saying of itself where it comes from; `number` is that of the export."""
+        return replace(self, about=tuple(about), number=number)
 
     @property
     def attributes(self) -> tuple[Column, ...]:
@@ -91,7 +94,7 @@ class Table:
         return tuple(one for one in self.columns if one.kind is not Kind.COORDINATE)
 
 
-def unwatched() -> None:
+def unwatched(rows: int) -> None:
     """For whoever waits in any case."""
 
 
@@ -109,7 +112,7 @@ def batches(
         closing(cursor.stream(sql, values, binary=True, size=BATCH)) as rows,
     ):
         while batch := list(islice(rows, BATCH)):
-            watch()
+            watch(len(batch))
             yield batch
 
 
@@ -132,7 +135,11 @@ def _driver(session: Session) -> Any:
 
 
 def _copied(
-    session: Session, statement: Select[Any], options: str, between: bytes = b""
+    session: Session,
+    statement: Select[Any],
+    options: str,
+    between: bytes = b"",
+    watch: Watch = unwatched,
 ) -> Iterator[bytes]:
     """What COPY writes for the rows of a statement, in pieces, with something between two rows.
 
@@ -151,20 +158,24 @@ def _copied(
             rows.append(row)
             size += len(row)
             if size >= PIECE:
+                watch(len(rows))
                 yield before + between.join(rows)
                 rows, size, before = [], 0, between
         if rows:
+            watch(len(rows))
             yield before + between.join(rows)
 
 
-def csv(session: Session, table: Table, *, excel: bool) -> Iterator[bytes]:
+def csv(
+    session: Session, table: Table, *, excel: bool, watch: Watch = unwatched
+) -> Iterator[bytes]:
     """The table as CSV in UTF-8 with CRLF after the header; `excel` begins it with Excel's mark."""
     if excel:
         yield "\ufeff".encode()
     yield (",".join(_quoted(one.label) for one in table.columns) + "\r\n").encode()
     rows = table.statement.subquery("rows")
     cells = select(*(_cell(rows.c[one.name], one.kind) for one in table.columns))
-    yield from _copied(session, cells, "FORMAT csv")
+    yield from _copied(session, cells, "FORMAT csv", watch=watch)
 
 
 def _quoted(text: str) -> str:
@@ -184,11 +195,22 @@ def _cell(column: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
     return case((formula, literal("'").concat(column)), else_=column)
 
 
-def geojson(session: Session, table: Table) -> Iterator[bytes]:
-    """The table as a GeoJSON FeatureCollection, made by the database; it must be in EPSG:4326."""
+def geojson(session: Session, table: Table, watch: Watch = unwatched) -> Iterator[bytes]:
+    """The table as a GeoJSON FeatureCollection, made by the database; it must be in EPSG:4326.
+
+    Beside the features stand their number and the export's, as the standard allows.
+    """
+    number = 0
+
+    def told(rows: int) -> None:
+        nonlocal number
+        number += rows
+        watch(rows)
+
     yield b'{"type":"FeatureCollection","features":['
-    yield from _copied(session, features(table), AS_IT_IS, b",")
-    yield b"]}"
+    yield from _copied(session, features(table), AS_IT_IS, b",", told)
+    export = f',"export":{json.dumps(table.number)}' if table.number else ""
+    yield f'],"numberReturned":{number}{export}}}'.encode()
 
 
 def features(table: Table) -> Select[Any]:

@@ -88,7 +88,9 @@ async def work(app: Flask, heartbeat: float, stalled_after: float, grace: float)
     queue = App(connector=PsycopgConnector(conninfo=conninfo(engine), min_size=1, max_size=4))
     for name, body in app.extensions["jobs"].items():
         declared = queue.task(name=name, queue=QUEUE, pass_context=True, retry=Retries())
-        declared(task(app, name, body))
+        made = declared(task(app, name, body))
+        if name in app.extensions["periodic_jobs"]:
+            queue.periodic(cron=app.extensions["periodic_jobs"][name])(made)
     async with queue.open_async():
         worker = Worker(
             app=queue,

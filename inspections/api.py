@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 from typing import Any
 
 from flask import Response, jsonify, request, send_file
@@ -23,15 +24,27 @@ from core.guard import current_actor
 from core.pictures import COPIES, read_picture
 from core.policy import guard
 from core.words import N_
-from inspections import bodies
+from inspections import bodies, campaign_api
+from inspections.assessments_api import assessments
 from inspections.checklist_api import checklists
-from inspections.doors import ItemsSchema, ObjectSchema, listed, photo_store, visit_from
+from inspections.doors import (
+    ItemsSchema,
+    ObjectSchema,
+    listed,
+    photo_origin,
+    photo_store,
+    the_inspection,
+    visit_from,
+)
 from inspections.models import Inspection, Violation
-from inspections.queries import follow_up, lists
+from inspections.outbox_api import outbox
+from inspections.queries import lists
+from inspections.queries.lines import lines_of
+from inspections.rules.evidence import PhotoSource, SignaturePlace
 from inspections.rules.violation import EventKind
 from inspections.schemas import (
     AssessmentRequestSchema,
-    FollowUpQuery,
+    DeviceTimeHeader,
     InspectionQuery,
     NewInspectionSchema,
     PhotoQuery,
@@ -39,18 +52,33 @@ from inspections.schemas import (
     StepSchema,
     ViolationQuery,
     VisitSchema,
+    VoidDecisionSchema,
+    VoidRequestSchema,
 )
-from inspections.services import condition, photos, record, review, steps
+from inspections.services import condition, photos, record, review, signatures, steps
 from inspections.services.assessments import request_assessment
+from inspections.services.evidence import evidence_of
+from inspections.services.settle import looked_at
+from inspections.statistics import api as statistics
+from inspections.work_api import follow_ups
 from towers import services as register
 from towers.models import Tower
-from towers.queries import merges, understood
+from towers.queries import merges
 
 inspections = Blueprint("api_inspections", __name__, url_prefix="/api/v1/inspections")
 violations = Blueprint("api_violations", __name__, url_prefix="/api/v1/violations")
-follow_ups = Blueprint("api_follow_up", __name__, url_prefix="/api/v1/follow-up")
 photo_routes = Blueprint("api_photos", __name__, url_prefix="/api/v1/photos")
-BLUEPRINTS = (inspections, violations, follow_ups, checklists, photo_routes)
+BLUEPRINTS = (
+    inspections,
+    violations,
+    follow_ups,
+    outbox,
+    checklists,
+    photo_routes,
+    assessments,
+    statistics.blueprint,
+    *campaign_api.BLUEPRINTS,
+)
 
 
 def the_tower(code: str) -> Tower:
@@ -62,13 +90,6 @@ def the_tower(code: str) -> Tower:
         message = N_("There is no tower with the code %(code)s in your territory")
         raise Invalid(message, fields={"tower": [message]}, code=code)
     return tower
-
-
-def the_inspection(inspection_id: uuid.UUID) -> Inspection:
-    found = lists.inspection(current_session(), current_actor(), inspection_id)
-    if found is None:
-        raise NotFound()
-    return found
 
 
 def locked_inspection(session: Session, inspection_id: uuid.UUID) -> Inspection:
@@ -84,7 +105,15 @@ def inspection_answer(inspection_id: uuid.UUID, status: int = 200) -> Response:
     session.expire_all()
     found = the_inspection(inspection_id)
     reused = lists.reused_photos(session, current_actor(), found.photos)
-    response = jsonify(bodies.inspection_body(found, lists.found_by(session, found.id), reused))
+    body = bodies.inspection_body(found, lists.found_by(session, found.id), reused)
+    body["evidence"] = bodies.evidence_body(evidence_of(session, found))
+    body["signatures"] = [
+        bodies.signature_body(one, signs_now) for one, signs_now in signatures.standing(found)
+    ]
+    if found.kind == "reinspection":
+        lines = lines_of(session, found, looked_at(session, found))
+        body["lines"] = [bodies.line_body(line) for line in lines.values()]
+    response = jsonify(body)
     response.status_code = status
     return with_tag(response, found.version)
 
@@ -110,12 +139,13 @@ class Inspections(MethodView):
         return listed([bodies.inspection_head(row) for row in page.rows], page.next_cursor)
 
     @guard("inspection.create")
+    @inspections.arguments(DeviceTimeHeader, location="headers")
     @inspections.arguments(NewInspectionSchema)
     @inspections.response(201, ObjectSchema)
     @inspections.alt_response(200, schema=ObjectSchema, description="Sent before: the same again")
-    def post(self, data: dict[str, Any]) -> Response:
+    def post(self, sent: dict[str, Any], data: dict[str, Any]) -> Response:
         """Record an inspection under the id its device made; sending it again is harmless."""
-        visit = visit_from(data, request.get_json())
+        visit = visit_from(data, request.get_json(), device_at=sent["device_time"])
         actor, now = current_actor(), clock.now()
         try:
             with transaction() as session:
@@ -146,11 +176,12 @@ class InspectionById(MethodView):
         return inspection_answer(inspection_id)
 
     @guard("inspection.correct")
+    @inspections.arguments(DeviceTimeHeader, location="headers")
     @inspections.arguments(VisitSchema)
     @inspections.response(200, ObjectSchema)
-    def put(self, data: dict[str, Any], inspection_id: uuid.UUID) -> Response:
+    def put(self, sent: dict[str, Any], data: dict[str, Any], inspection_id: uuid.UUID) -> Response:
         """Correct or submit one's own inspection; needs If-Match."""
-        visit = visit_from(data, request.get_json())
+        visit = visit_from(data, request.get_json(), device_at=sent["device_time"])
         with transaction() as session:
             inspection = locked_inspection(session, inspection_id)
             require_match(request.headers.get("If-Match"), inspection.version)
@@ -188,6 +219,111 @@ class InspectionReview(MethodView):
         return inspection_answer(inspection_id)
 
 
+@inspections.route("/<uuid:inspection_id>/void-request")
+class InspectionVoidRequest(MethodView):
+    @guard("inspection.ask_void")
+    @inspections.arguments(VoidRequestSchema)
+    @inspections.response(200, ObjectSchema)
+    def post(self, data: dict[str, Any], inspection_id: uuid.UUID) -> Response:
+        """Ask that an inspection be voided; somebody else decides. Needs If-Match."""
+        with transaction() as session:
+            inspection = locked_inspection(session, inspection_id)
+            require_match(request.headers.get("If-Match"), inspection.version)
+            review.ask_to_void(
+                session, inspection, reason=data["reason"], by=current_actor(), now=clock.now()
+            )
+        return inspection_answer(inspection_id)
+
+
+@inspections.route("/<uuid:inspection_id>/void-decision")
+class InspectionVoidDecision(MethodView):
+    @guard("inspection.void")
+    @inspections.arguments(VoidDecisionSchema)
+    @inspections.response(200, ObjectSchema)
+    def post(self, data: dict[str, Any], inspection_id: uuid.UUID) -> Response:
+        """Void an inspection as somebody else asked, or refuse; needs If-Match."""
+        with transaction() as session:
+            inspection = locked_inspection(session, inspection_id)
+            require_match(request.headers.get("If-Match"), inspection.version)
+            review.decide_void(
+                session,
+                inspection,
+                confirm=data["decision"] == "confirm",
+                by=current_actor(),
+                now=clock.now(),
+                zone=clock.zone(),
+            )
+        return inspection_answer(inspection_id)
+
+
+@inspections.route("/<uuid:inspection_id>/signatures")
+class Signatures(MethodView):
+    @guard("inspection.sign")
+    @inspections.doc(
+        requestBody={
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["id", "place", "name"],
+                        "properties": {
+                            "id": {"type": "string", "format": "uuid"},
+                            "place": {"type": "string", "enum": list(SignaturePlace)},
+                            "name": {"type": "string", "maxLength": 200},
+                            "file": {"type": "string", "format": "binary"},
+                        },
+                    }
+                }
+            },
+        }
+    )
+    @inspections.response(201, ObjectSchema)
+    @inspections.alt_response(200, schema=ObjectSchema, description="Sent before")
+    def post(self, inspection_id: uuid.UUID) -> Response:
+        """Sign one's own inspection as it stands; needs If-Match. `file` is what was drawn.
+
+        Sending it again under the same id is harmless.
+        """
+        the_inspection(inspection_id)
+        signature_id, upload, store = form_uuid("id"), request.files.get("file"), photo_store()
+        drawn = read_picture(upload.stream, store) if upload else None
+        with transaction() as session:
+            inspection = locked_inspection(session, inspection_id)
+            require_match(request.headers.get("If-Match"), inspection.version)
+            made, new = signatures.sign(
+                session,
+                signature_id,
+                inspection,
+                place=request.form.get("place", ""),
+                name=request.form.get("name", ""),
+                drawn=drawn,
+                store=store,
+                by=current_actor(),
+                now=clock.now(),
+            )
+            body = bodies.signature_body(made, made.body_hash == inspection.body_hash)
+        response = jsonify(body)
+        response.status_code = 201 if new else 200
+        response.headers["Location"] = (
+            f"/api/v1/inspections/{inspection_id}/signatures/{signature_id}"
+        )
+        return response
+
+
+@inspections.route("/<uuid:inspection_id>/signatures/<uuid:signature_id>")
+class SignatureFile(MethodView):
+    @guard("inspection.view")
+    @inspections.response(200, {"type": "string", "format": "binary"}, content_type="image/jpeg")
+    def get(self, inspection_id: uuid.UUID, signature_id: uuid.UUID) -> Response:
+        """What was drawn."""
+        signed = the_inspection(inspection_id).signatures
+        found = next((one for one in signed if one.id == signature_id), None)
+        if found is None or found.sha256 is None:
+            raise NotFound()
+        return served(photo_store().path(found.sha256, "full"))
+
+
 @inspections.route("/assessment-requests")
 class AssessmentRequests(MethodView):
     @guard("assessment.request")
@@ -201,6 +337,7 @@ class AssessmentRequests(MethodView):
                 session,
                 tower,
                 reason=data["reason"],
+                deadline=data["deadline"],
                 by=current_actor(),
                 now=clock.now(),
                 today=clock.today(),
@@ -281,25 +418,6 @@ def violation_answer(found: Violation, status: int = 200) -> Response:
     return with_tag(response, found.events[-1].id)
 
 
-@follow_ups.route("")
-class FollowUp(MethodView):
-    @guard("violation.view")
-    @follow_ups.arguments(FollowUpQuery, location="query")
-    @follow_ups.response(200, ItemsSchema)
-    def get(self, query: dict[str, Any]) -> Response:
-        """Open violations and unanswered assessments, the most urgent first."""
-        session, actor = current_session(), current_actor()
-        page = follow_up.follow_up(
-            session,
-            actor,
-            understood(session, actor, query["filters"]),
-            today=clock.today(),
-            limit=query["limit"],
-            cursor=query["cursor"],
-        )
-        return listed([bodies.follow_up_body(row) for row in page.rows], page.next_cursor)
-
-
 @photo_routes.route("")
 class Photos(MethodView):
     @guard("inspection.view")
@@ -325,6 +443,8 @@ class Photos(MethodView):
                             "inspection": {"type": "string", "format": "uuid"},
                             "item": {"type": "string"},
                             "sha256": {"type": "string"},
+                            "source": {"type": "string", "enum": list(PhotoSource)},
+                            "taken_at": {"type": "string", "format": "date-time"},
                             "file": {"type": "string", "format": "binary"},
                         },
                     }
@@ -342,6 +462,7 @@ class Photos(MethodView):
             message = N_("The file is missing")
             raise Invalid(message, fields={"file": [message]})
         expected = form_sha256()
+        source, taken_at = photo_origin(request.form)
         store = photo_store()
         picture = read_picture(upload.stream, store)
         with transaction() as session:
@@ -356,6 +477,8 @@ class Photos(MethodView):
                 sha256=expected,
                 by=current_actor(),
                 now=clock.now(),
+                source=source,
+                taken_at=taken_at,
             )
             reused = lists.reused_photos(session, current_actor(), [photo])
             body = bodies.photo_body(photo, reused)
@@ -389,10 +512,14 @@ class PhotoFile(MethodView):
         found = lists.photo(current_session(), current_actor(), photo_id)
         if found is None:
             raise NotFound()
-        path = photo_store().path(found.sha256, variant)
-        if not path.exists():
-            raise NotFound(N_("The file of this photo is missing: restore it from the backup"))
-        response = send_file(path, mimetype="image/jpeg", conditional=True, max_age=86_400)
-        response.cache_control.private = True
-        response.cache_control.public = False
-        return response
+        return served(photo_store().path(found.sha256, variant))
+
+
+def served(path: Path) -> Response:
+    """A picture of the store, for its reader alone."""
+    if not path.exists():
+        raise NotFound(N_("The file of this photo is missing: restore it from the backup"))
+    response = send_file(path, mimetype="image/jpeg", conditional=True, max_age=86_400)
+    response.cache_control.private = True
+    response.cache_control.public = False
+    return response

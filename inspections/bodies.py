@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from core.geo import to_position
@@ -13,14 +13,22 @@ from inspections.models import (
     BackTest,
     ChecklistVersion,
     Inspection,
+    LoadAssessment,
     Photo,
+    Signature,
     Violation,
     ViolationEvent,
 )
+from inspections.queries.lines import Line
 from inspections.rules.catalogue import Catalogue, Item, Number
 from inspections.rules.documents import Differences, FieldChange, ordered
+from inspections.rules.evidence import Evidence
 from inspections.rules.violation import is_overdue
 from inspections.services.steps import state_of
+
+
+def moment(value: datetime | None) -> str | None:
+    return value.isoformat() if value else None
 
 
 def inspection_head(inspection: Inspection) -> dict[str, Any]:
@@ -33,7 +41,7 @@ def inspection_head(inspection: Inspection) -> dict[str, Any]:
         "status": inspection.status,
         "inspector": inspection.inspector.name or inspection.inspector.email,
         "inspected_on": inspection.inspected_on.isoformat(),
-        "submitted_at": inspection.submitted_at.isoformat() if inspection.submitted_at else None,
+        "submitted_at": moment(inspection.submitted_at),
         "complete": inspection.complete,
         "version": inspection.version,
     }
@@ -59,8 +67,21 @@ def inspection_body(
             "longitude": place.longitude,
             "accuracy_m": float(accuracy) if accuracy is not None else None,
         },
+        "distance_m": float(inspection.distance_m) if inspection.distance_m is not None else None,
+        "team": inspection.team,
+        "representative": inspection.representative,
+        "weather": inspection.weather,
+        "started_at": moment(inspection.started_at),
+        "ended_at": moment(inspection.ended_at),
+        "device_at": moment(inspection.device_at),
+        "received_at": moment(inspection.received_at),
+        "instruments": inspection.instruments,
+        "verdict": inspection.verdict,
         "note": inspection.note,
         "review_reason": inspection.review_reason,
+        "void_reason": inspection.void_reason,
+        "void_asked_at": moment(inspection.void_asked_at),
+        "voided_at": moment(inspection.voided_at),
         "assessment_requested": inspection.assessment_requested,
         "answers": inspection.draft
         if inspection.draft is not None
@@ -81,6 +102,66 @@ def inspection_body(
     }
 
 
+def evidence_body(evidence: Evidence | None) -> dict[str, Any] | None:
+    """The evidence grade, and what stands against a better one."""
+    if evidence is None:
+        return None
+    return {
+        "grade": evidence.grade,
+        "passed": sorted(evidence.passed),
+        "reasons": list(evidence.reasons),
+    }
+
+
+def signature_body(signature: Signature, signs_now: bool) -> dict[str, Any]:
+    """A signature; `signs_now` is false where the visit was corrected since."""
+    return {
+        "id": str(signature.id),
+        "place": signature.place,
+        "name": signature.name,
+        "drawn": signature.sha256 is not None,
+        "at": signature.at.isoformat(),
+        "signs_now": signs_now,
+    }
+
+
+def line_body(line: Line) -> dict[str, Any]:
+    """A line of a re-inspection: what it asks, with the photos of before and its own."""
+    one = line.violation
+    return {
+        "violation": str(one.id),
+        "item": one.item_key,
+        "severity": one.severity,
+        "found_on": one.found_on.isoformat(),
+        "deadline": one.deadline.isoformat(),
+        "earlier_answer": line.answer.given if line.answer else None,
+        "earlier_photos": [str(photo.id) for photo in line.earlier],
+        "photos": [str(photo.id) for photo in line.photos],
+        "outcome": line.outcome,
+    }
+
+
+def assessment_body(one: LoadAssessment, today: date) -> dict[str, Any]:
+    """A load-safety assessment; `outcome` is null while it waits for its report."""
+    return {
+        "id": str(one.id),
+        "tower": one.tower.code,
+        "tower_name": one.tower.name,
+        "inspection": str(one.inspection_id) if one.inspection_id else None,
+        "requested_on": one.requested_on.isoformat(),
+        "deadline": one.deadline.isoformat(),
+        "overdue": one.answered_at is None and is_overdue(one.deadline, today),
+        "reason": one.reason,
+        "answered_at": moment(one.answered_at),
+        "outcome": one.outcome,
+        "assessed_on": one.assessed_on.isoformat() if one.assessed_on else None,
+        "assessor": one.assessor,
+        "conclusion": one.conclusion,
+        "document": str(one.document_id) if one.document_id else None,
+        "version": one.version,
+    }
+
+
 def photo_body(photo: Photo, reused: Mapping[uuid.UUID, Sequence[str]]) -> dict[str, Any]:
     """A photo; `reused` says that the same picture was sent for another tower, `also_towers`
     names those in the reader's territory."""
@@ -94,6 +175,8 @@ def photo_body(photo: Photo, reused: Mapping[uuid.UUID, Sequence[str]]) -> dict[
         "width": photo.width,
         "height": photo.height,
         "received_at": photo.received_at.isoformat(),
+        "source": photo.source,
+        "taken_at": moment(photo.taken_at),
         "reused": photo.id in reused,
         "also_towers": list(reused.get(photo.id, ())),
     }
@@ -157,6 +240,8 @@ def follow_up_body(row: Any) -> dict[str, Any]:
         "condition": row.condition,
         "item": row.item_key,
         "severity": row.severity,
+        "stage": row.stage,
+        "assignee": {"id": str(row.assignee_id), "name": row.assignee} if row.assignee_id else None,
         "found_on": row.found_on.isoformat(),
         "deadline": row.deadline.isoformat(),
         "days_overdue": row.days_overdue,

@@ -1,10 +1,11 @@
-"""What the doors of this feature share: stores, notices, visits in JSON, lists as answers."""
+"""What the doors of this feature share: stores, notices, visits, lists as answers."""
 
 from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from flask import Response, current_app, jsonify, send_file
@@ -14,19 +15,22 @@ from sqlalchemy.orm import Session
 from core import clock
 from core.api import StrictSchema
 from core.db import current_session
-from core.errors import NotFound
+from core.errors import Invalid, NotFound
 from core.file_types import TYPES
 from core.files import FileStore
-from core.geo import Position
+from core.geo import Position, to_position
 from core.guard import current_actor
 from core.pages import service_address
 from core.settings import Settings
 from core.words import N_
+from inspections.models import Inspection, LoadAssessment
 from inspections.notice_models import Notice
-from inspections.queries import notices
+from inspections.queries import assessments, lists, notices
 from inspections.rules.catalogue import HOW
+from inspections.rules.evidence import PhotoSource
 from inspections.rules.notice import DocumentForm, NoticeState
 from inspections.services import notice_documents
+from inspections.services.circumstances import Circumstances, Instrument
 from inspections.services.notice_documents import Press
 from inspections.services.notice_links import PATH as LINK_PATH
 from inspections.services.notices import the_document
@@ -122,7 +126,9 @@ def notice_file(notice: Notice, form: str) -> Response:
     )
 
 
-def visit_from(data: dict[str, Any], body: dict[str, Any]) -> Visit:
+def visit_from(
+    data: dict[str, Any], body: dict[str, Any], *, device_at: datetime | None = None
+) -> Visit:
     """The visit in a validated body; `body` is the JSON as it was sent, for the records."""
     place = data.get("position")
     accuracy = place.get("accuracy_m") if place else None
@@ -139,5 +145,67 @@ def visit_from(data: dict[str, Any], body: dict[str, Any]) -> Visit:
         note=data["note"],
         assessment_requested=data["assessment_requested"],
         assessment_reason=data["assessment_reason"],
+        circumstances=Circumstances(
+            team=tuple(data["team"]),
+            representative=data["representative"],
+            weather=data["weather"],
+            started_at=data["started_at"],
+            ended_at=data["ended_at"],
+            instruments=tuple(Instrument(**one) for one in data["instruments"]),
+            verdict=data["verdict"],
+            device_at=device_at,
+        ),
         body={key: value for key, value in body.items() if key != "id"},
     )
+
+
+def the_inspection(inspection_id: uuid.UUID) -> Inspection:
+    found = lists.inspection(current_session(), current_actor(), inspection_id)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def own_inspection(inspection_id: uuid.UUID) -> Inspection:
+    found = the_inspection(inspection_id)
+    if found.inspector_id != current_actor().id:
+        raise NotFound()
+    return found
+
+
+def position_of(inspection: Inspection) -> dict[str, Any]:
+    """The position as the form's hidden fields carry it, so that a later save keeps it."""
+    if inspection.position is None:
+        return {}
+    place, accuracy = to_position(inspection.position), inspection.position_accuracy_m
+    return {
+        "position_latitude": f"{place.latitude:.7f}",
+        "position_longitude": f"{place.longitude:.7f}",
+        "position_accuracy": "" if accuracy is None else f"{accuracy:f}",
+    }
+
+
+def photo_origin(form: Mapping[str, str]) -> tuple[PhotoSource, datetime | None]:
+    """Where a device says that a photo comes from, and when it was taken; raises `Invalid`."""
+    wrong: dict[str, list[Any]] = {}
+    source, taken_at = form.get("source") or PhotoSource.FILE, None
+    if source not in set(PhotoSource):
+        wrong["source"] = [N_("Choose one of the answers")]
+    if text := form.get("taken_at"):
+        try:
+            taken_at = datetime.fromisoformat(text)
+        except ValueError:
+            wrong["taken_at"] = [N_("This is not a moment (write 2026-12-31T09:30:00+07:00).")]
+        else:
+            if taken_at.tzinfo is None or not 2000 <= taken_at.year < 2100:
+                wrong["taken_at"] = [N_("This is not a moment (write 2026-12-31T09:30:00+07:00).")]
+    if wrong:
+        raise Invalid(fields=wrong)
+    return PhotoSource(source), taken_at
+
+
+def the_assessment(assessment_id: uuid.UUID) -> LoadAssessment:
+    found = assessments.assessment(current_session(), current_actor(), assessment_id)
+    if found is None:
+        raise NotFound()
+    return found

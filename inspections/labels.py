@@ -29,6 +29,32 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "returned": N_("Returned"),
         "voided": N_("Voided"),
     },
+    "campaign_state": {
+        "planned": N_("In planning"),
+        "running": N_("Running"),
+        "closed": N_("Finished"),
+        "cancelled": N_("Cancelled"),
+    },
+    "campaign_step": {
+        "running": N_("Start"),
+        "closed": N_("End the campaign"),
+        "cancelled": N_("Cancel the campaign"),
+    },
+    "standing": {
+        "unassigned": N_("Not assigned"),
+        "assigned": N_("Assigned"),
+        "overdue": N_("Overdue"),
+        "done": N_("Done"),
+    },
+    "campaign_field": {
+        "name": N_("Name"),
+        "kind": N_("Kind"),
+        "begins_on": N_("From"),
+        "ends_on": N_("To"),
+        "note": N_("Note"),
+        "state": N_("State"),
+        "reason": N_("Reason"),
+    },
     "how": {
         "ground": N_("From the ground"),
         "climb": N_("By climbing"),
@@ -166,10 +192,132 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "annulment_requested": N_("Request annulment"),
         "annulled": N_("Annul"),
     },
+    "reminder_kind": {
+        "due_soon": N_("Due soon"),
+        "overdue": N_("Overdue"),
+        "escalated": N_("Escalated"),
+    },
+    "reminder_state": {
+        "waiting": N_("Waiting to be sent"),
+        "sent": N_("Sent"),
+        "failed": N_("Not delivered"),
+        "obsolete": N_("No longer needed"),
+    },
     "reinspection_outcome": {
         "fixed": N_("Fixed"),
         "not_fixed": N_("Not fixed"),
         "cannot_verify": N_("Cannot be verified"),
+    },
+    "weather": {
+        "clear": N_("Clear sky"),
+        "cloudy": N_("Cloudy"),
+        "rain": N_("Rain"),
+        "strong_wind": N_("Strong wind"),
+    },
+    "verdict": {
+        "ok": N_("Satisfactory"),
+        "needs_follow_up": N_("Defects to be remedied"),
+        "assessment_needed": N_("A load-safety assessment is needed"),
+        "dangerous": N_("Dangerous"),
+    },
+    "evidence_grade": {
+        "strong": N_("Strong evidence"),
+        "fair": N_("Fair evidence"),
+        "weak": N_("Weak evidence"),
+    },
+    "evidence_check": {
+        "place": N_("At the tower"),
+        "photos": N_("Photos taken there"),
+        "clock": N_("Clock of the device"),
+        "complete": N_("Everything answered"),
+    },
+    "evidence_reason": {
+        "no_position": N_("No position was recorded"),
+        "position_inexact": N_("The position is not exact enough"),
+        "far_from_tower": N_("The inspector was too far from the tower"),
+        "no_photo": N_("There is no photo"),
+        "photos_not_taken_there": N_("Photos were chosen from files, not taken with the camera"),
+        "no_clock": N_("The device did not tell its time"),
+        "clock_off": N_("The clock of the device was wrong"),
+        "no_times": N_("Start or end of the visit is missing"),
+        "times_impossible": N_("Start and end of the visit are impossible"),
+        "incomplete": N_("Not everything was checked"),
+    },
+    "signature_place": {
+        "inspector": N_("Inspector"),
+        "representative": N_("Owner's representative"),
+        "witness": N_("Witness"),
+    },
+    "photo_source": {"camera": N_("Taken with the camera"), "file": N_("Chosen from files")},
+    "assessment_outcome": {
+        "safe": N_("Safe"),
+        "safe_with_conditions": N_("Safe with conditions"),
+        "dangerous": N_("Dangerous"),
+    },
+    "assessment_state": {"open": N_("Waiting for the report"), "answered": N_("Answered")},
+    "statistic": {
+        "towers": N_("Towers"),
+        "inspected": N_("Inspected within the interval"),
+        "critical": N_("Open critical violations"),
+        "closure": N_("Days to closure (median)"),
+        "overdue": N_("Overdue violations"),
+        "unchecked": N_("Unchecked towers"),
+        "never": N_("never inspected"),
+        "incomplete": N_("incompletely inspected"),
+        "out_of_date": N_("out of date"),
+        "open": N_("Open violations"),
+        "found": N_("Violations found"),
+        "closed": N_("Violations closed"),
+    },
+    # What is counted, of what, and when.
+    "statistic_definition": {
+        "towers": N_(
+            "Towers that stand on the last day of the period: neither planned nor dismantled, nor"
+            " built in a later year. The number is the denominator of what is said of towers."
+        ),
+        "inspected": N_(
+            "Towers whose last full inspection was complete and is no older than the inspection"
+            " interval of their structure type, out of all towers. Re-inspections of single"
+            " violations do not count."
+        ),
+        "critical": N_(
+            "Critical violations that were open at the end of the period, per 100 towers. One"
+            " tower can have several."
+        ),
+        "closure": N_(
+            "The middle of the days from the day on which a violation was found to the day on"
+            " which a re-inspection closed it, out of the violations closed in the period."
+        ),
+        "overdue": N_(
+            "Violations whose deadline had passed at the end of the period, out of all that were"
+            " open then. Deadlines and severities are those that count today."
+        ),
+        "unchecked": N_(
+            "Towers without an open violation or a pending assessment whose safety nobody vouches"
+            " for: never inspected, inspected incompletely, or too long ago; out of all towers."
+        ),
+        "open": N_(
+            "Violations that were open at the end of the period; withdrawn ones never were."
+        ),
+        "found": N_(
+            "Violations found in the period, without withdrawn ones; also those of towers that"
+            " were dismantled since."
+        ),
+        "closed": N_(
+            "Violations that a re-inspection in the period saw mended; also those of towers that"
+            " were dismantled since."
+        ),
+    },
+    "statistic_by": {
+        "commune": N_("Commune"),
+        "owner": N_("Owner"),
+        "structure_type": N_("Structure type"),
+    },
+    "task_kind": {
+        "critical": N_("Critical"),
+        "assessment": N_("Load-safety assessment"),
+        "major": N_("Major"),
+        "minor": N_("Minor"),
     },
     "notice_state": {
         "draft": N_("Draft"),

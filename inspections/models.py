@@ -30,8 +30,11 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from accounts.models import User
 from core.geo import SRID
 from core.model import Base, one_of
+from inspections.rules.condition import AssessmentOutcome
+from inspections.rules.evidence import PhotoSource, SignaturePlace, Verdict, Weather
+from inspections.rules.reminding import ReminderKind, ReminderState
 from inspections.rules.violation import EventKind, Stage
-from towers.models import Tower
+from towers.models import Document, Tower
 
 SEVERITIES = "('critical', 'major', 'minor')"
 
@@ -131,6 +134,19 @@ class Inspection(Base):
             name="kind",
         ),
         CheckConstraint("(status = 'draft') = (submitted_at IS NULL)", name="submitted_at"),
+        one_of("weather", Weather),
+        one_of("verdict", Verdict),
+        CheckConstraint("ended_at >= started_at", name="times"),
+        CheckConstraint("(void_asked_at IS NULL) = (void_reason = '')", name="void_asked"),
+        CheckConstraint(
+            "voided_at IS NULL OR (status = 'voided' AND void_asked_at IS NOT NULL)", name="voided"
+        ),
+        Index(
+            "ix_inspection_void_asked_at",
+            "void_asked_at",
+            "id",
+            postgresql_where=text("void_asked_at IS NOT NULL AND voided_at IS NULL"),
+        ),
         CheckConstraint(
             "methods <@ ARRAY['ground', 'climb', 'documents', 'instrument']", name="methods"
         ),
@@ -156,6 +172,20 @@ class Inspection(Base):
         Geometry("POINT", srid=SRID, spatial_index=False)
     )
     position_accuracy_m: Mapped[Decimal | None] = mapped_column(Numeric(8, 1))
+    # From there to the tower as the register had it when this was submitted.
+    distance_m: Mapped[Decimal | None] = mapped_column(Numeric(10, 1))
+    team: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}", default=list)
+    representative: Mapped[str] = mapped_column(server_default="", default="")
+    weather: Mapped[str | None]
+    # By the clock of the device: the visit, and when it was last sent; by ours when that came.
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    device_at: Mapped[datetime | None]
+    received_at: Mapped[datetime | None]
+    instruments: Mapped[list[dict[str, Any]]] = mapped_column(
+        JSONB, server_default="[]", default=list
+    )
+    verdict: Mapped[str | None]
     # How the visit was made; older records do not say.
     methods: Mapped[list[str] | None] = mapped_column(ARRAY(Text()))
     note: Mapped[str] = mapped_column(server_default="", default="")
@@ -168,8 +198,17 @@ class Inspection(Base):
     version: Mapped[int] = mapped_column(server_default="1", default=1)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
+    # Voiding is asked for by one person and confirmed by another.
+    void_asked_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+    void_asked_at: Mapped[datetime | None]
+    void_reason: Mapped[str] = mapped_column(server_default="", default="")
+    voided_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+    voided_at: Mapped[datetime | None]
+
     tower: Mapped[Tower] = relationship()
-    inspector: Mapped[User] = relationship()
+    inspector: Mapped[User] = relationship(foreign_keys=[inspector_id])
+    void_asked_by: Mapped[User | None] = relationship(foreign_keys=[void_asked_by_id])
+    voided_by: Mapped[User | None] = relationship(foreign_keys=[voided_by_id])
     checklist_version: Mapped[ChecklistVersion] = relationship()
     answers: Mapped[list[Answer]] = relationship(
         back_populates="inspection", cascade="all, delete-orphan", order_by="Answer.item_key"
@@ -177,6 +216,7 @@ class Inspection(Base):
     photos: Mapped[list[Photo]] = relationship(
         back_populates="inspection", order_by="Photo.received_at, Photo.id"
     )
+    signatures: Mapped[list[Signature]] = relationship(order_by="Signature.at, Signature.id")
 
 
 class Submission(Base):
@@ -222,6 +262,7 @@ class Photo(Base):
     __table_args__ = (
         CheckConstraint("byte_size > 0", name="byte_size"),
         CheckConstraint("length(sha256) = 32", name="sha256"),
+        one_of("source", PhotoSource),
         Index("ix_photo_inspection_id", "inspection_id"),
         Index("ix_photo_sha256", "sha256"),
     )
@@ -237,8 +278,35 @@ class Photo(Base):
     original_name: Mapped[str] = mapped_column(server_default="")
     by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
     received_at: Mapped[datetime]
+    # Whether it came from the camera during the visit or was chosen from the files of a device.
+    source: Mapped[str] = mapped_column(server_default="file", default="file")
+    taken_at: Mapped[datetime | None]
 
     inspection: Mapped[Inspection] = relationship(back_populates="photos")
+
+
+class Signature(Base):
+    """Who signed what a visit said, drawn or by name; evidence, only ever added.
+
+    `body_hash` is that of the visit as it was then: a later correction is not signed by it.
+    """
+
+    __tablename__ = "signature"
+    __table_args__ = (
+        one_of("place", SignaturePlace),
+        CheckConstraint("length(btrim(name)) BETWEEN 1 AND 200", name="name"),
+        CheckConstraint("length(sha256) = 32", name="sha256"),
+        Index("ix_signature_inspection_id", "inspection_id", "at", "id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    inspection_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("inspection.id"))
+    place: Mapped[str]
+    name: Mapped[str]
+    sha256: Mapped[bytes | None] = mapped_column(LargeBinary)
+    body_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    at: Mapped[datetime]
+    by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("user.id"))
 
 
 class Violation(Base):
@@ -274,6 +342,14 @@ class Violation(Base):
         ),
         Index("ix_violation_tower_id", "tower_id"),
         Index(
+            "ix_violation_open_assignee",
+            "assignee_id",
+            "urgency",
+            "deadline",
+            "id",
+            postgresql_where=text("state = 'open' AND assignee_id IS NOT NULL"),
+        ),
+        Index(
             "ix_violation_continued_in_id",
             "continued_in_id",
             postgresql_where=text("continued_in_id IS NOT NULL"),
@@ -304,12 +380,15 @@ class Violation(Base):
     # By when somebody must have secured a critical one; empty once that is done.
     emergency_by: Mapped[datetime | None]
     ended_on: Mapped[date | None]
+    # Who sees to it: no fact about the violation, and in nobody's events.
+    assignee_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
     # The violation that took this one's events over when two towers were found to be one.
     continued_in_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("violation.id"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     tower: Mapped[Tower] = relationship()
     checklist_version: Mapped[ChecklistVersion] = relationship()
+    assignee: Mapped[User | None] = relationship()
     events: Mapped[list[ViolationEvent]] = relationship(order_by="ViolationEvent.place")
 
 
@@ -370,6 +449,23 @@ class LoadAssessment(Base):
             postgresql_where=text("answered_at IS NULL"),
         ),
         Index("ix_load_assessment_tower_id", "tower_id"),
+        Index("ix_load_assessment_deadline_id", "deadline", "id"),
+        one_of("outcome", AssessmentOutcome),
+        CheckConstraint(
+            "answered_at IS NULL OR (outcome IS NOT NULL AND assessed_on IS NOT NULL)",
+            name="answered",
+        ),
+        CheckConstraint(
+            "answered_at IS NOT NULL OR (outcome IS NULL AND document_id IS NULL)",
+            name="unanswered",
+        ),
+        Index(
+            "ix_load_assessment_pending_assignee",
+            "assignee_id",
+            "deadline",
+            "id",
+            postgresql_where=text("answered_at IS NULL AND assignee_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(
@@ -383,5 +479,79 @@ class LoadAssessment(Base):
     deadline: Mapped[date]
     reason: Mapped[str] = mapped_column(server_default="", default="")
     answered_at: Mapped[datetime | None]
+    answered_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+    outcome: Mapped[str | None]
+    # The day and the author of the report, and what it says; the conditions where there are some.
+    assessed_on: Mapped[date | None]
+    assessor: Mapped[str] = mapped_column(server_default="", default="")
+    conclusion: Mapped[str] = mapped_column(server_default="", default="")
+    document_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("document.id"))
+    version: Mapped[int] = mapped_column(server_default="1", default=1)
+    assignee_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
 
     tower: Mapped[Tower] = relationship()
+    requested_by: Mapped[User | None] = relationship(foreign_keys=[requested_by_id])
+    answered_by: Mapped[User | None] = relationship(foreign_keys=[answered_by_id])
+    document: Mapped[Document | None] = relationship()
+
+
+class Reminder(Base):
+    """A message about a deadline: one a violation, kind and deadline; it stays here for ever.
+
+    `recipient` is empty while nobody is known who should have it. It is tried at `next_try_at` and
+    always under its `message_id`, so that a second copy can be told from a second message.
+    """
+
+    __tablename__ = "reminder"
+    __table_args__ = (
+        one_of("kind", ReminderKind),
+        one_of("state", ReminderState),
+        CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_at"),
+        UniqueConstraint("violation_id", "kind", "deadline"),
+        UniqueConstraint("message_id"),
+        Index(
+            "ix_reminder_waiting",
+            "next_try_at",
+            "id",
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index("ix_reminder_created_at_id", "created_at", "id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    violation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("violation.id"))
+    kind: Mapped[str]
+    deadline: Mapped[date]
+    recipient: Mapped[str]
+    subject: Mapped[str]
+    body: Mapped[str]
+    message_id: Mapped[str]
+    state: Mapped[str]
+    attempts: Mapped[int] = mapped_column(server_default="0", default=0)
+    next_try_at: Mapped[datetime]
+    error: Mapped[str] = mapped_column(server_default="", default="")
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(server_default="1", default=1)
+
+    violation: Mapped[Violation] = relationship()
+
+
+class SavedList(Base):
+    """Filters of the follow-up list by a name, one person's own; others open them by the address.
+
+    `query` holds the arguments of the list's address, each with its values.
+    """
+
+    __tablename__ = "saved_list"
+    __table_args__ = (
+        CheckConstraint("length(btrim(name)) BETWEEN 1 AND 100", name="name"),
+        Index("uq_saved_list_user_id_name", "user_id", text("lower(name)"), unique=True),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("user.id"))
+    name: Mapped[str]
+    query: Mapped[dict[str, list[str]]] = mapped_column(JSONB)
+    saved_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(server_default="1", default=1)

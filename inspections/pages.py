@@ -12,36 +12,45 @@ from flask.typing import ResponseReturnValue
 
 from core import clock, store
 from core.db import current_session, transaction
-from core.downloads import FORMS, download
 from core.errors import Conflict, DomainError, Invalid, NotFound
-from core.formats import texts_of
 from core.guard import current_actor
 from core.i18n import current_language, translate
 from core.i18n import gettext as _
 from core.policy import SIGNED_IN, allows, guard, may
 from core.problems import field_texts
-from core.slots import panels
+from core.slots import panels, timeline
 from core.words import N_
-from inspections import exports
-from inspections.bodies import item_form
+from inspections.assessing import assessment_routes
+from inspections.campaigns import campaign_routes
 from inspections.checklist_pages import checklist_routes
 from inspections.labels import VOCABULARIES
+from inspections.outbox import outbox_routes
 from inspections.queries import follow_up as follow_ups
 from inspections.queries import lists, notices
+from inspections.queries.follow_up import WorkFilters
+from inspections.reviewing import review_routes
 from inspections.rules.violation import EventKind
-from inspections.services import checklists, condition, steps
+from inspections.services import condition, steps
 from inspections.services.assessments import request_assessment
+from inspections.statistics.pages import statistics_routes
 from inspections.texts import item_texts
 from inspections.visits import visit_routes
+from inspections.work import work_routes
 from towers import queries as towers
 from towers import services as register
-from towers.doors import asked_filters, filter_choices, the_tower
-from towers.downloads import begin_export
+from towers.doors import the_tower
 from towers.labels import VOCABULARIES as TOWER_VOCABULARIES
-from towers.queries import Filters
+
+LATEST_EVENTS = 30
 
 blueprint = Blueprint("inspections", __name__, template_folder="templates")
 visit_routes(blueprint)
+review_routes(blueprint)
+assessment_routes(blueprint)
+statistics_routes(blueprint)
+work_routes(blueprint)
+outbox_routes(blueprint)
+campaign_routes(blueprint)
 checklist_routes(blueprint)
 
 
@@ -57,10 +66,10 @@ def dashboard() -> str:
         counts=counts,
         total=sum(counts.values()),
         conditions=list(TOWER_VOCABULARIES["condition"]),
-        overdue=follow_ups.count(session, actor, Filters(overdue=True), today=today),
-        soon=follow_ups.count(session, actor, Filters(due_within=soon), today=today),
+        overdue=follow_ups.count(session, actor, WorkFilters(overdue=True), today=today),
+        soon=follow_ups.count(session, actor, WorkFilters(due_within=soon), today=today),
         soon_days=soon,
-        urgent=follow_ups.follow_up(session, actor, Filters(), today=today, limit=6).rows
+        urgent=follow_ups.follow_up(session, actor, WorkFilters(), today=today, limit=6).rows
         if seen
         else [],
         latest=lists.latest_inspections(session, actor) if seen else [],
@@ -113,25 +122,20 @@ def violation(violation_id: uuid.UUID) -> str:
 def violation_page(
     violation_id: uuid.UUID, given: Mapping[str, str] | None = None, errors: Any = None
 ) -> str:
-    session, actor, language = current_session(), current_actor(), current_language()
+    session, actor = current_session(), current_actor()
     found = lists.violation(session, actor, violation_id)
     if found is None:
         raise NotFound()
     state = steps.state_of(found.events)
-    catalogue = checklists.catalogue_of(session, found.checklist_version)
-    item = next((one for one in catalogue.items if one.key == found.item_key), None)
-    proofs = lists.proofs_of(session, found)
-    photos = [photo for proof in proofs.values() for photo in proof.photos]
     return render_template(
         "inspections/violation.html",
         violation=found,
         continued=lists.continued_by(session, found),
-        item=item_form(item, catalogue, language) if item else None,
-        proofs=proofs,
-        reused=lists.reused_photos(session, actor, photos),
-        items=item_texts(session, language),
+        timeline=timeline(
+            "violation", found, limit=LATEST_EVENTS, cursor=request.args.get("timeline")
+        ),
+        items=item_texts(session, current_language()),
         notices=notices.notices(session, actor, violation_id=found.id, limit=20).rows,
-        replies=notices.replies_to(session, actor, found),
         today=clock.today(),
         now=clock.now(),
         standing=state,
@@ -192,59 +196,22 @@ def given_step(given: Mapping[str, str]) -> steps.Step:
     )
 
 
-@blueprint.get("/follow-up")
-@guard("violation.view")
-def follow_up() -> str:
-    session, actor, today = current_session(), current_actor(), clock.today()
-    filters = asked_filters()
-    page = follow_ups.follow_up(
-        session, actor, filters, today=today, cursor=request.args.get("cursor")
-    )
-    return render_template(
-        "inspections/follow_up.html",
-        page=page,
-        filters=filters,
-        matching=follow_ups.count(session, actor, filters, today=today),
-        export_forms=list(FORMS.values()),
-        items=item_texts(session, current_language()),
-        today=today,
-        **filter_choices(),
-    )
-
-
-@blueprint.get("/follow-up.csv", defaults={"ending": "csv"})
-@blueprint.get("/follow-up.xlsx", defaults={"ending": "xlsx"})
-@blueprint.get("/follow-up.geojson", defaults={"ending": "geojson"})
-@blueprint.get("/follow-up.gpkg", defaults={"ending": "gpkg"})
-@blueprint.get("/follow-up.kml", defaults={"ending": "kml"})
-@guard("violation.export")
-def follow_up_export(ending: str) -> Response:
-    """All pages of the follow-up list; `?plain=1` leaves out the mark that CSV has for Excel."""
-    session, filters = current_session(), asked_filters()
-    table = exports.table(
-        current_actor(),
-        filters,
-        today=clock.today(),
-        labels={name: texts_of(name) for name in ("condition", "severity", "structure_type")},
-        items=item_texts(session, current_language()),
-    )
-    about = begin_export("violation.export", filters, format=ending)
-    return download(
-        session, table.with_about(tuple(about)), FORMS[ending], name="theo-doi", day=clock.today()
-    )
-
-
 @blueprint.post("/towers/<code>/assessment")
 @guard("assessment.request")
 def ask_for_assessment(code: str) -> Response:
-    tower = the_tower(code)
+    tower, text = the_tower(code), request.form.get("deadline", "")
     try:
+        try:
+            deadline = date.fromisoformat(text) if text else None
+        except ValueError as error:
+            raise Invalid(N_("This is not a date (write 2026-12-31).")) from error
         with transaction() as session:
             register.hold(session, tower.id)
             request_assessment(
                 session,
                 tower,
                 reason=request.form.get("reason", "")[:4000],
+                deadline=deadline,
                 by=current_actor(),
                 now=clock.now(),
                 today=clock.today(),

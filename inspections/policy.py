@@ -9,7 +9,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from core import policy
 from core.policy import Actor
-from inspections.models import Inspection, Violation
+from inspections.campaign_models import Assignment, Campaign
+from inspections.models import Inspection, Reminder, SavedList, Violation
 from inspections.notice_models import Notice, NoticeItem
 from towers import policy as towers
 from towers.models import Tower
@@ -37,6 +38,26 @@ def visible_violations(actor: Actor) -> ColumnElement[bool]:
     return _tower_in_scope(actor, Violation.tower_id)
 
 
+def visible_assignments(actor: Actor) -> ColumnElement[bool]:
+    """The assignments of towers in scope, and one's own."""
+    scope = _tower_in_scope(actor, Assignment.tower_id)
+    if actor.communes is None or actor.id is None:
+        return scope
+    return or_(scope, Assignment.inspector_id == actor.id)
+
+
+def visible_campaigns(actor: Actor) -> ColumnElement[bool]:
+    """The campaigns with a tower in scope or an assignment of one's own, and what one planned."""
+    if actor.communes is None:
+        return true()
+    of_mine = (
+        select(Assignment.id)
+        .where(Assignment.campaign_id == Campaign.id, visible_assignments(actor))
+        .exists()
+    )
+    return or_(of_mine, Campaign.by_id == actor.id) if actor.id else of_mine
+
+
 def visible_notices(actor: Actor) -> ColumnElement[bool]:
     """The notices all of whose towers lie in scope: a document cannot be read by halves."""
     if actor.communes is None:
@@ -58,12 +79,28 @@ def reaches_notice(actor: Actor, notice: Notice) -> bool:
 
 def register() -> None:
     policy.register(
+        "campaign",
+        # A campaign may name towers of any commune: others change it only who see all of them.
+        actions={"view": READERS, "plan": {"staff"}},
+        visible=visible_campaigns,
+        reaches=lambda actor, campaign: actor.communes is None or campaign.by_id == actor.id,
+    )
+    policy.register(
+        "assignment",
+        actions={"view": READERS, "give": {"staff"}, "take": {"inspector"}},
+        visible=visible_assignments,
+        reaches=lambda actor, assignment: towers.reaches(actor, assignment.tower),
+    )
+    policy.register(
         "inspection",
         actions={
             "view": READERS,
             "create": {"inspector"},
             "correct": {"inspector"},
+            "sign": {"inspector"},
             "review": {"staff"},
+            "ask_void": {"staff", "inspector"},
+            "void": {"staff"},
         },
         visible=visible_inspections,
         reaches=reaches_inspection,
@@ -77,9 +114,32 @@ def register() -> None:
             # Whoever holds the link of a notice speaks for the owner, and may nothing else.
             "claim": {"staff", "owner_by_link"},
             "decide": {"staff"},
+            "assign": {"staff"},
         },
         visible=visible_violations,
         reaches=lambda actor, violation: towers.reaches(actor, violation.tower),
+    )
+    policy.register(
+        "statistics",
+        actions={"view": READERS, "export": READERS},
+        visible=towers.visible,
+        reaches=lambda actor, thing: True,
+    )
+    policy.register(
+        "reminder",
+        actions={"view": {"staff", "admin"}, "retry": {"staff"}},
+        visible=lambda actor: (
+            Reminder.violation_id.in_(select(Violation.id).where(visible_violations(actor)))
+            if actor.communes is not None
+            else true()
+        ),
+        reaches=lambda actor, reminder: towers.reaches(actor, reminder.violation.tower),
+    )
+    policy.register(
+        "saved_list",
+        actions={"view": READERS, "save": READERS},
+        visible=lambda actor: SavedList.user_id == actor.id if actor.id else false(),
+        reaches=lambda actor, saved: saved.user_id == actor.id,
     )
     policy.register(
         "notice",
@@ -94,7 +154,7 @@ def register() -> None:
     )
     policy.register(
         "assessment",
-        actions={"request": {"staff", "inspector"}},
+        actions={"view": READERS, "request": {"staff", "inspector"}, "answer": {"staff"}},
         visible=lambda actor: _tower_in_scope(actor, Tower.id),
         reaches=lambda actor, tower: towers.reaches(actor, tower),
     )

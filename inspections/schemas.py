@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow import ValidationError, fields, post_load, validates_schema
+from marshmallow import (
+    EXCLUDE,
+    Schema,
+    ValidationError,
+    fields,
+    post_load,
+    validates_schema,
+)
+from werkzeug.datastructures import MultiDict
 
 from core.api import StrictSchema
 from core.geo import to_position
 from core.i18n import N_
 from core.validation import between, length, one_of
+from inspections.queries.follow_up import WorkFilters
 from inspections.rules.catalogue import HOW
-from inspections.rules.violation import SEVERITY_ORDER, TAKEN
+from inspections.rules.condition import AssessmentOutcome
+from inspections.rules.evidence import Verdict, Weather
+from inspections.rules.violation import SEVERITY_ORDER, TAKEN, Stage
 from towers.rules import StructureType
-from towers.schemas import TowerFilters, filters_of
+from towers.schemas import TowerFilters, filters_from, filters_of
 
 KINDS = ("periodic", "campaign", "complaint", "after_storm", "reinspection")
 STATUSES = ("draft", "submitted", "accepted", "returned", "voided")
 STATES = ("open", "closed", "withdrawn")
+OPEN_STAGES = tuple(one.value for one in Stage if one not in {Stage.CLOSED, Stage.WITHDRAWN})
 TYPES = tuple(kind.value for kind in StructureType)
 MAX_ANSWERS = 500
+MOMENTS = between(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
 
 class TrueOrFalse(fields.Boolean):
@@ -50,8 +65,34 @@ class AnswerSchema(StrictSchema):
     note = fields.String(allow_none=True, validate=length(0, 4000))
 
 
+class InstrumentSchema(StrictSchema):
+    """What was measured with; its calibration holds to the end of a day."""
+
+    name = fields.String(required=True, validate=length(1, 200))
+    serial = fields.String(load_default="", validate=length(0, 100))
+    calibrated_until = fields.Date(load_default=None, allow_none=True)
+
+
 class VisitSchema(StrictSchema):
-    """The body of an inspection. `answers` maps item keys to answers."""
+    """The body of an inspection. `answers` maps item keys to answers.
+
+    Moments are by the clock of the device. `verdict` is the inspector's own opinion; that an
+    assessment is needed asks for one.
+    """
+
+    team = fields.List(
+        fields.String(validate=length(1, 200)),
+        load_default=list,
+        validate=length(0, 20),
+    )
+    representative = fields.String(load_default="", validate=length(0, 300))
+    weather = fields.String(load_default=None, allow_none=True, validate=one_of(Weather))
+    started_at = fields.AwareDateTime(load_default=None, allow_none=True, validate=MOMENTS)
+    ended_at = fields.AwareDateTime(load_default=None, allow_none=True, validate=MOMENTS)
+    instruments = fields.List(
+        fields.Nested(InstrumentSchema), load_default=list, validate=length(0, 20)
+    )
+    verdict = fields.String(load_default=None, allow_none=True, validate=one_of(Verdict))
 
     tower = fields.String(required=True, validate=length(1, 64))
     kind = fields.String(load_default="periodic", validate=one_of(KINDS))
@@ -90,6 +131,17 @@ class NewInspectionSchema(VisitSchema):
     id = fields.UUID(required=True)
 
 
+class DeviceTimeHeader(Schema):
+    """When the device sends this, by its own clock: no part of the record that it sends."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    device_time = fields.AwareDateTime(
+        data_key="Device-Time", load_default=None, default_timezone=UTC, validate=MOMENTS
+    )
+
+
 class ReviewSchema(StrictSchema):
     """Accept or return a submitted inspection; returning needs a reason."""
 
@@ -97,9 +149,34 @@ class ReviewSchema(StrictSchema):
     reason = fields.String(load_default="", validate=length(0, 4000))
 
 
+class VoidRequestSchema(StrictSchema):
+    """Why an inspection should be voided: the reason is needed."""
+
+    reason = fields.String(load_default="", validate=length(0, 4000))
+
+
+class VoidDecisionSchema(StrictSchema):
+    """Void the inspection as somebody asked, or refuse."""
+
+    decision = fields.String(required=True, validate=one_of(("confirm", "refuse")))
+
+
 class AssessmentRequestSchema(StrictSchema):
+    """Which tower and why; without a deadline the setting `assessment_days` says it."""
+
     tower = fields.String(required=True, validate=length(1, 64))
     reason = fields.String(required=True, validate=length(1, 4000))
+    deadline = fields.Date(load_default=None, allow_none=True)
+
+
+class AssessmentAnswerSchema(StrictSchema):
+    """What the report comes to; `document` is its id among the documents of the tower."""
+
+    outcome = fields.String(required=True, validate=one_of(AssessmentOutcome))
+    assessed_on = fields.Date(required=True)
+    assessor = fields.String(required=True, validate=length(1, 300))
+    conclusion = fields.String(load_default="", validate=length(0, 8000))
+    document = fields.UUID(required=True)
 
 
 class NewDraftSchema(StrictSchema):
@@ -127,6 +204,12 @@ class PageQuery(StrictSchema):
     cursor = fields.String(load_default=None, validate=length(1, 500))
 
 
+class AssessmentQuery(PageQuery):
+    tower = fields.String(load_default="", validate=length(0, 64))
+    state = fields.String(load_default="", validate=one_of(("", "open", "answered")))
+    overdue = fields.Boolean(load_default=False)
+
+
 class InspectionQuery(PageQuery):
     tower = fields.String(load_default="", validate=length(0, 64))
     status = fields.List(fields.String(validate=one_of(STATUSES)), load_default=list)
@@ -152,16 +235,65 @@ class ViolationQuery(PageQuery):
 
 
 class FollowUpFilters(TowerFilters):
-    """The filters of the register, for the follow-up list."""
+    """The filters of the register, and those of the follow-up list."""
+
+    stage = fields.List(fields.String(validate=one_of(OPEN_STAGES)), load_default=list)
+    assignee = fields.UUID(load_default=None)
+    unassigned = fields.Boolean(load_default=False)
 
     @post_load
     def make(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        data["filters"] = filters_of(data)
+        own = {name: data.pop(name) for name in ("assignee", "unassigned")}
+        stages = tuple(data.pop("stage"))
+        data["filters"] = WorkFilters.of(filters_of(data), stage=stages, **own)
         return data
+
+
+def work_filters_from(args: MultiDict[str, str]) -> WorkFilters:
+    """The filters in the address of a page; it takes what it knows and leaves the rest out."""
+    try:
+        assignee: uuid.UUID | None = uuid.UUID(args.get("assignee", ""))
+    except ValueError:
+        assignee = None
+    return WorkFilters.of(
+        filters_from(args),
+        stage=tuple(one for one in dict.fromkeys(args.getlist("stage")) if one in OPEN_STAGES),
+        assignee=assignee,
+        unassigned=args.get("unassigned") in {"1", "true", "on"},
+    )
 
 
 class FollowUpQuery(FollowUpFilters, PageQuery):
     pass
+
+
+class RowSchema(StrictSchema):
+    """A row of the follow-up list, and who saw to it when it was looked at."""
+
+    id = fields.UUID(required=True)
+    assignee = fields.UUID(required=True, allow_none=True)
+
+
+class AssignmentSchema(StrictSchema):
+    """Rows to be given to an inspector, or with null to nobody."""
+
+    rows = fields.List(fields.Nested(RowSchema), required=True, validate=length(1, 1_000))
+    assignee = fields.UUID(required=True, allow_none=True)
+
+
+class SavedListSchema(StrictSchema):
+    """Filters by a name: `query` holds the arguments of the list's address."""
+
+    name = fields.String(required=True, validate=length(1, 100))
+    query = fields.Dict(
+        keys=fields.String(validate=length(1, 40)),
+        values=fields.List(fields.String(validate=length(0, 200))),
+        required=True,
+    )
+
+
+class NewSavedListSchema(SavedListSchema):
+    id = fields.UUID(required=True)
 
 
 class FindingQuery(PageQuery):

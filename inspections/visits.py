@@ -1,4 +1,4 @@
-"""Pages of a visit: start, fill in the checklist, look at it, review it."""
+"""Pages of a visit: start it, fill in its checklist."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from core import clock, policy
+from core import clock
 from core.db import current_session, transaction
-from core.errors import Conflict, DomainError, Invalid, NotFound
-from core.geo import to_position
+from core.errors import Conflict, DomainError, Invalid
 from core.guard import current_actor
 from core.i18n import current_language
 from core.i18n import gettext as _
@@ -21,24 +20,21 @@ from core.policy import guard
 from core.problems import field_texts
 from core.words import N_
 from inspections.bodies import item_form
-from inspections.doors import photo_store
-from inspections.forms import answers_from, visit_from_form
+from inspections.doors import own_inspection, photo_store, position_of
+from inspections.forms import answers_from, circumstances_form, visit_from_form
 from inspections.labels import VOCABULARIES
 from inspections.models import Inspection
 from inspections.queries import lists
-from inspections.rules.catalogue import HOW, Catalogue, Item
-from inspections.rules.evaluation import (
-    GivenAnswer,
-    Structure,
-    applicable_items,
-    is_asked,
-)
-from inspections.services import checklists, photos, record, review
-from inspections.texts import item_texts
+from inspections.queries.lines import lines_of
+from inspections.rules.catalogue import HOW, Catalogue
+from inspections.rules.evaluation import applicable_items
+from inspections.rules.evidence import PhotoSource
+from inspections.services import checklists, photos, record
+from inspections.services.settle import looked_at
 from towers.doors import the_tower
 from towers.rules import StructureType
 
-KINDS = ("periodic", "complaint", "after_storm")
+KINDS = ("periodic", "campaign", "complaint", "after_storm")
 
 
 def visit_routes(blueprint: Blueprint) -> None:
@@ -46,16 +42,12 @@ def visit_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/inspections", view_func=index)
     blueprint.add_url_rule("/towers/<code>/inspect", view_func=start)
     blueprint.add_url_rule("/towers/<code>/inspect", view_func=begin, methods=["POST"])
-    blueprint.add_url_rule("/inspections/<uuid:inspection_id>", view_func=detail)
     blueprint.add_url_rule("/inspections/<uuid:inspection_id>/edit", view_func=edit)
     blueprint.add_url_rule(
         "/inspections/<uuid:inspection_id>/edit", view_func=save, methods=["POST"]
     )
     blueprint.add_url_rule(
         "/inspections/<uuid:inspection_id>/discard", view_func=discard, methods=["POST"]
-    )
-    blueprint.add_url_rule(
-        "/inspections/<uuid:inspection_id>/review", view_func=decide, methods=["POST"]
     )
 
 
@@ -86,20 +78,6 @@ def index() -> str:
     )
 
 
-def the_inspection(inspection_id: uuid.UUID) -> Inspection:
-    found = lists.inspection(current_session(), current_actor(), inspection_id)
-    if found is None:
-        raise NotFound()
-    return found
-
-
-def own_inspection(inspection_id: uuid.UUID) -> Inspection:
-    found = the_inspection(inspection_id)
-    if found.inspector_id != current_actor().id:
-        raise NotFound()
-    return found
-
-
 @guard("inspection.create")
 def start(code: str) -> str:
     """Choose the kind; determine the structure type where nobody knew it."""
@@ -113,6 +91,8 @@ def start(code: str) -> str:
         drafts=drafts,
         open_items=record.open_items(session, tower),
         kinds=KINDS,
+        # An assignment leads here with the kind that it asks for.
+        kind=request.args.get("kind", ""),
         structure_types=[one for one in StructureType if one != StructureType.UNKNOWN],
         new_id=uuid.uuid4(),
         errors=None,
@@ -185,9 +165,9 @@ def form_page(
     catalogue = checklists.catalogue_of(session, inspection.checklist_version)
     structure = record.structure_of(inspection.tower, inspection.structure_type)
     items = applicable_items(catalogue, structure)
+    lines = {}
     if inspection.kind == "reinspection":
-        looked_at = record.open_items(session, inspection.tower) | set(answers)
-        items = tuple(item for item in items if item.key in looked_at)
+        lines = lines_of(session, inspection, looked_at(session, inspection))
     labels = {f"answers.{item.key}": item.text(language) for item in items}
     # What is wrong is named in the order in which it stands on the page.
     places = {name: index for index, name in enumerate(labels, 1)}
@@ -195,10 +175,12 @@ def form_page(
     photo_of: dict[str | None, list[Any]] = {}
     for photo in inspection.photos:
         photo_of.setdefault(photo.item_key, []).append(photo)
+    forms = {item.key: item_form(item, catalogue, language) for item in items}
+    asked = [(lines[key], forms[key]) for key in lines if key in forms]
     groups = []
     for group in catalogue.groups:
         members = [
-            item_form(item, catalogue, language) for item in items if item.group == group.key
+            forms[item.key] for item in items if item.group == group.key and item.key not in lines
         ]
         if members:
             groups.append((group.key, group.label.in_language(language), members))
@@ -206,8 +188,9 @@ def form_page(
         "inspections/form.html",
         inspection=inspection,
         tower=inspection.tower,
+        asked=asked,
         groups=groups,
-        number=len(items),
+        number=len(asked) if inspection.kind == "reinspection" else len(items),
         answers=answers,
         given=given,
         errors=errors,
@@ -219,6 +202,9 @@ def form_page(
         else given.getlist("methods"),
         photo_of=photo_of,
         position=position_of(inspection),
+        said=circumstances_form(inspection, given),
+        weathers=list(VOCABULARIES["weather"]),
+        verdicts=list(VOCABULARIES["verdict"]),
         assessment_reason=record.sent_before(session, inspection).get("assessment_reason", ""),
         today=clock.today(),
     )
@@ -235,36 +221,6 @@ def methods_of(
     if inspection.methods:
         return inspection.methods
     return {*USUAL, *(item.how for item in catalogue.items if item.key in answers)}
-
-
-def not_examined(inspection: Inspection, catalogue: Catalogue) -> list[Item]:
-    """The items that a submitted visit should have answered and did not."""
-    if inspection.status == "draft" or inspection.kind == "reinspection":
-        return []
-    structure = Structure(
-        inspection.structure_type,
-        frozenset(inspection.tower.services),
-        inspection.height_m,
-        inspection.overall_height_m,
-    )
-    given = {one.item_key: GivenAnswer.from_json(one.given) for one in inspection.answers}
-    return [
-        item
-        for item in applicable_items(catalogue, structure)
-        if item.key not in given and is_asked(item, given)
-    ]
-
-
-def position_of(inspection: Inspection) -> dict[str, Any]:
-    """The position as the form's hidden fields carry it, so that a later save keeps it."""
-    if inspection.position is None:
-        return {}
-    place, accuracy = to_position(inspection.position), inspection.position_accuracy_m
-    return {
-        "position_latitude": f"{place.latitude:.7f}",
-        "position_longitude": f"{place.longitude:.7f}",
-        "position_accuracy": "" if accuracy is None else f"{accuracy:f}",
-    }
 
 
 @guard("inspection.correct")
@@ -300,6 +256,7 @@ def save(inspection_id: uuid.UUID) -> Response | tuple[str, int]:
             kind=inspection.kind,
             tower=inspection.tower.code,
             today=inspection.inspected_on,
+            zone=clock.zone(),
         )
         if inspection.structure_type != StructureType.UNKNOWN and not visit.structure_type:
             visit = record.with_structure_type(visit, inspection.structure_type)
@@ -308,6 +265,10 @@ def save(inspection_id: uuid.UUID) -> Response | tuple[str, int]:
                 name.partition(".")[2] or None,
                 upload.filename,
                 read_picture(upload.stream, photo_store()),
+                # The page's script tells which files the camera made just now.
+                PhotoSource.CAMERA
+                if f"{name}/{upload.filename}" in form.getlist("camera")
+                else PhotoSource.FILE,
             )
             for name, uploads in request.files.lists()
             for upload in uploads
@@ -325,7 +286,7 @@ def save(inspection_id: uuid.UUID) -> Response | tuple[str, int]:
                 )
             kept = True
         with transaction() as session:
-            for item_key, filename, picture in pictures:
+            for item_key, filename, picture, source in pictures:
                 photos.add_photo(
                     session,
                     uuid.uuid4(),
@@ -337,6 +298,7 @@ def save(inspection_id: uuid.UUID) -> Response | tuple[str, int]:
                     sha256=None,
                     by=actor,
                     now=now,
+                    source=source,
                 )
         if visit.submit or inspection.status != "draft":
             with transaction() as session:
@@ -370,61 +332,3 @@ def discard(inspection_id: uuid.UUID) -> Response:
         record.discard_draft(session, inspection, by=current_actor(), now=clock.now())
     flash(_("The draft was discarded."), "info")
     return redirect(url_for("towers.detail", code=code))
-
-
-@guard("inspection.view")
-def detail(inspection_id: uuid.UUID) -> str:
-    session, language = current_session(), current_language()
-    inspection = the_inspection(inspection_id)
-    catalogue = checklists.catalogue_of(session, inspection.checklist_version)
-    items = {item.key: item_form(item, catalogue, language) for item in catalogue.items}
-    order = {item.key: index for index, item in enumerate(catalogue.items)}
-    actor = current_actor()
-    return render_template(
-        "inspections/detail.html",
-        inspection=inspection,
-        tower=inspection.tower,
-        items=items,
-        texts=item_texts(session, language),
-        not_examined=not_examined(inspection, catalogue),
-        answers=sorted(
-            inspection.answers,
-            key=lambda one: (one.severity is None, order.get(one.item_key, 999)),
-        ),
-        found=lists.found_by(session, inspection.id),
-        own=inspection.inspector_id == actor.id
-        and inspection.status in {"draft", "submitted", "returned"}
-        and policy.may(actor, "inspection.correct", inspection),
-        position=position_of(inspection),
-        reused=lists.reused_photos(session, actor, inspection.photos),
-        may_review=inspection.status == "submitted"
-        and policy.may(actor, "inspection.review", inspection),
-        today=clock.today(),
-    )
-
-
-@guard("inspection.review")
-def decide(inspection_id: uuid.UUID) -> Response:
-    actor, now = current_actor(), clock.now()
-    try:
-        with transaction() as session:
-            inspection = the_inspection(inspection_id)
-            decision = request.form.get("decision")
-            if decision not in {"accept", "return"}:
-                raise Invalid(N_("Choose one of the answers"))
-            if decision == "accept":
-                review.accept_inspection(session, inspection, by=actor, now=now)
-            else:
-                review.return_inspection(
-                    session,
-                    inspection,
-                    reason=request.form.get("reason", "")[:4000],
-                    by=actor,
-                    now=now,
-                    zone=clock.zone(),
-                )
-    except (Invalid, Conflict) as error:
-        flash(error.text(), "warning")
-    else:
-        flash(_("The review was saved."), "success")
-    return redirect(url_for("inspections.detail", inspection_id=inspection_id))

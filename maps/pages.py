@@ -23,6 +23,7 @@ from core.i18n import current_language
 from core.policy import guard
 from core.slots import Panel
 from core.words import N_
+from inspections.queries import campaigns
 from maps import queries
 from maps.queries import Box
 from maps.render import documents
@@ -102,6 +103,19 @@ def import_document(batch_id: uuid.UUID) -> Response:
     return document(documents.import_map(current_language()))
 
 
+@blueprint.get("/map/choose")
+@guard("campaign.plan")
+def choose_document() -> Response:
+    """Where an area is drawn; the filters of the towers around it stand in the address."""
+    return document(documents.choose_map(current_language()))
+
+
+@blueprint.get("/map/campaign/<uuid:campaign_id>")
+@guard("campaign.view")
+def campaign_document(campaign_id: uuid.UUID) -> Response:
+    return document(documents.campaign_map(current_language()))
+
+
 @blueprint.get("/map/places")
 @guard("tower.view")
 def places_document() -> Response:
@@ -130,15 +144,32 @@ def asked_box() -> Box:
     return Box(box.west, box.south, box.east, box.north)
 
 
-@blueprint.get("/map/towers.json")
-@guard("tower.view")
-def tower_features() -> Response:
+def asked_zoom() -> int:
     zoom = request.args.get("zoom", "")
     if not (zoom.isascii() and zoom.isdigit() and len(zoom) < 3 and int(zoom) <= 24):
         raise BadRequest(N_("zoom is a whole number from 0 to 24"))
+    return int(zoom)
+
+
+@blueprint.get("/map/campaigns/<uuid:campaign_id>.json")
+@guard("campaign.view")
+def campaign_features(campaign_id: uuid.UUID) -> Response:
+    """The towers of a campaign in a box by where they stand, and the box of all of them."""
+    session, actor, today = current_session(), current_actor(), clock.today()
+    found = campaigns.campaign(session, actor, campaign_id)
+    if found is None:
+        raise NotFound()
+    box, zoom = asked_box(), asked_zoom()
+    return jsonify(queries.campaign_features(session, actor, found.id, box, zoom, today=today))
+
+
+@blueprint.get("/map/towers.json")
+@guard("tower.view")
+def tower_features() -> Response:
+    zoom = asked_zoom()
     session, actor, today = current_session(), current_actor(), clock.today()
     filters = map_filters()
-    found = queries.features(session, actor, filters, box=asked_box(), zoom=int(zoom), today=today)
+    found = queries.features(session, actor, filters, box=asked_box(), zoom=zoom, today=today)
     return jsonify({**found, **queries.counts(session, actor, filters, today=today)})
 
 

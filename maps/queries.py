@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, cast, func, select
+from sqlalchemy import ColumnElement, Integer, Select, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from core import policy
 from core.policy import Actor
+from inspections.queries.campaigns import Wanted, is_done, live, standing_on
 from towers.models import Tower
 from towers.queries import Filters, condition_on, filtered, overdue_on
 from towers.rules import Condition
@@ -119,28 +121,34 @@ def clusters(
     *only: ColumnElement[bool],
 ) -> list[dict[str, Any]]:
     """Towers (of `only`) by the cells of a grid: their number by condition, and their middle."""
-    cell = WORLD_METRES / (TILE_PIXELS * 2**zoom) * CLUSTER_PIXELS
-    column = cast(func.floor(func.ST_X(Tower.geom_3857) / cell), Integer)
-    row = cast(func.floor(func.ST_Y(Tower.geom_3857) / cell), Integer)
     condition = condition_on(today)
-    placed = (
-        inside(
-            select(
-                column.label("column"),
-                row.label("row"),
-                condition.label("condition"),
-                func.ST_X(Tower.geom).label("x"),
-                func.ST_Y(Tower.geom).label("y"),
-                cast(overdue_on(today), Integer).label("overdue"),
-            ),
-            actor,
-            filters,
-            box,
-            today,
-        )
-        .where(*only)
-        .subquery()
+    placed = inside(
+        _in_cells(zoom).add_columns(
+            condition.label("condition"), cast(overdue_on(today), Integer).label("overdue")
+        ),
+        actor,
+        filters,
+        box,
+        today,
+    ).where(*only)
+    return _cells(session, placed, "conditions")
+
+
+def _in_cells(zoom: int) -> Select[Any]:
+    """Each tower with its cell of the grid of a zoom."""
+    cell = WORLD_METRES / (TILE_PIXELS * 2**zoom) * CLUSTER_PIXELS
+    return select(
+        cast(func.floor(func.ST_X(Tower.geom_3857) / cell), Integer).label("column"),
+        cast(func.floor(func.ST_Y(Tower.geom_3857) / cell), Integer).label("row"),
+        func.ST_X(Tower.geom).label("x"),
+        func.ST_Y(Tower.geom).label("y"),
     )
+
+
+def _cells(session: Session, statement: Select[Any], word: str) -> list[dict[str, Any]]:
+    """The cells of `_in_cells` with a `condition` and 0 or 1 for `overdue`; `word` names the
+    numbers by condition."""
+    placed = statement.subquery()
     grouped = (
         select(
             placed.c.column,
@@ -157,17 +165,60 @@ def clusters(
     cells: dict[tuple[int, int], dict[str, Any]] = {}
     for one in session.execute(grouped):
         made = cells.setdefault(
-            (one.column, one.row), {"number": 0, "x": 0.0, "y": 0.0, "overdue": 0, "conditions": {}}
+            (one.column, one.row), {"number": 0, "x": 0.0, "y": 0.0, "overdue": 0, word: {}}
         )
         made["number"] += one.number
         made["x"] += one.x
         made["y"] += one.y
         made["overdue"] += one.overdue
-        made["conditions"][one.condition] = one.number
+        made[word][one.condition] = one.number
     for made in cells.values():
         made["x"] = round(made["x"] / made["number"], 6)
         made["y"] = round(made["y"] / made["number"], 6)
     return list(cells.values())
+
+
+def campaign_features(
+    session: Session, actor: Actor, campaign_id: uuid.UUID, box: Box, zoom: int, *, today: date
+) -> dict[str, Any]:
+    """The towers of a campaign in a box: signs with where each stands, or clusters of them.
+
+    `box` of the answer is west, south, east, north of all its towers, `None` without any.
+    """
+    wanted = Wanted(campaign=campaign_id)
+    here = Tower.geom_3857.op("&&")(box.in_mercator())
+    standing = standing_on(today, is_done()).label("condition")
+    whole = func.ST_Extent(Tower.geom)
+    corners = session.execute(
+        live(
+            actor,
+            wanted,
+            select(
+                func.ST_XMin(whole), func.ST_YMin(whole), func.ST_XMax(whole), func.ST_YMax(whole),
+                func.count(),
+            ),
+            today=today,
+        )
+    ).one()  # fmt: skip
+    found: dict[str, Any] = {
+        "box": None if corners[0] is None else list(corners[:4]),
+        "total": corners[4],
+    }
+    place = (func.ST_X(Tower.geom), func.ST_Y(Tower.geom))
+    signs = select(Tower.id, *place, standing, Tower.code)
+    rows = session.execute(
+        live(actor, wanted, signs, today=today)
+        .where(here)
+        .order_by(Tower.code)
+        .limit(None if zoom >= NEAR_ZOOM else MOST_SIGNS + 1)
+    ).all()
+    if zoom >= NEAR_ZOOM or len(rows) <= MOST_SIGNS:
+        return found | {
+            "towers": [[str(row[0]), round(row[1], 6), round(row[2], 6), row[3]] for row in rows]
+        }
+    late = case((standing == "overdue", 1), else_=0).label("overdue")
+    placed = live(actor, wanted, _in_cells(zoom).add_columns(standing, late), today=today)
+    return found | {"clusters": _cells(session, placed.where(here), "standings")}
 
 
 def extent(

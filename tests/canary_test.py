@@ -59,6 +59,8 @@ def test_the_folder_of_maps_gives_folium_no_value() -> None:
 REGISTER = {
     "/", "/towers", "/towers/<code>", "/follow-up", "/follow-up.csv", "/follow-up.xlsx",
     "/follow-up.geojson", "/follow-up.gpkg", "/follow-up.kml", "/towers/export",
+    "/exports", "/exports/<uuid:export_id>", "/api/v1/exports", "/api/v1/exports/<uuid:export_id>",
+    "/api/v1/follow-up/saved/<uuid:saved_id>", "/follow-up/saved/<uuid:saved_id>",
     "/violations", "/violations/<uuid:violation_id>", "/inspections",
     "/inspections/<uuid:inspection_id>", "/account", "/proposals",
     "/proposals/<uuid:proposal_id>", "/api/v1/proposals", "/api/v1/proposals/<uuid:proposal_id>",
@@ -73,15 +75,24 @@ REGISTER = {
     "/towers/<code>/sign", "/towers/<code>/history",
     "/towers/permits", "/api/v1/permits", "/api/v1/towers/<code>/installations",
     "/api/v1/towers/<code>/installations/<uuid:part_id>", "/api/v1/towers/<code>/permits",
+    "/campaigns", "/campaigns/<uuid:campaign_id>", "/assignments",
+    "/assignments/<uuid:assignment_id>", "/api/v1/campaigns",
+    "/api/v1/campaigns/<uuid:campaign_id>", "/api/v1/campaigns/<uuid:campaign_id>/progress",
+    "/api/v1/assignments", "/api/v1/assignments/<uuid:assignment_id>",
     "/api/v1/towers/<code>/permits/<uuid:part_id>", "/api/v1/towers/<code>/anchors",
     "/api/v1/towers/<code>/anchors/<uuid:part_id>", "/api/v1/towers/<code>/history",
+    "/assessments/<uuid:assessment_id>", "/api/v1/assessments",
+    "/api/v1/assessments/<uuid:assessment_id>",
+    "/statistics", "/statistics.csv", "/statistics.xlsx", "/api/v1/statistics",
     "/notices", "/notices/<uuid:notice_id>", "/api/v1/notices",
     "/api/v1/notices/<uuid:notice_id>",
 }  # fmt: skip
 BATCH = {"/towers/reassignments/<uuid:batch>", "/towers/reassignments/<uuid:batch>.csv"}
 ORGANISATIONS = {"/organisations", "/organisations/<uuid:organisation_id>"}
+OUTBOX = {"/outbox", "/api/v1/outbox", "/api/v1/outbox/<uuid:reminder_id>"}
 SHOWN = {
-    "staff": REGISTER | BATCH | ORGANISATIONS | {"/checklists/<int:draft>/back-test",
+    "staff": REGISTER | OUTBOX | BATCH | ORGANISATIONS | {
+                         "/checklists/<int:draft>/back-test",
                          "/checklists/<int:number>",
                          "/checklists/<int:number>/changes", "/checklists/<int:number>.xlsx",
                          "/checklists/<int:draft>/items/<key>/edit",
@@ -90,7 +101,9 @@ SHOWN = {
                          "/api/v1/checklists/<int:draft>/back-test/findings",
                          "/organisations/<uuid:organisation_id>/edit",
                          "/organisations/<uuid:organisation_id>/merge", "/towers/new",
-                         "/towers/<code>/edit", "/towers/<code>/merge",
+                         "/towers/<code>/edit", "/towers/<code>/merge", "/campaigns/new",
+                         "/campaigns/<uuid:campaign_id>/edit",
+                         "/campaigns/<uuid:campaign_id>/towers",
                          "/towers/<code>/installations/new", "/towers/<code>/permits/new",
                          "/towers/<code>/anchors/new", "/towers/<code>/footprint/edit",
                          "/towers/<code>/installations/<uuid:part_id>/edit",
@@ -149,7 +162,7 @@ def test_hostile_text_is_only_text(app: Flask, session: Session, kind: str, role
         for rule, method, endpoint in routes(app):
             if endpoint in OPEN or method != "GET" or role not in TABLE[rule, method]:
                 continue
-            values = of(w.here, w)
+            values = of(w.here, w, role)
             values["code"] = quote(CODE, safe="")
             if rule.startswith("/api/v1/areas/"):
                 values["code"] = "90001"
@@ -196,13 +209,44 @@ def _check(response, stored: str, bad: str, rule: str) -> bool:
 @pytest.mark.parametrize("bad", [*TEXTS.values()], ids=[*TEXTS])
 def test_hostile_words_in_an_address_are_only_text(app: Flask, session: Session, bad: str) -> None:
     w = doors.world(app, session)
-    for path in ("/towers", "/follow-up", "/map", "/violations", "/inspections", "/organisations"):
-        for name in ("q", "condition", "commune", "owner", "sort", "status", "kind", "lang"):
+    for path in (
+        "/towers",
+        "/follow-up",
+        "/map",
+        "/violations",
+        "/inspections",
+        "/organisations",
+        "/statistics",
+        "/campaigns",
+        "/campaigns/new",
+        f"/campaigns/{w.here.campaign}",
+        "/assignments",
+    ):
+        for name in (
+            "q",
+            "condition",
+            "commune",
+            "owner",
+            "sort",
+            "status",
+            "kind",
+            "lang",
+            "area",
+            "inspector",
+            "standing",
+        ):
             response = w["staff"].get(path, query_string={name: bad})
             assert response.status_code == 200, (path, name)
             assert PRODUCT.encode() not in response.data
             assert SCRIPT.encode() not in response.data
-    for path in ("/towers", "/follow-up", "/violations", "/inspections"):
+    for path in (
+        "/towers",
+        "/follow-up",
+        "/violations",
+        "/inspections",
+        "/campaigns",
+        "/assignments",
+    ):
         response = w["staff"].get(path, query_string={"cursor": bad})
         assert response.status_code == 400, path
         assert SCRIPT.encode() not in response.data
@@ -220,6 +264,7 @@ def test_hostile_input_comes_back_in_the_form_as_text(
     admin = doors.client_of(app, session, makers.user(session, "admin"))
     for client, path, fields in (
         (staff, "/towers/new", "code name latitude longitude height_m built_year owner note"),
+        (staff, "/campaigns/new", "name begins_on ends_on note"),
         (staff, "/organisations/new", "email phone address"),
         (admin, "/users/new", "email name"),
         (admin, "/areas/load", "province_code province_name source valid_from"),

@@ -23,10 +23,11 @@ from accounts.models import Organisation, User
 from accounts.security import actor_of
 from areas.models import Area
 from core import audit, clock
+from core.exports import Export
 from core.geo import to_polygon
 from core.model import Base
 from core.policy import SYSTEM
-from inspections.models import ViolationEvent
+from inspections.models import LoadAssessment, Reminder, SavedList, ViolationEvent
 from inspections.notice_models import (
     Notice,
     NoticeItem,
@@ -56,9 +57,13 @@ class Place:
     tower: Tower
     inspection: uuid.UUID
     photo: uuid.UUID
+    signature: uuid.UUID
+    assessment: uuid.UUID
     violation: uuid.UUID
     document: uuid.UUID
     proposal: uuid.UUID
+    campaign: uuid.UUID
+    assignment: uuid.UUID
     notice: uuid.UUID
     notice_file: uuid.UUID
     words: str
@@ -76,6 +81,9 @@ class World:
     clients: dict[str, FlaskClient]
     batch: uuid.UUID
     imported: uuid.UUID
+    saved: uuid.UUID
+    exports: dict[str, uuid.UUID]
+    reminder: uuid.UUID
 
     def __getitem__(self, role: str) -> FlaskClient:
         return self.clients[role]
@@ -119,6 +127,8 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
             ("there", there, "elsewhere", 106.5),
         )
     }
+    for place in made.values():
+        _campaign(session, place, clients["staff"], names)
     _draft_of_checklist(session, people["staff"], names)
     return World(
         here=made["here"],
@@ -128,7 +138,87 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
         clients=clients,
         batch=_batch(session, made["here"].tower),
         imported=_list(app, session),
+        exports={role: _export(app, session, person, names) for role, person in people.items()},
+        reminder=_reminder(session, made["here"].violation, names),
+        saved=_saved_list(session, people["elsewhere"], names),
     )
+
+
+def _export(app: Flask, session: Session, person: User, names: str) -> uuid.UUID:
+    """A list that a job made for somebody."""
+    made = Export(
+        id=uuid.uuid4(),
+        what="violation",
+        format="kml",
+        query={},
+        filters=[["Tìm kiếm", names or "Ngọc Điểm"]],
+        language="vi",
+        state="done",
+        rows=0,
+        size=1,
+        job_id=1,
+        actor_id=str(person.id),
+        actor=person.name,
+        created_at=clock.now(),
+        finished_at=clock.now(),
+    )
+    session.add(made)
+    session.commit()
+    folder = app.config["SETTINGS"].instance / "exports"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{made.id}.kml").write_text("x")
+    return made.id
+
+
+def _reminder(session: Session, violation: uuid.UUID, names: str) -> uuid.UUID:
+    """A message that was sent."""
+    made = Reminder(
+        id=uuid.uuid4(),
+        violation_id=violation,
+        kind="due_soon",
+        deadline=clock.today(),
+        recipient="ai@example.org",
+        subject=names or "Sắp đến hạn",
+        body=names,
+        message_id=f"<{violation}@test>",
+        state="sent",
+        next_try_at=clock.now(),
+        created_at=clock.now(),
+        sent_at=clock.now(),
+    )
+    session.add(made)
+    session.commit()
+    return made.id
+
+
+def _saved_list(session: Session, person: User, names: str) -> uuid.UUID:
+    """Filters that somebody else keeps."""
+    made = SavedList(
+        id=uuid.uuid4(),
+        user_id=person.id,
+        name=names[:100] or "Của tôi",
+        query={"severity": ["critical"]},
+        saved_at=clock.now(),
+    )
+    session.add(made)
+    session.commit()
+    return made.id
+
+
+def _campaign(session: Session, place: Place, staff: FlaskClient, names: str) -> None:
+    """A running campaign for the one tower of a place, and the same tower asked for alone."""
+    name, note = names[:300] or f"Đợt {place.words}", names
+    days = {"begins_on": "2030-01-01", "ends_on": "2030-01-31"}
+    body = {"id": str(place.campaign), "name": name, "kind": "campaign", "note": note, **days}
+    choice = {"codes": [place.tower.code]}
+    answered(staff.post("/api/v1/campaigns", json={**body, "choice": choice}), 201)
+    path, tag = f"/api/v1/campaigns/{place.campaign}", {"If-Match": "*"}
+    answered(staff.post(f"{path}/state", json={"state": "running"}, headers=tag), 200)
+    share = {"inspectors": [str(place.inspector.id)]}
+    answered(staff.post(f"{path}/assignments", json=share, headers=tag), 200)
+    alone = {"id": str(place.assignment), "tower": place.tower.code, "kind": "complaint"}
+    alone |= {"inspector": str(place.inspector.id), "due_on": "2030-01-31", "note": note}
+    answered(staff.post("/api/v1/assignments", json=alone), 201)
 
 
 def _draft_of_checklist(session: Session, person: User, names: str) -> None:
@@ -225,7 +315,14 @@ def _place(
     session.commit()
     inspection, photo = uuid.uuid4(), uuid.uuid4()
     note = names or f"ghi chú {word} Ngọc Điểm"
-    draft = visit(tower.code, submit=False, note=note)
+    draft = visit(
+        tower.code,
+        submit=False,
+        note=note,
+        team=[note[:200]],
+        representative=note[:300],
+        instruments=[{"name": note[:200], "serial": note[:100]}],
+    )
     answered(client.post("/api/v1/inspections", json={**draft, "id": str(inspection)}), 201)
     answered(send_photo(client, inspection, photo_id=photo, content=picture(seed=word)), 201)
     found = answered(
@@ -235,6 +332,20 @@ def _place(
             headers={"If-Match": '"v1"'},
         ),
         200,
+    )
+    signature = uuid.uuid4()
+    answered(
+        client.post(
+            f"/api/v1/inspections/{inspection}/signatures",
+            data={
+                "id": str(signature),
+                "place": "representative",
+                "name": note[:200],
+                "file": (io.BytesIO(picture(kind="PNG")), "ky.png"),
+            },
+            headers={"If-Match": '"v2"'},
+        ),
+        201,
     )
     document, proposal = uuid.uuid4(), uuid.uuid4()
     answered(send_document(client, document, tower=tower.code, title=names), 201)
@@ -246,6 +357,22 @@ def _place(
         "note": note,
     }
     answered(client.post("/api/v1/proposals", json=suggested), 201)
+    # Answered, so that the condition follows from what was inspected.
+    assessment = LoadAssessment(
+        tower_id=tower.id,
+        requested_at=clock.now(),
+        requested_on=clock.today(),
+        deadline=clock.today(),
+        reason=names,
+        answered_at=clock.now(),
+        outcome="safe",
+        assessed_on=clock.today(),
+        assessor=names,
+        conclusion=names,
+        document_id=document,
+    )
+    session.add(assessment)
+    session.commit()
     violation = uuid.UUID(found["violations"][0]["id"])
     told = {"id": str(uuid.uuid4()), "owner": str(owner.id), "violations": [str(violation)]}
     answered(clients["staff"].post("/api/v1/notices", json={**told, "note": note}), 201)
@@ -256,9 +383,13 @@ def _place(
         tower=tower,
         inspection=inspection,
         photo=photo,
+        signature=signature,
+        assessment=assessment.id,
         violation=violation,
         document=document,
         proposal=proposal,
+        campaign=uuid.uuid4(),
+        assignment=uuid.uuid4(),
         notice=uuid.UUID(told["id"]),
         notice_file=sent,
         words=tower.code,

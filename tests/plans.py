@@ -81,9 +81,11 @@ ROWS = (
     FROM violation v JOIN inspection i ON i.tower_id = v.tower_id
     """,
     """
-    INSERT INTO load_assessment (tower_id, requested_at, requested_on, deadline, answered_at)
+    INSERT INTO load_assessment (tower_id, requested_at, requested_on, deadline, answered_at,
+        outcome, assessed_on)
     SELECT id, '2026-01-01', '2026-01-01', date '2026-02-01' + n % 100,
-        CASE WHEN n % 20 = 0 THEN NULL ELSE timestamptz '2026-03-01' END
+        CASE WHEN n % 20 = 0 THEN NULL ELSE timestamptz '2026-03-01' END,
+        CASE WHEN n % 20 > 0 THEN 'safe' END, CASE WHEN n % 20 > 0 THEN date '2026-03-01' END
     FROM (SELECT id, row_number() OVER (ORDER BY code)::int AS n FROM tower) t
     """,
     """

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, redirect, request, url_for
 from flask_babel import format_datetime
+from werkzeug.datastructures import MultiDict
 
 from accounts import queries as accounts
-from core import audit, clock
-from core.db import current_session, transaction
-from core.downloads import FORMS, Form, download, form_of
+from core import clock
+from core import exports as exporting
+from core.db import current_session, database, transaction
+from core.downloads import FORMS, Form, download, form_of, is_long
 from core.errors import Invalid
+from core.exports import Export
 from core.formats import texts_of
 from core.guard import current_actor
-from core.i18n import translate
-from core.policy import guard
+from core.i18n import current_language, translate
+from core.policy import Actor, guard
+from core.tables import Table
 from core.words import N_
 from towers import exports
 from towers.coordinate_systems import WGS84, System, named_systems
-from towers.doors import asked_filters
 from towers.exports import Choice, described
 from towers.fields import Group
-from towers.queries import Filters
+from towers.queries import Filters, understood
+from towers.schemas import filters_from
 
 AS_GIVEN = "given"
 
@@ -34,29 +39,76 @@ def export_texts() -> dict[str, dict[str, str]]:
     return {name: texts_of(name) for name in exports.vocabularies()}
 
 
-def begin_export(action: str, filters: Filters, **facts: Any) -> list[tuple[str, str]]:
-    """Write down that the reader takes a list along; returns what the list says of itself."""
-    session, actor, now = current_session(), current_actor(), clock.now()
-    owner = accounts.organisation(session, actor, filters.owner) if filters.owner else None
-    narrowed = described(filters, export_texts(), owner.name if owner else None)
-    export_id = uuid.uuid4()
-    with transaction():
-        audit.record(
+@dataclass(frozen=True)
+class Taking:
+    """What somebody takes along: `what` is the list, `query` its arguments, `filters` in words."""
+
+    what: str
+    form: Form
+    query: MultiDict[str, str]
+    filters: Sequence[tuple[str, str]]
+    table: Table
+    name: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def filters_in_words(filters: Filters, actor: Actor) -> list[tuple[str, str]]:
+    """The filters of the register as its readers call them."""
+    owner = None
+    if filters.owner:
+        owner = accounts.organisation(current_session(), actor, filters.owner)
+    return described(filters, export_texts(), owner.name if owner else None)
+
+
+def begin_export(taking: Taking, *, put_off: bool, export_id: uuid.UUID | None = None) -> Export:
+    """Write down that the reader takes a list along, and leave a long one to a job."""
+    with transaction() as session:
+        made = exporting.begin(
             session,
-            action,
-            "export",
-            export_id,
-            by=actor,
-            now=now,
-            after={**facts, "filters": dict(narrowed)},
+            export_id or uuid.uuid4(),
+            taking.what,
+            taking.form.ending,
+            dict(taking.query.lists()),
+            taking.filters,
+            language=current_language(),
+            by=current_actor(),
+            now=clock.now(),
+            facts=taking.facts,
         )
-    shown = "; ".join(f"{what}: {value}" for what, value in narrowed)
+        if put_off:
+            exporting.put_off(session, made)
+    return made
+
+
+def about_of(export: Export) -> list[tuple[str, str]]:
+    """What a list says of itself."""
+    shown = "; ".join(f"{what}: {value}" for what, value in export.filters)
     return [
-        (translate(N_("Exported at")), format_datetime(now, "dd/MM/yyyy HH:mm")),
-        (translate(N_("Exported by")), actor.name or actor.email),
+        (translate(N_("Exported at")), format_datetime(export.created_at, "dd/MM/yyyy HH:mm")),
+        (translate(N_("Exported by")), export.actor),
         (translate(N_("Filters")), shown or translate(N_("None, the whole list"))),
-        (translate(N_("Number of the export")), str(export_id)),
+        (translate(N_("Number of the export")), str(export.id)),
     ]
+
+
+def take(taking: Taking) -> Response:
+    """The list as a file; one that is long for its form is made by a job, whose page is shown."""
+    session = current_session()
+    put_off = is_long(session, taking.table, taking.form)
+    export = begin_export(taking, put_off=put_off)
+    if put_off:
+        address = url_for("towers.export_page", export_id=export.id)
+        return redirect(address, 303)  # type: ignore[return-value]
+
+    number = export.id
+
+    def done(rows: int) -> None:
+        # The session of the request may be closed when the last row of a stream leaves.
+        with database().sessions.begin() as own:
+            exporting.finish(own, own.get_one(Export, number), rows, now=clock.now())
+
+    table = taking.table.with_about((*taking.table.about, *about_of(export)), str(export.id))
+    return download(session, table, taking.form, name=taking.name, day=clock.today(), done=done)
 
 
 def asked_choice(form: Form, args: Mapping[str, str], names: tuple[str, ...]) -> Choice:
@@ -115,23 +167,27 @@ def export_routes(blueprint: Blueprint) -> None:
     def export() -> Response:
         """`format`, `srid` (an EPSG code or `given`), `field` (many), `values` (labels or keys)."""
         form = form_of(request.args.get("format", "csv"))
-        choice = asked_choice(form, request.args, tuple(request.args.getlist("field")))
-        filters = asked_filters()
-        # Refused before it is written down.
-        table = exports.table(
-            current_actor(), filters, choice, today=clock.today(), texts=export_texts()
-        )
-        about = begin_export(
-            "tower.export", filters, format=form.ending, system=_system_text(choice)
-        )
-        system = (translate(N_("Coordinate system")), _system_text(choice))
-        return download(
-            current_session(),
-            table.with_about((system, *about)),
-            form,
-            name="cot-ang-ten",
-            day=clock.today(),
-        )
+        return take(taken_register(form, request.args, current_actor()))
+
+
+def taken_register(form: Form, query: MultiDict[str, str], actor: Actor) -> Taking:
+    """The register in the actor's scope as an address asks for it.
+
+    Raises `Invalid` for what the form cannot hold.
+    """
+    choice = asked_choice(form, query, tuple(query.getlist("field")))
+    filters = understood(current_session(), actor, filters_from(query))
+    table = exports.table(actor, filters, choice, today=clock.today(), texts=export_texts())
+    system = _system_text(choice)
+    return Taking(
+        what="tower",
+        form=form_of(form.ending),
+        query=query,
+        filters=filters_in_words(filters, actor),
+        table=table.with_about([(translate(N_("Coordinate system")), system)]),
+        name="cot-ang-ten",
+        facts={"system": system},
+    )
 
 
 def _system_text(choice: Choice) -> str:

@@ -292,21 +292,28 @@ FILTER_TEXTS = {
     "height_from": (N_("Height from (m)"), ""),
     "height_to": (N_("Height to (m)"), ""),
     "bbox": (N_("Box (west, south, east, north)"), ""),
+    "inspection_due_before": (N_("Inspection due before"), ""),
+    "area": (N_("Inside the drawn area"), ""),
     "include_dismantled": (N_("Include dismantled towers"), ""),
 }
 
 
 def described(filters: Filters, texts: Texts, owner: str | None) -> list[tuple[str, str]]:
-    """The filters that narrow a list, as texts; `owner` is the name of the one that is chosen."""
+    """The filters that narrow a list, as texts; `owner` is the name of the one that is chosen.
+
+    What only another list can be narrowed to is described by that one.
+    """
     found: list[tuple[str, str]] = []
     for one in fields(filters):
         value = getattr(filters, one.name)
-        if not one.compare or value == one.default:
+        if not one.compare or value == one.default or one.name not in FILTER_TEXTS:
             continue
         label, vocabulary = FILTER_TEXTS[one.name]
         words = texts[vocabulary] if vocabulary else {}
         if one.name == "bbox":
             value = (value.west, value.south, value.east, value.north)
+        if one.name == "area":
+            value = tuple(f"{x:g} {y:g}" for x, y in value)
         if value is True:
             text = translate(N_("Yes"))
         elif one.name == "owner":

@@ -121,6 +121,19 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "flag": N_("Yes or no"),
     },
     "flag": {"yes": N_("Yes"), "no": N_("No")},
+    "export_state": {
+        "begun": N_("Not finished"),
+        "waiting": N_("Being made"),
+        "done": N_("Done"),
+        "failed": N_("Failed"),
+        "cancelled": N_("Cancelled"),
+        "cleared": N_("Cleared away"),
+    },
+    "export_list": {
+        "tower": N_("Towers"),
+        "violation": N_("Follow-up"),
+        "statistics": N_("Statistics"),
+    },
     "import_state": {
         "uploaded": N_("Uploaded"),
         "checking": N_("Being checked"),

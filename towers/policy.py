@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
 from core import policy
+from core.exports import Export
 from core.policy import Actor
 from towers.models import Document, Tower, TowerProposal
 
@@ -90,6 +91,12 @@ def register() -> None:
         actions={"view": {"staff"}},
         visible=lambda actor: true() if actor.communes is None else false(),
         reaches=lambda actor, batch: actor.communes is None,
+    )
+    policy.register(
+        "export",
+        actions={"view": READERS, "make": READERS},
+        visible=lambda actor: Export.actor_id == str(actor.id),
+        reaches=lambda actor, export: export.actor_id == str(actor.id),
     )
     policy.register(
         "document",

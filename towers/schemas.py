@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -46,6 +47,38 @@ def envelope_of(text: str) -> Envelope:
     if west > east or south > north or south > 90 or north < -90:
         raise ValueError("no box")
     return Envelope(west, south, east, north)
+
+
+# As many as an address has room for, among other filters.
+MOST_CORNERS = 200
+AREA = N_("area is three to 200 corners as longitude_latitude in degrees, joined by *")
+
+
+def corners_of(text: str) -> tuple[tuple[float, float], ...]:
+    """The corners (longitude, latitude) in a text such as `105.6_10.4*105.7_10.4*105.7_10.5`.
+
+    Signs that an address leaves as they are. A first corner that comes again at the end is left
+    out. Raises `ValueError` for what is no polygon on earth.
+    """
+    parts = [one.split("_") for one in text.split("*", MOST_CORNERS + 1)]
+    if any(len(one) != 2 for one in parts):
+        raise ValueError("not corners")
+    corners = [(float(x), float(y)) for x, y in parts]
+    if not all(abs(x) <= 180 and abs(y) <= 90 for x, y in corners):
+        raise ValueError("not degrees")
+    if corners[0] == corners[-1]:
+        corners.pop()
+    if not 3 <= len(corners) <= MOST_CORNERS:
+        raise ValueError("no polygon")
+    return tuple(corners)
+
+
+def _check_area(value: str) -> None:
+    try:
+        if value:
+            corners_of(value)
+    except ValueError as error:
+        raise ValidationError(AREA) from error
 
 
 def _check_box(value: str) -> None:
@@ -266,6 +299,12 @@ class TowerFilters(StrictSchema):
         validate=validate.And(length(0, 200), _check_box),
         metadata={"description": "west,south,east,north in degrees (WGS 84)"},
     )
+    inspection_due_before = fields.Date(load_default=None, validate=between(FIRST_DAY, LAST_DAY))
+    area = fields.String(
+        load_default="",
+        validate=validate.And(length(0, 8000), _check_area),
+        metadata={"description": "corners as longitude_latitude (WGS 84), joined by *"},
+    )
     include_dismantled = fields.Boolean(load_default=False)
 
 
@@ -295,6 +334,7 @@ def filters_of(data: dict[str, Any]) -> Filters:
         chosen[name] = tuple(one for one in chosen[name] if one)
     for name in ("height_from", "height_to"):
         chosen[name] = None if chosen[name] is None else Decimal(str(chosen[name]))
+    chosen["area"] = corners_of(chosen["area"]) if chosen["area"] else ()
     chosen["bbox"] = envelope_of(chosen["bbox"]) if chosen["bbox"] else None
     return Filters(**chosen)
 
@@ -323,6 +363,17 @@ def filters_from(args: MultiDict[str, str]) -> Filters:
         except ValueError:
             return None
 
+    def day(name: str) -> date | None:
+        try:
+            found = date.fromisoformat(args.get(name, ""))
+        except ValueError:
+            return None
+        return found if FIRST_DAY <= found <= LAST_DAY else None
+
+    try:
+        area = corners_of(args.get("area", ""))
+    except ValueError:
+        area = ()
     try:
         bbox: Envelope | None = envelope_of(args.get("bbox", ""))
     except ValueError:
@@ -347,5 +398,7 @@ def filters_from(args: MultiDict[str, str]) -> Filters:
         height_from=height("height_from"),
         height_to=height("height_to"),
         bbox=bbox,
+        inspection_due_before=day("inspection_due_before"),
+        area=area,
         include_dismantled=on("include_dismantled"),
     )

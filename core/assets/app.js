@@ -8,9 +8,11 @@ if (window.matchMedia("(max-width: 640px)").matches) {
 
 await ready;
 
-for (const form of document.querySelectorAll("form[data-confirm]")) {
+// A form asks, or one of its buttons alone.
+for (const form of document.querySelectorAll("form")) {
   form.addEventListener("submit", (event) => {
-    if (!window.confirm(form.dataset.confirm)) event.preventDefault();
+    const question = event.submitter?.dataset.confirm || form.dataset.confirm;
+    if (question && !window.confirm(question)) event.preventDefault();
   });
 }
 

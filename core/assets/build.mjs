@@ -18,10 +18,10 @@ const signs = {
   area: "pin-map", search: "search", plus: "plus-lg", edit: "pencil", download: "download", upload: "upload",
   filter: "funnel", close: "x-lg", menu: "list", person: "person-circle", back: "arrow-left",
   next: "chevron-right", previous: "chevron-left", camera: "camera", calendar: "calendar-event",
-  clock: "clock-history", print: "printer", info: "info-circle", warning: "exclamation-triangle",
+  clock: "clock-history", campaign: "calendar2-range", assignment: "person-check", print: "printer", info: "info-circle", warning: "exclamation-triangle",
   success: "check-circle", danger: "x-octagon", position: "crosshair", key: "key", "sign-out": "box-arrow-right",
   trash: "trash", merge: "intersect", file: "file-earmark-text", proposal: "chat-square-text", settings: "gear", language: "translate", empty: "inbox",
-  phone: "telephone", qr: "qr-code", checklist: "ui-checks",
+  phone: "telephone", mail: "envelope", qr: "qr-code", checklist: "ui-checks", statistics: "bar-chart",
 };
 
 function sprite() {

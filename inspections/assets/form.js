@@ -48,6 +48,8 @@ function refresh() {
     const part = form.querySelector(`[data-part="${group.dataset.group}"]`);
     part.textContent = `${done}/${asked}`;
     part.parentElement.classList.toggle("done", asked > 0 && done === asked);
+    // What a re-inspection may find beside its violations is not asked for.
+    if ("more" in group.dataset) continue;
     total += asked;
     count += done;
   }
@@ -60,7 +62,8 @@ refresh();
 
 form.addEventListener("change", (event) => {
   const item = event.target.closest("[data-item][data-photo]");
-  if (item && event.target.type === "radio" && fails(item)) item.querySelector("details").open = true;
+  const more = item?.querySelector("details");
+  if (more && event.target.type === "radio" && fails(item)) more.open = true;
 });
 
 // A second tap on a chosen answer takes it back. Arrow keys choose too: they never take back.
@@ -90,3 +93,31 @@ onLocated(document.querySelector("#locate"), located, (coords) => {
   form.elements.position_accuracy.value = Math.round(coords.accuracy);
   showPosition();
 });
+
+// What the camera has made in this minute was taken here; other files may come from anywhere.
+form.addEventListener("change", (event) => {
+  const field = event.target;
+  if (field.type !== "file") return;
+  for (const old of form.querySelectorAll("[name=camera]")) if (old.dataset.of === field.name) old.remove();
+  for (const file of field.files) {
+    if (Math.abs(Date.now() - file.lastModified) > 60_000) continue;
+    const mark = document.createElement("input");
+    Object.assign(mark, { type: "hidden", name: "camera", value: `${field.name}/${file.name}` });
+    mark.dataset.of = field.name;
+    form.append(mark);
+  }
+});
+
+// The clock of the device, and the end of a visit that is submitted where it was made.
+form.addEventListener("submit", (event) => {
+  const now = new Date();
+  form.elements.device_at.value = now.toISOString();
+  const end = form.elements.ended_at;
+  if (event.submitter?.value === "submit" && !end.value && form.elements.inspected_on.value === localDay(now)) {
+    end.value = `${localDay(now)}T${now.toTimeString().slice(0, 5)}`;
+  }
+}, true);
+
+function localDay(moment) {
+  return `${moment.getFullYear()}-${String(moment.getMonth() + 1).padStart(2, "0")}-${String(moment.getDate()).padStart(2, "0")}`;
+}

@@ -11,6 +11,7 @@ from sqlalchemy import and_, func, select, true
 from sqlalchemy.orm import Session
 
 from inspections.models import Inspection, LoadAssessment, Violation
+from inspections.rules.condition import AssessmentOutcome
 from towers.models import StructureKind, Tower
 
 # A returned or voided inspection no longer counts, a draft not yet.
@@ -28,6 +29,7 @@ class TowerFacts:
     assessment_pending: bool
     last_on: date | None
     last_complete: bool
+    assessed_dangerous: bool
 
 
 def facts(session: Session, tower_ids: Sequence[uuid.UUID]) -> Iterator[TowerFacts]:
@@ -68,6 +70,13 @@ def facts(session: Session, tower_ids: Sequence[uuid.UUID]) -> Iterator[TowerFac
         .where(LoadAssessment.tower_id == Tower.id, LoadAssessment.answered_at.is_(None))
         .exists()
     )
+    assessed = (
+        select(LoadAssessment.outcome)
+        .where(LoadAssessment.tower_id == Tower.id, LoadAssessment.answered_at.is_not(None))
+        .order_by(LoadAssessment.answered_at.desc(), LoadAssessment.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     statement = (
         select(
             Tower.id,
@@ -77,6 +86,7 @@ def facts(session: Session, tower_ids: Sequence[uuid.UUID]) -> Iterator[TowerFac
             pending,
             last.c.inspected_on,
             last.c.complete,
+            assessed,
         )
         .join(StructureKind, StructureKind.key == Tower.structure_type)
         .join(opened, true())
@@ -92,4 +102,5 @@ def facts(session: Session, tower_ids: Sequence[uuid.UUID]) -> Iterator[TowerFac
             assessment_pending=row[4],
             last_on=row[5],
             last_complete=bool(row[6]),
+            assessed_dangerous=row[7] == AssessmentOutcome.DANGEROUS,
         )

@@ -6,7 +6,7 @@ One statement serves the page, the API and the exports, so that all three show t
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from accounts.models import Organisation
+from accounts.models import Organisation, User
 from areas.models import Area
 from core import paging, policy
 from core.paging import Page
@@ -39,7 +39,36 @@ from towers.queries import Filters, condition_on, narrowed
 ASSESSMENT_URGENCY = 2
 
 
-def _violations(actor: Actor, filters: Filters, today: date) -> Select[Any]:
+@dataclass(frozen=True)
+class WorkFilters(Filters):
+    """The filters of the register, with those that only the rows of this list have.
+
+    `assignee` is who sees to a row, `unassigned` keeps those that nobody sees to. `ids` and
+    `towers` are rows that somebody chose, and the towers whose rows are wanted.
+    """
+
+    stage: tuple[str, ...] = ()
+    assignee: uuid.UUID | None = None
+    unassigned: bool = False
+    ids: tuple[uuid.UUID, ...] = ()
+    towers: tuple[uuid.UUID, ...] = ()
+
+    @classmethod
+    def of(cls, filters: Filters, **more: Any) -> WorkFilters:
+        """The filters of the register with more of this list's."""
+        return cls(**{one.name: getattr(filters, one.name) for one in fields(Filters)}, **more)
+
+    @property
+    def narrow(self) -> bool:
+        return super().narrow or bool(self.stage or self.assignee or self.unassigned)
+
+    @property
+    def of_violations(self) -> bool:
+        """Whether something is asked for that an assessment does not have."""
+        return bool(self.severity or self.stage)
+
+
+def _violations(actor: Actor, filters: WorkFilters, today: date) -> Select[Any]:
     statement = (
         select(
             Violation.urgency.label("urgency"),
@@ -51,6 +80,8 @@ def _violations(actor: Actor, filters: Filters, today: date) -> Select[Any]:
             Violation.found_on.label("found_on"),
             Violation.legal_basis.label("legal_basis"),
             Violation.checklist_version_id.label("checklist_version_id"),
+            Violation.stage.label("stage"),
+            Violation.assignee_id.label("assignee_id"),
         )
         .join(Tower, Tower.id == Violation.tower_id)
         .where(Violation.state == "open", policy.visible(actor, "tower"))
@@ -58,16 +89,12 @@ def _violations(actor: Actor, filters: Filters, today: date) -> Select[Any]:
     )
     if filters.severity:
         statement = statement.where(Violation.severity.in_(filters.severity))
-    if filters.overdue:
-        statement = statement.where(Violation.deadline < today)
-    if filters.due_within is not None:
-        statement = statement.where(
-            Violation.deadline.between(today, today + timedelta(days=filters.due_within))
-        )
-    return statement
+    if filters.stage:
+        statement = statement.where(Violation.stage.in_(filters.stage))
+    return _asked(statement, Violation, filters, today)
 
 
-def _assessments(actor: Actor, filters: Filters, today: date) -> Select[Any]:
+def _assessments(actor: Actor, filters: WorkFilters, today: date) -> Select[Any]:
     statement = (
         select(
             cast(literal(ASSESSMENT_URGENCY), SmallInteger).label("urgency"),
@@ -79,28 +106,47 @@ def _assessments(actor: Actor, filters: Filters, today: date) -> Select[Any]:
             LoadAssessment.requested_on.label("found_on"),
             cast(null(), JSONB).label("legal_basis"),
             cast(null(), Integer).label("checklist_version_id"),
+            cast(null(), String).label("stage"),
+            LoadAssessment.assignee_id.label("assignee_id"),
         )
         .join(Tower, Tower.id == LoadAssessment.tower_id)
         .where(LoadAssessment.answered_at.is_(None), policy.visible(actor, "tower"))
         .where(*narrowed(_of_towers(filters), today))
     )
+    return _asked(statement, LoadAssessment, filters, today)
+
+
+def _asked(
+    statement: Select[Any],
+    of: type[Violation] | type[LoadAssessment],
+    filters: WorkFilters,
+    today: date,
+) -> Select[Any]:
+    """What both kinds of rows can be narrowed to."""
     if filters.overdue:
-        statement = statement.where(LoadAssessment.deadline < today)
+        statement = statement.where(of.deadline < today)
     if filters.due_within is not None:
-        statement = statement.where(
-            LoadAssessment.deadline.between(today, today + timedelta(days=filters.due_within))
-        )
+        last = today + timedelta(days=filters.due_within)
+        statement = statement.where(of.deadline.between(today, last))
+    if filters.assignee:
+        statement = statement.where(of.assignee_id == filters.assignee)
+    if filters.unassigned:
+        statement = statement.where(of.assignee_id.is_(None))
+    if filters.ids:
+        statement = statement.where(of.id.in_(filters.ids))
+    if filters.towers:
+        statement = statement.where(of.tower_id.in_(filters.towers))
     return statement
 
 
-def _of_towers(filters: Filters) -> Filters:
+def _of_towers(filters: WorkFilters) -> WorkFilters:
     """The filters that speak of the tower; severity and deadlines are those of each row here."""
     return replace(filters, severity=(), overdue=False, due_within=None)
 
 
 def rows(
     actor: Actor,
-    filters: Filters,
+    filters: WorkFilters,
     *,
     today: date,
     cursor: str | None = None,
@@ -111,8 +157,7 @@ def rows(
     The page is cut before the joins, so that a page costs the same however long the list is.
     """
     parts = [_violations(actor, filters, today)]
-    # A severity is asked for: an assessment has none.
-    if not filters.severity:
+    if not filters.of_violations:
         parts.append(_assessments(actor, filters, today))
     cut = []
     for part in parts:
@@ -135,6 +180,9 @@ def rows(
             listed.c.found_on,
             listed.c.legal_basis,
             listed.c.checklist_version_id,
+            listed.c.stage,
+            listed.c.assignee_id,
+            func.coalesce(func.nullif(User.name, ""), User.email).label("assignee"),
             Tower.id.label("tower_id"),
             Tower.code,
             Tower.name,
@@ -153,6 +201,7 @@ def rows(
         .join(Tower, Tower.id == listed.c.tower_id)
         .outerjoin(Area, Area.id == Tower.commune_id)
         .outerjoin(Organisation, Organisation.id == Tower.owner_id)
+        .outerjoin(User, User.id == listed.c.assignee_id)
         .order_by(listed.c.urgency, listed.c.deadline, listed.c.id)
     )
     return statement.limit(limit) if limit is not None else statement
@@ -161,7 +210,7 @@ def rows(
 def follow_up(
     session: Session,
     actor: Actor,
-    filters: Filters,
+    filters: WorkFilters,
     *,
     today: date,
     limit: int | None = None,
@@ -173,10 +222,10 @@ def follow_up(
     return paging.page_of(found, limit, lambda row: [row.urgency, row.deadline, row.id])
 
 
-def count(session: Session, actor: Actor, filters: Filters, *, today: date) -> int:
+def count(session: Session, actor: Actor, filters: WorkFilters, *, today: date) -> int:
     """How many rows the list has with these filters."""
     parts = [_violations(actor, filters, today)]
-    if not filters.severity:
+    if not filters.of_violations:
         parts.append(_assessments(actor, filters, today))
     return sum(
         session.scalar(select(func.count()).select_from(part.subquery())) or 0 for part in parts

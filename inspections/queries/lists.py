@@ -47,6 +47,7 @@ def inspection(session: Session, actor: Actor, inspection_id: uuid.UUID) -> Insp
             joinedload(Inspection.checklist_version).undefer(ChecklistVersion.content),
             selectinload(Inspection.answers),
             selectinload(Inspection.photos),
+            selectinload(Inspection.signatures),
         )
     )
 
@@ -283,6 +284,16 @@ def pending_assessment(session: Session, tower_id: uuid.UUID) -> LoadAssessment 
         select(LoadAssessment).where(
             LoadAssessment.tower_id == tower_id, LoadAssessment.answered_at.is_(None)
         )
+    )
+
+
+def last_assessment(session: Session, tower_id: uuid.UUID) -> LoadAssessment | None:
+    """The assessment that was answered last; its outcome is what counts."""
+    return session.scalar(
+        select(LoadAssessment)
+        .where(LoadAssessment.tower_id == tower_id, LoadAssessment.answered_at.is_not(None))
+        .order_by(LoadAssessment.answered_at.desc(), LoadAssessment.id.desc())
+        .limit(1)
     )
 
 

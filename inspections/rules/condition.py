@@ -6,24 +6,37 @@ import calendar
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 from towers.rules import Condition, ConditionReason
 
 
+class AssessmentOutcome(StrEnum):
+    """What a load-safety assessment comes to."""
+
+    SAFE = "safe"
+    SAFE_WITH_CONDITIONS = "safe_with_conditions"
+    DANGEROUS = "dangerous"
+
+
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a tower. A re-inspection is not a full inspection."""
+    """What is known of a tower. A re-inspection is not a full inspection.
+
+    `assessed_dangerous` is what the last answered assessment came to, until another one says more.
+    """
 
     open_severities: Sequence[str]
     assessment_pending: bool
     last_full_inspection_on: date | None
     last_full_complete: bool
     interval_months: int | None
+    assessed_dangerous: bool = False
 
 
 def condition(facts: Facts) -> tuple[Condition, ConditionReason | None, date | None]:
     """The condition, why it is unchecked, and the last day on which `ok` holds."""
-    if "critical" in facts.open_severities:
+    if "critical" in facts.open_severities or facts.assessed_dangerous:
         return Condition.DANGEROUS, None, None
     if facts.assessment_pending:
         return Condition.ASSESSMENT_NEEDED, None, None

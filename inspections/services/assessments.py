@@ -1,19 +1,28 @@
-"""Load-safety assessments (đánh giá an toàn chịu lực): asked for by inspectors and staff."""
+"""Load-safety assessments (đánh giá an toàn chịu lực): asked for, and answered with a report."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import audit, policy, store
-from core.errors import Conflict, Invalid
+from core.errors import Conflict, FieldText, Invalid
 from core.i18n import N_
 from core.policy import Actor
 from inspections.models import Inspection, LoadAssessment
 from inspections.queries.facts import COUNTING
-from towers.models import Tower
+from inspections.rules.condition import AssessmentOutcome
+from inspections.services import condition
+from towers import services as towers
+from towers.models import Document, Tower
+
+EARLIEST = date(1990, 1, 1)
+LATEST = timedelta(days=3653)
+LONGEST_ASSESSOR = 300
+LONGEST_CONCLUSION = 8_000
 
 
 def pending(session: Session, tower: Tower) -> LoadAssessment | None:
@@ -31,19 +40,23 @@ def request_assessment(
     *,
     inspection: Inspection | None = None,
     reason: str,
+    deadline: date | None = None,
     by: Actor,
     now: datetime,
     today: date,
 ) -> LoadAssessment:
     """Ask for an assessment; a tower has at most one unanswered request, the first stays.
 
-    The deadline is the setting `assessment_days` after today. From staff (without an
-    inspection) a second request is a `Conflict` and a missing reason `Invalid`.
+    Unless it is named, the deadline is the setting `assessment_days` after today. From staff
+    (without an inspection) a second request is a `Conflict` and a missing reason `Invalid`.
     """
     policy.require(by, "assessment.request", tower)
     if not inspection and not reason.strip():
         message = N_("Say why the load-safety assessment is needed")
         raise Invalid(message, fields={"reason": [message]})
+    if deadline is not None and not today <= deadline <= today + LATEST:
+        message = N_("The deadline lies between today and ten years from now")
+        raise Invalid(message, fields={"deadline": [message]})
     known = pending(session, tower)
     if known is not None:
         if inspection is None:
@@ -55,7 +68,8 @@ def request_assessment(
         requested_by_id=by.id,
         requested_at=now,
         requested_on=today,
-        deadline=today + timedelta(days=int(store.value_of(session, "assessment_days"))),
+        deadline=deadline
+        or today + timedelta(days=int(store.value_of(session, "assessment_days"))),
         reason=reason,
     )
     session.add(made)
@@ -70,6 +84,81 @@ def request_assessment(
         after={"deadline": made.deadline.isoformat(), "reason": reason},
     )
     return made
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a report comes to: by whom it is, of which day, and what it says."""
+
+    outcome: str
+    assessed_on: date
+    assessor: str
+    conclusion: str = ""
+
+
+def answer_assessment(
+    session: Session,
+    assessment: LoadAssessment,
+    report: Report,
+    document: Document,
+    *,
+    by: Actor,
+    now: datetime,
+    today: date,
+) -> None:
+    """Answer a request with its report, a document of the same tower.
+
+    Nothing else ends `assessment_needed` but the one who asked taking it back. Raises `Conflict`
+    for an answered one and `Invalid` for what is missing.
+    """
+    policy.require(by, "assessment.answer", assessment.tower)
+    tower = towers.hold(session, assessment.tower_id)
+    session.refresh(assessment, with_for_update={"of": LoadAssessment})
+    if assessment.answered_at is not None:
+        raise Conflict(N_("This assessment was answered before: request another one"))
+    _check(report, document, assessment, today)
+    assessment.outcome = report.outcome
+    assessment.assessed_on = report.assessed_on
+    assessment.assessor = report.assessor.strip()
+    assessment.conclusion = report.conclusion.strip()
+    assessment.document_id = document.id
+    assessment.answered_at = now
+    assessment.answered_by_id = by.id
+    assessment.version += 1
+    condition.refresh(session, tower)
+    audit.record(
+        session,
+        "assessment.answer",
+        "tower",
+        tower.id,
+        by=by,
+        now=now,
+        after={
+            "outcome": report.outcome,
+            "assessed_on": report.assessed_on.isoformat(),
+            "assessor": assessment.assessor,
+            "conclusion": assessment.conclusion,
+            "document": str(document.id),
+        },
+    )
+
+
+def _check(report: Report, document: Document, assessment: LoadAssessment, today: date) -> None:
+    wrong: dict[str, list[FieldText]] = {}
+    if report.outcome not in set(AssessmentOutcome):
+        wrong["outcome"] = [N_("Choose one of the answers")]
+    if not EARLIEST <= report.assessed_on <= today:
+        wrong["assessed_on"] = [N_("The day of the report lies in the future or too far back")]
+    if not 1 <= len(report.assessor.strip()) <= LONGEST_ASSESSOR:
+        wrong["assessor"] = [N_("Name who made the assessment, in at most 300 characters")]
+    if report.outcome != AssessmentOutcome.SAFE and not report.conclusion.strip():
+        wrong["conclusion"] = [N_("Say under which conditions it is safe, or what the danger is")]
+    if len(report.conclusion) > LONGEST_CONCLUSION:
+        wrong["conclusion"] = [N_("This text is too long")]
+    if document.tower_id != assessment.tower_id or document.removed_at is not None:
+        wrong["document"] = [N_("The report is no document of this tower")]
+    if wrong:
+        raise Invalid(fields=wrong)
 
 
 def withdraw_request(session: Session, inspection: Inspection) -> None:

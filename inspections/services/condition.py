@@ -33,6 +33,7 @@ def write(session: Session, tower: Tower, known: TowerFacts) -> bool:
             last_full_inspection_on=known.last_on,
             last_full_complete=known.last_complete,
             interval_months=known.interval_months,
+            assessed_dangerous=known.assessed_dangerous,
         )
     )
     return towers.set_condition(

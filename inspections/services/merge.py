@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from core import audit
 from core.i18n import N_
 from core.merging import Follower, Merge
+from inspections.campaign_models import Assignment
 from inspections.models import Inspection, LoadAssessment, Violation, ViolationEvent
 from inspections.notice_models import Notice
 from inspections.queries import lists
+from inspections.rules.campaign import Ending
 from inspections.rules.violation import OF_INSPECTIONS, EventKind, Stage
 from inspections.services import condition
 from inspections.services.settle import project
@@ -63,6 +66,7 @@ def _continue(session: Session, twins: Sequence[Violation], merge: Merge) -> Non
     )
     ends.continued_in_id = goes_on.id
     goes_on.found_on = min(goes_on.found_on, ends.found_on)
+    goes_on.assignee_id = goes_on.assignee_id or ends.assignee_id
     session.flush()
     for twin in (ends, goes_on):
         project(session, twin, today=merge.today)
@@ -86,6 +90,7 @@ def _settle_requests(session: Session, merge: Merge) -> None:
         return
     stays, leaves = requests
     stays.deadline = min(stays.deadline, leaves.deadline)
+    stays.assignee_id = stays.assignee_id or leaves.assignee_id
     audit.record(
         session,
         "assessment.join",
@@ -108,9 +113,38 @@ def derive_condition(session: Session, merge: Merge) -> None:
     condition.derive_again(session, [merge.keep])
 
 
+def _settle_assignments(session: Session, merge: Merge) -> None:
+    """A tower stands in a campaign once: the kept one's place stays.
+
+    Where nobody had that one, it goes to whoever had the other.
+    """
+    kept = {one.campaign_id: one for one in session.scalars(_live_assignments(merge.keep))}
+    for leaves in session.scalars(_live_assignments(merge.drop)):
+        stays = kept.get(leaves.campaign_id)
+        if stays is None:
+            continue
+        if stays.inspector_id is None:
+            stays.inspector_id = leaves.inspector_id
+            stays.assigned_at, stays.assigned_by_id = leaves.assigned_at, leaves.assigned_by_id
+        stays.due_on = min(stays.due_on, leaves.due_on)
+        stays.version += 1
+        leaves.ended_at, leaves.ended_by_id = merge.now, merge.by.id
+        leaves.ending = Ending.MERGED.value
+        leaves.version += 1
+
+
+def _live_assignments(tower: uuid.UUID) -> Select[Assignment]:
+    return select(Assignment).where(
+        Assignment.tower_id == tower,
+        Assignment.campaign_id.is_not(None),
+        Assignment.ended_at.is_(None),
+    )
+
+
 FOLLOWERS = (
     Follower(N_("Inspections"), Inspection.tower_id),
     Follower(N_("Violations"), Violation.tower_id, before=_continue_twins),
+    Follower(N_("Assignments"), Assignment.tower_id, before=_settle_assignments),
     Follower(N_("Load-safety assessments"), LoadAssessment.tower_id, before=_settle_requests),
 )
 ORGANISATION_FOLLOWERS = (Follower(N_("Notices"), Notice.owner_id),)

@@ -15,6 +15,7 @@ from core.i18n import N_
 from core.pictures import Picture
 from core.policy import Actor
 from inspections.models import Inspection, Photo
+from inspections.rules.evidence import PhotoSource
 from inspections.services import checklists
 
 
@@ -39,12 +40,15 @@ def add_photo(
     sha256: bytes | None,
     by: Actor,
     now: datetime,
+    source: PhotoSource = PhotoSource.FILE,
+    taken_at: datetime | None = None,
 ) -> tuple[Photo, bool]:
     """Add a photo under the id that its device made; returns it and whether it is new.
 
     The files are written before the row, so that no row is without its files. `sha256` is what
     the device computed; a difference is `Invalid`: the photo did not arrive whole. The same id
-    with other bytes is a `Conflict`.
+    with other bytes is a `Conflict`. `source` says whether the camera took it there and then, by
+    the word of the device, `taken_at` when by its clock.
     """
     policy.require(by, "inspection.create")
     if inspection.inspector_id != by.id:
@@ -75,6 +79,8 @@ def add_photo(
                 original_name=bare_name(original_name),
                 by_id=by.id,
                 received_at=now,
+                source=source,
+                taken_at=taken_at,
             )
             .on_conflict_do_nothing(index_elements=["id"])
             .returning(Photo.id)

@@ -27,17 +27,20 @@ from inspections.models import (
     Photo,
     Submission,
     Violation,
-    ViolationEvent,
 )
 from inspections.rules.evaluation import (
     Evaluation,
     GivenAnswer,
     Structure,
+    applicable_items,
     evaluate,
 )
-from inspections.services import checklists, condition
+from inspections.rules.evidence import Verdict
+from inspections.rules.violation import ReinspectionOutcome
+from inspections.services import checklists, circumstances, condition
 from inspections.services.assessments import request_assessment, withdraw_request
-from inspections.services.settle import settle
+from inspections.services.circumstances import Circumstances
+from inspections.services.settle import looked_at, reinspection_outcomes, settle
 from towers import services as towers
 from towers.models import Tower
 from towers.rules import StructureType, overall_height
@@ -63,7 +66,15 @@ class Visit:
     note: str = ""
     assessment_requested: bool = False
     assessment_reason: str = ""
+    circumstances: Circumstances = field(default_factory=Circumstances)
     body: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def asks_for_assessment(self) -> bool:
+        """Whether it asks for a load-safety assessment, in so many words or as its verdict."""
+        return self.assessment_requested or (
+            self.circumstances.verdict == Verdict.ASSESSMENT_NEEDED
+        )
 
     @property
     def hash(self) -> bytes:
@@ -323,7 +334,8 @@ def _write(
     inspection.note = visit.note
     inspection.methods = None if visit.methods is None else list(visit.methods)
     inspection.body_hash = visit.hash
-    inspection.assessment_requested = visit.assessment_requested
+    circumstances.write(session, inspection, visit.circumstances, now=now)
+    inspection.assessment_requested = visit.asks_for_assessment
     inspection.structure_type = _structure_type(tower, visit)
     inspection.height_m = tower.height_m
     inspection.overall_height_m = structure_of(tower, inspection.structure_type).overall_height_m
@@ -368,7 +380,7 @@ def _write(
         today=today,
         found_on=first.astimezone(zone).date(),
     )
-    if visit.assessment_requested:
+    if visit.asks_for_assessment:
         request_assessment(
             session,
             tower,
@@ -432,40 +444,28 @@ def judge(session: Session, inspection: Inspection, tower: Tower, visit: Visit) 
         fields["methods"] = [N_("Say how the visit was made")]
     for found in evaluation.problems:
         fields.setdefault(f"answers.{found.item_key}", []).append((found.message, found.facts))
-    if inspection.kind == "reinspection":
-        _require_reinspection_items(session, inspection, tower, answers, fields)
-    elif not answers:
+    if not answers:
         fields["answers"] = [N_("No item was answered")]
+    needs_photo = evaluation.photos_required
+    if inspection.kind == "reinspection":
+        asked = looked_at(session, inspection).keys() & {
+            item.key for item in applicable_items(catalogue, structure)
+        }
+        for key in sorted(asked - answers.keys()):
+            fields.setdefault(f"answers.{key}", []).append(
+                N_("Say whether this violation is fixed, not fixed or cannot be verified")
+            )
+        outcomes = reinspection_outcomes(evaluation)
+        # Nothing is closed without something that shows it.
+        needs_photo |= {key for key in asked if outcomes.get(key) is ReinspectionOutcome.FIXED}
     with_photo = set(
         session.scalars(select(Photo.item_key).where(Photo.inspection_id == inspection.id))
     )
-    for key in sorted(evaluation.photos_required - with_photo):
+    for key in sorted(needs_photo - with_photo):
         fields.setdefault(f"answers.{key}", []).append(N_("This answer needs at least one photo"))
     if fields:
         raise Invalid(N_("Some answers are not right"), fields=fields)
     return evaluation
-
-
-def _require_reinspection_items(
-    session: Session,
-    inspection: Inspection,
-    tower: Tower,
-    answers: dict[str, GivenAnswer],
-    fields: dict[str, list[FieldText]],
-) -> None:
-    looked_at = open_items(session, tower) | frozenset(
-        session.scalars(
-            select(Violation.item_key)
-            .join(ViolationEvent, ViolationEvent.violation_id == Violation.id)
-            .where(ViolationEvent.inspection_id == inspection.id)
-        )
-    )
-    if not answers:
-        fields["answers"] = [N_("Answer at least one item that has an open violation")]
-    for key in sorted(set(answers) - looked_at):
-        fields.setdefault(f"answers.{key}", []).append(
-            N_("There is no open violation of this item to re-inspect")
-        )
 
 
 def _plain(value: Any) -> Any:

@@ -45,10 +45,14 @@ def settle(
     """
     counts = inspection.status in COUNTING and evaluation is not None
     judged = evaluation if counts else None
+    failing: Mapping[str, Any] = judged.failing if judged else {}
+    touched: list[Violation] = []
     if inspection.kind == "reinspection":
-        touched = _settle_reinspection(session, inspection, judged, by=by, now=now)
-    else:
-        touched = _settle_findings(session, inspection, judged, by=by, now=now, found_on=found_on)
+        asked = looked_at(session, inspection)
+        touched += _settle_reinspection(session, inspection, judged, asked, by=by, now=now)
+        # Whatever else it found is a violation of its own.
+        failing = {key: one for key, one in failing.items() if key not in asked}
+    touched += _settle_findings(session, inspection, failing, by=by, now=now, found_on=found_on)
     session.flush()
     for violation in touched:
         project(session, violation, today=today)
@@ -123,13 +127,12 @@ def _touched_by(session: Session, inspection: Inspection) -> list[Violation]:
 def _settle_findings(
     session: Session,
     inspection: Inspection,
-    evaluation: Evaluation | None,
+    failing: Mapping[str, Any],
     *,
     by: Actor,
     now: datetime,
     found_on: date,
 ) -> list[Violation]:
-    failing: Mapping[str, Any] = evaluation.failing if evaluation else {}
     earlier = _touched_by(session, inspection)
     histories = events_of(session, [violation.id for violation in earlier])
     touched: list[Violation] = []
@@ -223,49 +226,72 @@ def _last_finding(events: list[Event], inspection_id: uuid.UUID) -> Event | None
     return said
 
 
-def _settle_reinspection(
-    session: Session,
-    inspection: Inspection,
-    evaluation: Evaluation | None,
-    *,
-    by: Actor,
-    now: datetime,
-) -> list[Violation]:
-    earlier = {violation.item_key: violation for violation in _touched_by(session, inspection)}
-    histories = events_of(session, [violation.id for violation in earlier.values()])
-    outcomes = _reinspection_outcomes(evaluation) if evaluation else {}
-    touched: list[Violation] = []
-    for item_key, violation in earlier.items():
-        said = _last_reinspection(histories[violation.id], inspection.id)
-        if said is not None and said.outcome != outcomes.get(item_key):
-            taken_back = Event(EventKind.REINSPECTION_WITHDRAWN, now, inspection.id)
-            if fold([*histories[violation.id], taken_back]).state is State.OPEN:
-                _require_no_successor(session, violation)
-            _add(session, violation, inspection, EventKind.REINSPECTION_WITHDRAWN, by=by, now=now)
-            touched.append(violation)
-        elif said is not None:
-            outcomes.pop(item_key, None)
-    targets = dict(earlier)
+def looked_at(session: Session, inspection: Inspection) -> dict[str, Violation]:
+    """By item the violations that a re-inspection answers for.
+
+    These are the open ones that it did not find itself, and those of which it said something
+    that it has not taken back: its own words come first.
+    """
+    earlier = _touched_by(session, inspection)
+    histories = events_of(session, [violation.id for violation in earlier])
+    own = {
+        violation.id
+        for violation in earlier
+        if _last_finding(histories[violation.id], inspection.id)
+    }
+    asked = {
+        violation.item_key: violation
+        for violation in earlier
+        if _last_reinspection(histories[violation.id], inspection.id)
+    }
     for violation in session.scalars(
         select(Violation).where(
             Violation.tower_id == inspection.tower_id, Violation.state == "open"
         )
     ):
-        targets.setdefault(violation.item_key, violation)
-    for item_key, outcome in outcomes.items():
-        target = targets.get(item_key)
-        if target is None:
-            raise Conflict(
-                N_("There is no open violation of “%(item)s” at this tower to re-inspect"),
-                item=item_key,
+        if violation.id not in own:
+            asked.setdefault(violation.item_key, violation)
+    return asked
+
+
+def _settle_reinspection(
+    session: Session,
+    inspection: Inspection,
+    evaluation: Evaluation | None,
+    asked: Mapping[str, Violation],
+    *,
+    by: Actor,
+    now: datetime,
+) -> list[Violation]:
+    outcomes = reinspection_outcomes(evaluation) if evaluation else {}
+    histories = events_of(session, [violation.id for violation in asked.values()])
+    touched: list[Violation] = []
+    for item_key, violation in asked.items():
+        said = _last_reinspection(histories[violation.id], inspection.id)
+        outcome = outcomes.get(item_key)
+        if said is not None:
+            if said.outcome == outcome:
+                continue
+            taken_back = Event(EventKind.REINSPECTION_WITHDRAWN, now, inspection.id)
+            if fold([*histories[violation.id], taken_back]).state is State.OPEN:
+                _require_no_successor(session, violation)
+            _add(session, violation, inspection, EventKind.REINSPECTION_WITHDRAWN, by=by, now=now)
+        if outcome is not None:
+            _add(
+                session,
+                violation,
+                inspection,
+                EventKind.REINSPECTED,
+                by=by,
+                now=now,
+                outcome=outcome,
             )
-        _add(session, target, inspection, EventKind.REINSPECTED, by=by, now=now, outcome=outcome)
-        if target not in touched:
-            touched.append(target)
+        if said is not None or outcome is not None:
+            touched.append(violation)
     return touched
 
 
-def _reinspection_outcomes(evaluation: Evaluation) -> dict[str, ReinspectionOutcome]:
+def reinspection_outcomes(evaluation: Evaluation) -> dict[str, ReinspectionOutcome]:
     """What each answer of a re-inspection says of the defect it looked at."""
     outcomes: dict[str, ReinspectionOutcome] = {}
     for item_key, judgement in evaluation.judgements.items():

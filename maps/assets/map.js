@@ -163,7 +163,7 @@ export function addCommunes(map) {
 
 // Parts of a ring differ by their weave too, for those who cannot tell the colours apart: lengths of
 // a dash and of the gap after it, in pixels; what is satisfactory is one plain stroke.
-const WEAVES = { dangerous: [9, 1], assessment_needed: [6, 2], needs_follow_up: [3, 1.5], unchecked: [1, 1.5] };
+const WEAVES = { overdue: [9, 1], assigned: [3, 1.5], unassigned: [1, 1.5], dangerous: [9, 1], assessment_needed: [6, 2], needs_follow_up: [3, 1.5], unchecked: [1, 1.5] };
 
 // The dashes of a stroke that covers this length of a ring and leaves out the rest.
 function woven(name, length, round) {
@@ -175,7 +175,7 @@ function woven(name, length, round) {
   return [...pairs.flat(), 0, round].join(" ");
 }
 
-export function donut(conditions, total) {
+export function donut(conditions, total, names = CONDITIONS, colours = COLOURS) {
   const radius = Math.min(32, 15 + 3.2 * Math.log10(total) * 1.6);
   const size = 2 * radius + 4;
   const box = drawing("svg", { width: size, height: size, viewBox: `0 0 ${size} ${size}`, class: "cluster" });
@@ -183,11 +183,11 @@ export function donut(conditions, total) {
   box.append(drawing("circle", { cx: middle, cy: middle, r: radius, fill: "#fff" }));
   const round = 2 * Math.PI * (radius - 3);
   let done = 0;
-  for (const name of CONDITIONS) {
+  for (const name of names) {
     const share = (conditions[name] || 0) / total;
     if (!share) continue;
     box.append(drawing("circle", {
-      cx: middle, cy: middle, r: radius - 3, fill: "none", stroke: COLOURS[name], "stroke-width": 6,
+      cx: middle, cy: middle, r: radius - 3, fill: "none", stroke: colours[name], "stroke-width": 6,
       "stroke-dasharray": woven(name, share * round, round), "stroke-dashoffset": -done * round,
       transform: `rotate(-90 ${middle} ${middle})`,
     }));
@@ -278,6 +278,13 @@ function statusControl(map) {
   };
 }
 
+// What is looked at and a little around it, as an address has it.
+function boxText(map) {
+  const bounds = map.getBounds().pad(0.1);
+  const limited = (value) => Math.max(-720, Math.min(720, value)).toFixed(6);
+  return [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()].map(limited).join(",");
+}
+
 export function addTowers(map) {
   const layer = L.layerGroup().addTo(map);
   const filters = new URLSearchParams(window.location.search);
@@ -329,10 +336,8 @@ export function addTowers(map) {
     if (running) running.abort();
     running = new AbortController();
     const { signal } = running;
-    const bounds = map.getBounds().pad(0.1);
     const query = new URLSearchParams(filters);
-    const limited = (value) => Math.max(-720, Math.min(720, value)).toFixed(6);
-    query.set("bbox", [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()].map(limited).join(","));
+    query.set("bbox", boxText(map));
     query.set("zoom", String(map.getZoom()));
     const slow = window.setTimeout(() => status(_("Loading…")), 400);
     try {
@@ -461,6 +466,168 @@ export function addOneArea(map) {
       interactive: false, style: { color: "#0b5cad", weight: 3, fillColor: "#0b5cad", fillOpacity: 0.12 },
     }).addTo(map);
     if (layer.getLayers().length) map.fitBounds(layer.getBounds(), { padding: [20, 20], animate: false });
+  });
+}
+
+// Campaigns
+
+const STANDINGS = ["overdue", "unassigned", "assigned", "done"];
+const STANDING_COLOURS = { overdue: "#b3261e", unassigned: "#5b6472", assigned: "#0b5cad", done: "#0b7a5b" };
+// Signs beside the colours, for those who cannot tell these apart.
+const STANDING_SIGNS = { overdue: "!", unassigned: "?", assigned: "•", done: "✓" };
+const standingTexts = () => ({
+  overdue: _("Overdue"), unassigned: _("Not assigned"), assigned: _("Assigned"), done: _("Done"),
+});
+
+function standingSign(name) {
+  const made = element("div", { class: "standing", text: STANDING_SIGNS[name] });
+  made.style.background = STANDING_COLOURS[name];
+  return made;
+}
+
+function standingLegend(map) {
+  const legend = L.control({ position: "bottomright" });
+  legend.onAdd = () => element("div", { class: "status" }, STANDINGS.map((name) => (
+    element("div", { class: "standing-line" }, [standingSign(name), element("span", { text: standingTexts()[name] })]))));
+  legend.addTo(map);
+}
+
+export function addCampaignTowers(map) {
+  const layer = L.layerGroup().addTo(map);
+  const campaign = window.location.pathname.split("/").pop();
+  let running = null;
+  let status = () => {};
+  let looked = false;
+
+  function draw(data) {
+    layer.clearLayers();
+    for (const [id, x, y, standing] of data.towers || []) {
+      const marker = L.marker([y, x], {
+        icon: L.divIcon({ html: standingSign(standing), className: "", iconSize: [22, 22] }),
+        alt: standingTexts()[standing], title: standingTexts()[standing],
+        zIndexOffset: 1000 * (STANDINGS.length - STANDINGS.indexOf(standing)),
+      });
+      whenChosen(marker, (byKeyboard) => showTower(map, [y, x], id, byKeyboard));
+      layer.addLayer(marker);
+    }
+    for (const cluster of data.clusters || []) {
+      const { box, size } = donut(cluster.standings, cluster.number, STANDINGS, STANDING_COLOURS);
+      const marker = L.marker([cluster.y, cluster.x], {
+        icon: L.divIcon({ html: box, className: "", iconSize: [size, size] }),
+        alt: _("%(number)s towers", { number: number(cluster.number) }),
+        title: STANDINGS.filter((name) => cluster.standings[name])
+          .map((name) => `${standingTexts()[name]}: ${number(cluster.standings[name])}`).join("\n"),
+      });
+      whenChosen(marker, () => map.setView([cluster.y, cluster.x], Math.min(map.getZoom() + 2, 18)));
+      layer.addLayer(marker);
+    }
+  }
+
+  async function refresh() {
+    if (running) running.abort();
+    running = new AbortController();
+    const { signal } = running;
+    const query = new URLSearchParams({ bbox: boxText(map), zoom: String(map.getZoom()) });
+    try {
+      const data = await load(`/map/campaigns/${campaign}.json?${query}`, { signal });
+      if (!looked && data.box) {
+        looked = true;
+        const [west, south, east, north] = data.box;
+        const before = map.getBounds();
+        map.fitBounds([[south, west], [north, east]], { padding: [24, 24], maxZoom: 14, animate: false });
+        // Another view asks by itself.
+        if (!before.equals(map.getBounds())) return;
+      }
+      draw(data);
+      status("");
+    } catch (error) {
+      if (error.name !== "AbortError") status(_("The towers could not be loaded."), refresh);
+    }
+  }
+
+  ready.then(() => {
+    status = statusControl(map);
+    standingLegend(map);
+    map.on("moveend", refresh);
+    refresh();
+  });
+  return layer;
+}
+
+// Drawing an area
+
+const MOST_CORNERS = 200;
+const cornersText = (corners) => corners.map(({ lat, lng }) => `${lng.toFixed(5)}_${lat.toFixed(5)}`).join("*");
+
+function drawnBefore() {
+  const text = new URLSearchParams(window.location.search).get("area") || "";
+  const corners = text.split("*").map((one) => one.split("_").map(Number));
+  return corners.every((one) => one.length === 2 && one.every(Number.isFinite))
+    ? corners.map(([lng, lat]) => L.latLng(lat, lng)) : [];
+}
+
+// A tap or click adds a corner; the first one, or the button, closes the area.
+export function addAreaDrawing(map) {
+  const style = { color: "#0b5cad", weight: 3, fillColor: "#0b5cad", fillOpacity: 0.12, interactive: false };
+  const shown = L.layerGroup().addTo(map);
+  let corners = drawnBefore();
+  let drawing = false;
+  const tell = () => window.parent.postMessage({ area: corners.length ? cornersText(corners) : "" }, window.location.origin);
+
+  ready.then(() => {
+    const box = element("div", { class: "status drawing-tools" });
+    const control = L.control({ position: "topleft" });
+    control.onAdd = () => { L.DomEvent.disableClickPropagation(box); return box; };
+    control.addTo(map);
+
+    const button = (text, act, disabled = false) => {
+      const made = element("button", { type: "button", text });
+      made.disabled = disabled;
+      made.addEventListener("click", (event) => {
+        // The button is replaced by others: what is no longer there would be a click on the map.
+        event.stopPropagation();
+        act();
+      });
+      return made;
+    };
+    function tools() {
+      const parts = [];
+      if (drawing) {
+        parts.push(element("div", { text: _("Tap the corners of the area, %(number)s so far.", { number: number(corners.length) }) }));
+        parts.push(button(_("Finish"), finish, corners.length < 3), button(_("Undo"), undo, !corners.length), button(_("Cancel"), cancel));
+      } else {
+        parts.push(button(corners.length ? _("Draw another area") : _("Draw an area"), begin));
+        if (corners.length) parts.push(button(_("Remove the area"), clear));
+      }
+      box.replaceChildren(...parts);
+    }
+    function show() {
+      shown.clearLayers();
+      if (corners.length > 1) shown.addLayer(drawing ? L.polyline(corners, style) : L.polygon(corners, style));
+      if (drawing) {
+        corners.forEach((corner, index) => {
+          const dot = L.circleMarker(corner, {
+            radius: index ? 6 : 10, color: "#fff", weight: 2, fillColor: "#0b5cad", fillOpacity: 1, bubblingMouseEvents: false,
+          });
+          if (!index) dot.on("click", () => { if (corners.length >= 3) finish(); });
+          shown.addLayer(dot);
+        });
+      }
+      map.getContainer().classList.toggle("drawing", drawing);
+      if (drawing) map.doubleClickZoom.disable(); else map.doubleClickZoom.enable();
+      tools();
+    }
+    function begin() { corners = []; drawing = true; map.closePopup(); show(); }
+    function undo() { corners.pop(); show(); }
+    function cancel() { corners = drawnBefore(); drawing = false; show(); }
+    function finish() { drawing = false; show(); tell(); }
+    function clear() { corners = []; show(); tell(); }
+    map.on("click", ({ latlng }) => {
+      if (!drawing || corners.length >= MOST_CORNERS) return;
+      corners.push(latlng.wrap());
+      show();
+    });
+    show();
   });
 }
 

@@ -1,10 +1,13 @@
-"""The documents: the violation map, one tower, one area, some places, and a position's picker."""
+"""The documents: the violation map, one tower, one area, some places, a position's picker, an area
+to be drawn, and a campaign."""
 
 from __future__ import annotations
 
 from functools import cache
 
 from maps.render.layers import (
+    AreaDrawing,
+    CampaignTowers,
     Communes,
     ImportedRows,
     LayerSwitch,
@@ -60,6 +63,25 @@ def picker_map(language: str) -> tuple[str, str]:
     drawn = new_map()
     drawn.add_child(Communes())
     drawn.add_child(Picker())
+    return finish(drawn, language)
+
+
+@cache
+def choose_map(language: str) -> tuple[str, str]:
+    """The document in which an area is drawn among the towers that filters find."""
+    drawn = new_map()
+    drawn.add_child(Communes())
+    drawn.add_child(Towers())
+    drawn.add_child(AreaDrawing())
+    return finish(drawn, language)
+
+
+@cache
+def campaign_map(language: str) -> tuple[str, str]:
+    """The document of a campaign's towers by where they stand."""
+    drawn = new_map()
+    drawn.add_child(Communes())
+    drawn.add_child(CampaignTowers())
     return finish(drawn, language)
 
 

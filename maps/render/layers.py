@@ -65,6 +65,12 @@ class ImportedRows(_Call):
     function = "addImportedRows"
 
 
+class AreaDrawing(_Call):
+    """Taps and clicks draw an area that the page around the map takes."""
+
+    function = "addAreaDrawing"
+
+
 class Places(_Call):
     """The places that stand in the address of the document, among the towers around them."""
 
@@ -98,6 +104,12 @@ class Communes(_DataLayer):
     """Boundaries of communes with their names when near."""
 
     function = "addCommunes"
+
+
+class CampaignTowers(_DataLayer):
+    """The towers of the campaign whose number stands in the address, by where they stand."""
+
+    function = "addCampaignTowers"
 
 
 class Towers(_DataLayer):

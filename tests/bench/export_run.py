@@ -24,6 +24,7 @@ from core.policy import SYSTEM
 from core.settings import Settings
 from core.tables import Table
 from inspections import exports as follow_up
+from inspections.queries.follow_up import WorkFilters
 from inspections.texts import item_texts
 from towers import exports as towers
 from towers.exports import Choice
@@ -45,10 +46,11 @@ def of_follow_up(filters: Filters, way: str) -> Table:
     """The follow-up list as its page exports it."""
     return follow_up.table(
         SYSTEM,
-        filters,
+        WorkFilters.of(filters),
         today=clock.today(),
-        labels={name: texts_of(name) for name in ("condition", "severity", "structure_type")},
+        labels={name: texts_of(name) for name in follow_up.VOCABULARIES},
         items=item_texts(current_session(), "vi"),
+        use=follow_up.USES.get(way, follow_up.Use.DATA),
     )
 
 

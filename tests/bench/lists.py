@@ -17,6 +17,7 @@ from tests.bench.figures import Figure, quickest
 from tests.bench.stage import Stage, bare
 
 TOWERS = 100_000
+MILLION = 1_000_000
 SECONDS = 1.5
 Statement = tuple[str, Any]
 
@@ -78,17 +79,70 @@ class Reader:
         return whole, sql, len(statements)
 
 
+# Statements of a page, sign-in included.
+MOST_STATEMENTS = 12
+
+
+def measure_follow_up_million(stage: Stage) -> Iterator[Figure]:
+    """The follow-up list and the dashboard with a million towers and their open violations."""
+    urls = stage.province(MILLION)
+    app = stage.app(urls)
+    with stage.as_owner(urls) as connection:
+        pending = connection.execute(
+            text("SELECT count(*) FROM violation WHERE state = 'open'")
+        ).scalar_one()
+        yield Figure("C open violations", float(pending), "of a million towers")
+        deep = _deep(connection)
+        person = connection.execute(
+            text("SELECT id FROM \"user\" WHERE email = 'inspector@example.org'")
+        ).scalar_one()
+        # Every hundredth row is somebody's, as after a campaign.
+        connection.execute(
+            text(
+                "UPDATE violation SET assignee_id = :person WHERE state = 'open'"
+                " AND hashtext(id::text) % 100 = 0"
+            ),
+            {"person": person},
+        )
+        connection.execute(text("ANALYZE violation"))
+    alone = bare(urls.app_url)
+    try:
+        reader = Reader(app, stage.client(app, urls, "staff@example.org"), alone)
+        ask = named(reader, "follow-up page", "/follow-up", about="C")
+        for name, query in {
+            "first": {},
+            "deep": {"cursor": paging.encode(list(deep))},
+            "overdue major": {"severity": "major", "overdue": "true"},
+            "due within 30 days": {"due_within": "30"},
+            "of one inspector": {"assignee": str(person)},
+            "of nobody, notified": {"unassigned": "1", "stage": "notified"},
+            "search": {"q": "sa dec 12"},
+        }.items():
+            yield ask(name, **query)
+        yield reader.figure("C dashboard", "/", most=3)
+        for path in ("/follow-up", "/"):
+            _, _, statements = reader.seconds(path)
+            yield Figure(f"C statements of {path}", statements, "", most=MOST_STATEMENTS)
+    finally:
+        alone.close()
+
+
+def _deep(connection: Any) -> Any:
+    """The place of a row in the second half of the follow-up list."""
+    return connection.execute(
+        text(
+            "SELECT urgency, deadline, id FROM violation WHERE state = 'open'"
+            " ORDER BY urgency, deadline, id OFFSET"
+            " (SELECT count(*) * 6 / 10 FROM violation WHERE state = 'open') LIMIT 1"
+        )
+    ).one()
+
+
 def measure(stage: Stage) -> Iterator[Figure]:
     urls = stage.province(TOWERS)
     app = stage.app(urls)
     with stage.as_owner(urls) as connection:
-        deep = connection.execute(
-            text(
-                "SELECT urgency, deadline, id FROM violation WHERE state = 'open'"
-                " ORDER BY urgency, deadline, id OFFSET"
-                " (SELECT count(*) * 6 / 10 FROM violation WHERE state = 'open') LIMIT 1"
-            )
-        ).one()
+        deep = _deep(connection)
         code = connection.execute(
             text("SELECT code FROM tower ORDER BY code OFFSET :half LIMIT 1"), {"half": TOWERS // 2}
         ).scalar_one()
@@ -125,6 +179,13 @@ def measure(stage: Stage) -> Iterator[Figure]:
             yield ask("search", q="sa dec 12")
             yield ask("by name", sort="name")
         yield ask("first 500", limit=500)
+        # Their SQL counts the whole province twice: the page itself is little beside it.
+        yield reader.figure("C statistics page", "/statistics", most=3)
+        yield reader.figure("C statistics page, by owner", "/statistics", most=3, by="owner")
+        yield reader.figure("C statistics API", "/api/v1/statistics", most=3)
+        whole, _, statements = reader.seconds("/statistics")
+        yield Figure("C statistics page, statements", statements, "statements", most=12)
+        yield Figure("C statistics page, whole", whole * 1000, "ms")
         for name, path in (
             ("dashboard", "/"),
             ("violations page", "/violations"),
@@ -138,8 +199,10 @@ def measure(stage: Stage) -> Iterator[Figure]:
         connection_alone.close()
 
 
-def named(reader: Reader, list_name: str, path: str) -> Callable[..., Figure]:
+def named(reader: Reader, list_name: str, path: str, *, about: str = "A") -> Callable[..., Figure]:
     """Figures of one list. The goal is that of its page: the API's 50 rows are read in a
     millisecond, less than sign-in by token and Flask take, so its ratios are reported only."""
     most = None if path.startswith("/api/") else 3
-    return lambda name, **query: reader.figure(f"A {list_name}, {name}", path, most=most, **query)
+    return lambda name, **query: reader.figure(
+        f"{about} {list_name}, {name}", path, most=most, **query
+    )

@@ -388,8 +388,11 @@ def close_by_reinspection(walk: Walk, code: str) -> None:
     walk.look("reinspection-start")
     walk.press("Start")
     page.wait_for_url("**/edit")
-    expect(page.locator("[data-item]")).to_have_count(len(FIXED))
+    expect(page.locator("[data-group=asked] [data-item]")).to_have_count(len(FIXED))
+    expect(page.locator("#asked")).to_have_text(str(len(FIXED)))
     checklist.fill_in(walk, FIXED)
+    for key in FIXED:
+        checklist.add_photo(walk, key)
     walk.look("reinspection-form")
     walk.press("Submit")
     walk.sees("The inspection was submitted.")

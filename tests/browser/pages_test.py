@@ -44,15 +44,26 @@ PAGES = {
         "anchor-form": "/towers/DT-00001/anchors/new",
         "footprint-form": "/towers/DT-00001/footprint/edit",
         "inspections": "/inspections",
+        "campaigns": "/campaigns",
+        "campaign-new": "/campaigns/new",
+        "assignments": "/assignments",
         "violations": "/violations",
         "follow-up": "/follow-up",
+        "notices": "/notices",
+        "notice-template": "/notices/template",
+        "assessments": "/assessments",
+        "return": "/follow-up/return",
+        "exports": "/exports",
+        "outbox": "/outbox",
         "map": "/map",
+        "statistics": "/statistics?by=owner&from=2026-01-01",
         "checklists": "/checklists",
         "checklist": "/checklists/1",
         "checklist-first": "/checklists/1/changes",
     },
     "inspector": {
         "towers-of-one-condition": "/towers?condition=needs_follow_up",
+        "own-assignments": "/assignments",
         "own-inspections": "/inspections?mine=1",
         "propose": "/towers/propose",
         "correct": "/towers/DT-00001/propose",
@@ -69,6 +80,7 @@ THINGS = {
         "tower": ("/towers?condition=dangerous", "/towers/*"),
         "inspection": ("/inspections?status=submitted", "/inspections/*"),
         "violation": ("/violations?severity=major", "/violations/*"),
+        "assessment": ("/assessments", "/assessments/*"),
     },
     "inspector": {},
 }
@@ -81,6 +93,23 @@ SHOWN_ELSEWHERE = {
     "/search",  # leads on
     "/towers/export",  # a file
     "/proposals/<uuid:proposal_id>",
+    # notices_test.py goes from the choice of violations to what the owner sent.
+    "/notices/new",
+    "/notices/<uuid:notice_id>",
+    "/notices/<uuid:notice_id>/edit",
+    "/notices/<uuid:notice_id>/document.<form>",
+    "/notice-files/<uuid:file_id>",
+    "/n/<token>",
+    "/n/<token>/notice.<form>",
+    "/n/<token>/photos/<uuid:photo_id>",
+    "/exports/<uuid:export_id>",
+    "/exports/<uuid:export_id>/file",
+    "/follow-up/saved/<uuid:saved_id>",  # leads on
+    # tests/browser/campaign_test.py
+    "/campaigns/<uuid:campaign_id>",
+    "/campaigns/<uuid:campaign_id>/edit",
+    "/campaigns/<uuid:campaign_id>/towers",
+    "/assignments/<uuid:assignment_id>",
     "/towers/imports/<uuid:batch_id>",
     "/towers/reassignments/<uuid:batch>",  # only a change of boundaries makes one
     # The walk of the checklist makes a draft of it.
@@ -90,6 +119,8 @@ SHOWN_ELSEWHERE = {
     "/towers/<code>/edit",
     "/towers/<code>/inspect",
     "/inspections/<uuid:inspection_id>/edit",
+    "/inspections/<uuid:inspection_id>/record.docx",  # files
+    "/inspections/<uuid:inspection_id>/record.pdf",
     "/towers/<code>/installations/<uuid:part_id>/edit",
     "/towers/<code>/permits/<uuid:part_id>/edit",
     "/towers/<code>/anchors/<uuid:part_id>/edit",

@@ -87,7 +87,7 @@ def test_whoever_leaves_ends_the_query(session: Session, ending: str) -> None:
 def leaving_after(batches: int) -> Any:
     asked = iter(range(batches))
 
-    def watch() -> None:
+    def watch(rows: int) -> None:
         if next(asked, None) is None:
             raise Gone()
 
@@ -155,18 +155,18 @@ def test_a_reader_who_left_is_noticed(
 ) -> None:
     ours, theirs = ends
     with app.test_request_context(environ_overrides={"gunicorn.socket": ours}):
-        watch_reader()
+        watch_reader(1)
         theirs.send(b"GET /next HTTP/1.1")
-        watch_reader()
+        watch_reader(1)
         assert ours.recv(100) == b"GET /next HTTP/1.1"
         theirs.close()
         with pytest.raises(Gone):
-            watch_reader()
+            watch_reader(1)
 
 
 def test_a_server_that_cannot_tell_waits(app: Flask) -> None:
     with app.test_request_context():
-        watch_reader()
+        watch_reader(1)
 
 
 def test_kml_has_one_system(session: Session) -> None:
@@ -176,4 +176,5 @@ def test_kml_has_one_system(session: Session) -> None:
 
 def test_every_form_can_be_written() -> None:
     assert set(downloads.FORMS) == {"csv", "geojson", *WRITERS}
-    assert set(downloads.FILES) == set(WRITERS)
+    assert set(downloads.PRINTED_FORMS) == {*downloads.FORMS, "pdf"}
+    assert set(downloads.FILES) == {*WRITERS, "pdf"}

@@ -20,8 +20,14 @@ from tests import doors, makers
 from tests.core.guard_test import address, ask, missing, of, routes
 
 DIST = ROOT / "core" / "static" / "dist"
-MAPS = ("/map/document", "/map/picker", "/map/places", "/map/tower/TRU-here", "/map/area/1")
-MAP_RULES = {*MAPS, "/map/tower/<code>", "/map/area/<int:area_id>", "/map/import/<uuid:batch_id>"}
+MAPS = (
+    "/map/document", "/map/picker", "/map/places", "/map/tower/TRU-here", "/map/area/1",
+    "/map/choose", "/map/campaign/00000000-0000-0000-0000-000000000007",
+)  # fmt: skip
+MAP_RULES = {
+    *MAPS, "/map/tower/<code>", "/map/area/<int:area_id>", "/map/import/<uuid:batch_id>",
+    "/map/campaign/<uuid:campaign_id>",
+}  # fmt: skip
 
 
 def directives(policy: str) -> dict[str, set[str]]:
@@ -96,7 +102,8 @@ def test_every_answer_carries_the_headers(app: Flask, session: Session) -> None:
         check_headers(ask(stranger, method, address(rule, missing())), rule)
         if method == "GET":
             for role in ("staff", "admin", "inspector"):
-                check_headers(w[role].get(address(rule, values)), rule)
+                mine = {**values, "export_id": w.exports[role]}
+                check_headers(w[role].get(address(rule, mine)), rule)
     for path in ("/nowhere", "/api/v1/nowhere", "/static/nowhere.js"):
         check_headers(w["staff"].get(path), path)
 
@@ -123,7 +130,7 @@ def test_pages_have_no_inline_script_and_no_handler(app: Flask, session: Session
         if method != "GET" or endpoint in {"static", "security.static"}:
             continue
         for role in ("staff", "admin", "inspector"):
-            response = w[role].get(address(rule, of(w.here, w)))
+            response = w[role].get(address(rule, of(w.here, w, role)))
             if response.mimetype != "text/html" or rule in MAP_RULES:
                 continue
             found = parts(response.get_data(as_text=True))
@@ -204,7 +211,7 @@ def test_icons_that_templates_name_exist(app: Flask, session: Session, built: Pa
     for role in ("staff", "admin", "inspector"):
         for rule, method, endpoint in routes(app):
             if method == "GET" and endpoint not in {"static", "security.static"}:
-                response = w[role].get(address(rule, of(w.here, w)))
+                response = w[role].get(address(rule, of(w.here, w, role)))
                 if response.mimetype == "text/html":
                     used = set(re.findall(r"icons\.svg#([\w-]+)", response.get_data(as_text=True)))
                     assert used <= names, (rule, used - names)

@@ -26,7 +26,7 @@ from core.model import Base
 # What happened, and who did it: only ever added.
 EVIDENCE = (
     "audit_entry", "submission", "violation_event", "photo", "document", "notice_document",
-    "notice_reply", "notice_reply_file",
+    "notice_reply", "notice_reply_file", "signature",
 )  # fmt: skip
 
 
@@ -227,6 +227,7 @@ def test_every_table_is_granted_what_the_list_says(as_application: psycopg.Conne
         "checklist_version": all_four,
         # Beside these its tower and the marks of its removal may be updated, by column.
         "document": {"INSERT", "SELECT"},
+        "export": all_four,
         "guy_anchor": all_four,
         "import_batch": all_four,
         "import_duplicate": all_four,
@@ -244,7 +245,10 @@ def test_every_table_is_granted_what_the_list_says(as_application: psycopg.Conne
         "procrastinate_jobs": all_four,
         "procrastinate_periodic_defers": all_four,
         "procrastinate_workers": all_four,
+        "reminder": all_four,
         "role": {"SELECT"},
+        "signature": {"INSERT", "SELECT"},
+        "saved_list": all_four,
         "setting": {"INSERT", "SELECT", "UPDATE"},
         "spatial_ref_sys": {"SELECT"},
         "structure_kind": {"SELECT", "UPDATE"},

@@ -25,7 +25,9 @@ from sqlalchemy.orm import Session
 
 import accounts.rules
 import areas.rules
+import inspections.rules.condition
 import inspections.rules.evaluation
+import inspections.rules.evidence
 import inspections.rules.violation
 import towers.rules
 from accounts.security import normalise_password
@@ -180,6 +182,14 @@ def test_every_menu_item_is_said_in_vietnamese(app: Flask) -> None:
         ("violation_state", inspections.rules.violation.State),
         ("violation_event", inspections.rules.violation.EventKind),
         ("reinspection_outcome", inspections.rules.violation.ReinspectionOutcome),
+        ("weather", inspections.rules.evidence.Weather),
+        ("verdict", inspections.rules.evidence.Verdict),
+        ("evidence_grade", inspections.rules.evidence.Grade),
+        ("evidence_check", inspections.rules.evidence.Check),
+        ("evidence_reason", inspections.rules.evidence.Reason),
+        ("signature_place", inspections.rules.evidence.SignaturePlace),
+        ("assessment_outcome", inspections.rules.condition.AssessmentOutcome),
+        ("photo_source", inspections.rules.evidence.PhotoSource),
     ],
 )
 def test_every_value_of_an_enum_has_its_label(vocabulary: str, kind: type[StrEnum]) -> None:
@@ -343,9 +353,10 @@ PAGES = {
     "admin": ("/users", "/users/new", "/organisations", "/areas", "/areas/load",
               "/towers/reassign"),
     "staff": (
-        "/checklists", "/checklists/1", "/checklists/1/changes",
+        "/checklists",
         "/", "/towers", "/towers/new", "/towers/import", "/towers/VI-1", "/towers/VI-1/edit",
-        "/inspections", "/violations", "/follow-up", "/map", "/map/document", "/map/tower/VI-1",
+        "/inspections", "/violations", "/follow-up", "/follow-up/return",
+        "/exports", "/outbox", "/map", "/map/document", "/map/tower/VI-1",
         "/map/picker", "/organisations/new", "/account",
     ),
     "inspector": ("/", "/towers/VI-1", "/towers/VI-1/inspect"),

@@ -9,6 +9,7 @@ from core.audit import AuditEntry
 from core.errors import Conflict, Forbidden, Invalid, NotFound
 from inspections.models import LoadAssessment
 from inspections.queries import follow_up
+from inspections.queries.follow_up import WorkFilters
 from inspections.services import condition
 from inspections.services.assessments import pending, request_assessment
 from inspections.services.review import return_inspection
@@ -27,7 +28,6 @@ from tests.inspections.visits import (
     record,
     visit,
 )
-from towers.queries import Filters
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_tower_outside_the_territory_is_not_there(session, tower) -> None:
 def test_an_answered_request_no_longer_counts(session, tower, inspector, staff) -> None:
     inspected(session, tower, by=inspector)
     made = ask(session, tower, staff)
-    made.answered_at = NOW + days(30)
+    made.answered_at, made.outcome, made.assessed_on = NOW + days(30), "safe", TODAY
     session.flush()
     assert condition.refresh(session, tower)
     assert tower.condition == "ok"
@@ -172,7 +172,7 @@ def test_the_follow_up_list_names_it_after_critical_and_before_major(
         session, tower, by=inspector, folder=tmp_path, photos=["ant_mount"], **CRITICAL, **MAJOR
     )
     ask(session, tower, staff)
-    rows = follow_up.follow_up(session, staff, Filters(), today=TODAY).rows
+    rows = follow_up.follow_up(session, staff, WorkFilters(), today=TODAY).rows
     assert [(row.urgency, row.item_key) for row in rows] == [
         (1, "ant_mount"),
         (2, None),

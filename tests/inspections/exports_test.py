@@ -192,10 +192,10 @@ def test_the_page_offers_every_form_with_its_own_filters(staff: FlaskClient, lis
     offered = set(re.findall(r'href="(/follow-up\.[^"]*)"', page))
     assert {re.split(r"\?", one)[0] for one in offered} == {
         "/follow-up.csv", "/follow-up.geojson", "/follow-up.xlsx", "/follow-up.gpkg",
-        "/follow-up.kml",
+        "/follow-up.kml", "/follow-up.pdf",
     }  # fmt: skip
     assert sum("plain=1" in one for one in offered) == 1
-    assert len(offered) == 6
+    assert len(offered) == 7
     for one in offered:
         assert "severity=major" in one and "q=Tr" in one
         assert staff.get(one).status_code == 200
@@ -207,8 +207,13 @@ def test_the_columns_are_named_in_the_language_of_the_reader(
     vietnamese, english = csv_rows(staff, {})[0], csv_rows(staff, {"lang": "en"})[0]
     assert vietnamese[0].startswith("Mã")
     assert english[:3] == ["Tower code", "Tower name", "Condition"]
-    assert len(vietnamese) == len(set(vietnamese)) == len(english) == 14
-    assert [cell for cell in sheet_rows(staff, {})[0]] == vietnamese
+    assert len(vietnamese) == len(set(vietnamese)) == len(english) == 17
+    assert sheet_rows(staff, {})[0][:17] == vietnamese
+    assert sheet_rows(staff, {})[0][17:] == [
+        "Đã khắc phục (x)",
+        "Ngày khắc phục",
+        "Ghi chú khắc phục",
+    ]
     for ours, theirs in zip(vietnamese, english, strict=True):
         assert ours != theirs
     values = csv_rows(staff, {"severity": "critical"})[1]
@@ -228,7 +233,9 @@ def test_the_sheet_has_types_a_frozen_header_and_a_filter(
         name: [made.cell(line, index + 1) for line in range(2, made.max_row + 1)]
         for index, name in enumerate(head)
     }
-    by_english = dict(zip(csv_rows(staff, {"lang": "en"})[0], columns.values(), strict=True))
+    by_english = dict(
+        zip(csv_rows(staff, {"lang": "en"})[0], list(columns.values())[:-3], strict=True)
+    )
     for name in ("Found on", "Deadline"):
         for cell in by_english[name]:
             assert isinstance(cell.value, datetime), name
@@ -243,7 +250,7 @@ def test_the_sheet_has_types_a_frozen_header_and_a_filter(
 def test_days_overdue_are_counted_from_today(staff: FlaskClient, listing: None) -> None:
     today = clock.today()
     for row in csv_rows(staff, {"lang": "en"})[1:]:
-        deadline, late = date.fromisoformat(row[6]), int(row[7])
+        deadline, late = date.fromisoformat(row[7]), int(row[8])
         assert late == max((today - deadline).days, 0)
 
 
@@ -282,8 +289,8 @@ def test_negative_numbers_stay_numbers(staff: FlaskClient, session: Session) -> 
     violation(session, tower, "minor", clock.today())
     session.commit()
     (row,) = csv_rows(staff, {})[1:]
-    assert row[-2:] == ["-33.5", "-70.25"]
-    assert [cell.value for cell in sheet(staff, {})[2]][-2:] == [-33.5, -70.25]
+    assert row[-3:-1] == ["-33.5", "-70.25"]
+    assert [cell.value for cell in sheet(staff, {})[2]][14:16] == [-33.5, -70.25]
 
 
 def test_geojson_is_valid(staff: FlaskClient, listing: None) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from core.errors import BadRequest
 from inspections.models import LoadAssessment, Violation
 from inspections.queries import follow_up, lists
+from inspections.queries.follow_up import WorkFilters
 from tests import makers
 from tests.inspections.visits import (
     MAJOR,
@@ -23,7 +24,7 @@ from tests.inspections.visits import (
     record,
     visit,
 )
-from towers.queries import Filters, understood
+from towers.queries import understood
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def assessment(session, tower, due=0):
 
 
 def listed(session, actor, today=TODAY, **filters):
-    asked = understood(session, actor, Filters(**filters))
+    asked = understood(session, actor, WorkFilters(**filters))
     return follow_up.follow_up(session, actor, asked, today=today).rows
 
 
@@ -95,7 +96,7 @@ def test_what_has_ended_is_not_followed_up(session, staff, version) -> None:
     violation(session, tower, version, state="closed", stage="closed", ended_on=TODAY)
     violation(session, tower, version, state="withdrawn", stage="withdrawn", ended_on=TODAY)
     answered = assessment(session, tower)
-    answered.answered_at = NOW
+    answered.answered_at, answered.outcome, answered.assessed_on = NOW, "safe", TODAY
     session.flush()
     assert listed(session, staff) == []
 
@@ -147,7 +148,7 @@ def test_only_the_readers_territory(session, version) -> None:
         assessment(session, tower)
     local = makers.actor(session, "local_officer", territories=[commune])
     assert {row.code for row in listed(session, local)} == {inside.code}
-    assert follow_up.count(session, local, Filters(), today=TODAY) == 2
+    assert follow_up.count(session, local, WorkFilters(), today=TODAY) == 2
     assert listed(session, makers.actor(session, "operator")) == []
     nowhere = makers.actor(session, "staff", everywhere=False)
     assert listed(session, nowhere) == []
@@ -166,11 +167,11 @@ def test_pages_hold_every_row_once_in_order(session, staff, version, limit, made
             else:
                 severity = ("critical", "major", "minor")[number % 3]
                 violation(session, tower, version, severity=severity, due=due)
-        whole = session.execute(follow_up.rows(staff, Filters(), today=TODAY)).all()
+        whole = session.execute(follow_up.rows(staff, WorkFilters(), today=TODAY)).all()
         paged, cursor = [], None
         while True:
             page = follow_up.follow_up(
-                session, staff, Filters(), today=TODAY, limit=limit, cursor=cursor
+                session, staff, WorkFilters(), today=TODAY, limit=limit, cursor=cursor
             )
             assert len(page.rows) <= limit
             paged.extend(page.rows)
@@ -179,7 +180,7 @@ def test_pages_hold_every_row_once_in_order(session, staff, version, limit, made
                 break
         assert [row.id for row in paged] == [row.id for row in whole]
         assert len({row.id for row in paged}) == len(made)
-        assert follow_up.count(session, staff, Filters(), today=TODAY) == len(made)
+        assert follow_up.count(session, staff, WorkFilters(), today=TODAY) == len(made)
         trial.rollback()
 
 
@@ -188,7 +189,7 @@ def test_pages_hold_every_row_once_in_order(session, staff, version, limit, made
 )
 def test_a_cursor_of_another_list_is_refused(session, staff, cursor) -> None:
     with pytest.raises(BadRequest):
-        follow_up.follow_up(session, staff, Filters(), today=TODAY, cursor=cursor)
+        follow_up.follow_up(session, staff, WorkFilters(), today=TODAY, cursor=cursor)
 
 
 def test_inspections_are_listed_the_latest_first(session, version) -> None:

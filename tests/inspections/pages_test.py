@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from inspections.models import Inspection
+from inspections.models import Inspection, Photo
 from inspections.rules.catalogue import HOW
 from tests import doors, makers
 from tests.doors import answered, counts, picture
@@ -252,8 +252,13 @@ def test_a_closed_violation_needs_a_reinspection(
     save(inspector, begin(inspector), **{"value.clb_ladder": "no"})
     address = begin(inspector, kind="reinspection")
     page = inspector.get(address).get_data(as_text=True)
-    assert re.findall(r'data-item="(\w+)"', page) == ["clb_ladder"]
-    done = save(inspector, address, **{"value.clb_ladder": "yes"})
+    lines, others = page.split('class="panel mt-3 others"')
+    assert re.findall(r'data-item="(\w+)"', lines) == ["clb_ladder"]
+    assert "clb_ladder" not in others
+    refused = save(inspector, address, **{"value.clb_ladder": "yes"})
+    assert refused.status_code == 422
+    proof = (io.BytesIO(picture()), "thang.jpg")
+    done = save(inspector, address, **{"value.clb_ladder": "yes", "photo.clb_ladder": proof})
     assert done.status_code == 302
     (one,) = answered(inspector.get("/api/v1/violations"), 200)["items"]
     assert one["state"] == "closed"
@@ -261,3 +266,29 @@ def test_a_closed_violation_needs_a_reinspection(
     rows = inspector.get("/inspections?kind=reinspection").get_data(as_text=True)
     assert re.findall(r'data-label="Đầy đủ">([^<]*)<', html.unescape(rows)) == ["–"]
     assert answered(inspector.get("/api/v1/follow-up"), 200)["items"] == []
+
+
+def test_a_reinspection_shows_the_earlier_photo_beside_the_new_one(
+    inspector: FlaskClient, session: Session
+) -> None:
+    before = (io.BytesIO(picture()), "truoc.jpg")
+    save(inspector, begin(inspector), **{"value.clb_ladder": "no", "photo.clb_ladder": before})
+    address = begin(inspector, kind="reinspection")
+    (first,) = session.scalars(select(Photo.id))
+    line = inspector.get(address).get_data(as_text=True).split('class="panel mt-3 others"')[0]
+    assert f"/api/v1/photos/{first}/thumbnail" in line
+    number = address.split("/")[-2]
+    api = f"/api/v1/inspections/{number}"
+    (asked,) = answered(inspector.get(api), 200)["lines"]
+    assert (asked["item"], asked["earlier_photos"]) == ("clb_ladder", [str(first)])
+    assert (asked["earlier_answer"]["value"], asked["outcome"]) == ("no", None)
+    now = (io.BytesIO(picture(seed="sau")), "sau.jpg")
+    fields = {"value.clb_ladder": "yes", "value.sit_fence": "no", "photo.clb_ladder": now}
+    detail = save(inspector, address, **fields).headers["Location"]
+    (told,) = answered(inspector.get(api), 200)["lines"]
+    assert (told["outcome"], len(told["photos"])) == ("fixed", 1)
+    page = inspector.get(detail).get_data(as_text=True)
+    for photo in (str(first), told["photos"][0]):
+        assert f"/api/v1/photos/{photo}/thumbnail" in page
+    found = answered(inspector.get("/api/v1/violations?state=open"), 200)["items"]
+    assert [one["item"] for one in found] == ["sit_fence"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from sqlalchemy import text
 
@@ -10,9 +12,9 @@ from core.db import current_session
 from core.policy import SYSTEM
 from inspections import exports
 from inspections.queries import facts, lists
+from inspections.queries.follow_up import WorkFilters
 from tests import makers
 from tests.plans import Crowd, the_one
-from towers.queries import Filters
 
 FOLLOW_UP = ("listed.urgency", "ORDER BY listed.urgency")
 
@@ -43,6 +45,17 @@ def test_the_filtered_follow_up_list_uses_an_index(crowd: Crowd, path, query, in
     assert index in page.indexes, page.plan
     assert not page.reads_whole("violation"), page.plan
     assert not page.reads_whole("tower"), page.plan
+
+
+@pytest.mark.parametrize("path", ["/follow-up", "/"])
+def test_a_page_of_work_takes_few_statements(crowd: Crowd, path):
+    assert len(crowd.get(path)) <= 12
+
+
+def test_the_rows_of_an_inspector_are_found_by_an_index(crowd: Crowd):
+    page = the_one(crowd.get("/follow-up", assignee=str(uuid.UUID(int=1))), *FOLLOW_UP)
+    assert "ix_violation_open_assignee" in page.indexes, page.plan
+    assert not page.reads_whole("violation"), page.plan
 
 
 def test_a_page_far_behind_in_the_follow_up_list_starts_there(crowd: Crowd):
@@ -124,9 +137,9 @@ def test_an_export_may_last_longer_than_a_page(crowd: Crowd):
         assert limit() == "15s"
         listed = exports.table(
             SYSTEM,
-            Filters(),
+            WorkFilters(),
             today=makers.NOW.date(),
-            labels={name: {"": ""} for name in ("condition", "severity", "structure_type")},
+            labels={name: {"": ""} for name in exports.VOCABULARIES},
             items={},
         )
         assert b"T-00" in b"".join(tables.csv(session, listed, excel=False))

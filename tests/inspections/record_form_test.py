@@ -10,12 +10,12 @@ from werkzeug.datastructures import MultiDict
 from core.errors import Invalid
 from core.geo import Position
 from inspections.forms import answers_from, visit_from_form
-from tests.inspections.visits import CATALOGUE, TODAY
+from tests.inspections.visits import CATALOGUE, TODAY, ZONE
 
 
 def read(**fields: str):
     return visit_from_form(
-        MultiDict(fields), CATALOGUE, kind="periodic", tower="DT-001", today=TODAY
+        MultiDict(fields), CATALOGUE, kind="periodic", tower="DT-001", today=TODAY, zone=ZONE
     )
 
 

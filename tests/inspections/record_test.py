@@ -544,13 +544,13 @@ def test_a_dismantled_tower_keeps_its_violations_but_leaves_the_lists(
     session, tower, inspector
 ) -> None:
     from inspections.queries import follow_up
+    from inspections.queries.follow_up import WorkFilters
     from towers import lists, queries
-    from towers.queries import Filters
 
     inspected(session, tower, by=inspector, **MAJOR)
     reader = makers.actor(session, "staff")
-    shown = Filters()
-    asked = Filters(include_dismantled=True)
+    shown = WorkFilters()
+    asked = WorkFilters(include_dismantled=True)
     assert len(follow_up.follow_up(session, reader, shown, today=TODAY).rows) == 1
     tower.lifecycle = "dismantled"
     session.flush()

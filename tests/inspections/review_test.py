@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from core.audit import AuditEntry
 from core.errors import Conflict, Forbidden, Invalid, NotFound
-from inspections.models import Inspection
 from inspections.services import condition
 from inspections.services.review import accept_inspection, return_inspection
 from tests import makers
@@ -121,16 +120,6 @@ def test_what_two_inspections_found_stays_when_one_is_returned(
     (one,) = violations(session, tower).values()
     assert (one.state, one.deadline.isoformat()) == ("open", "2026-12-26")
     assert tower.condition == "needs_follow_up"
-
-
-def test_a_voided_inspection_no_longer_counts(session, tower, inspector) -> None:
-    inspection = inspected(session, tower, by=inspector)
-    session.execute(
-        update(Inspection).where(Inspection.id == inspection.id).values(status="voided")
-    )
-    session.expire_all()
-    assert condition.refresh(session, tower)
-    assert (tower.condition, tower.condition_reason) == ("unchecked", "never")
 
 
 def test_a_return_needs_its_reason(session, tower, inspector, staff) -> None:

@@ -20,7 +20,9 @@ from tests.inspections.visits import (
     events,
     inspected,
     passing,
+    photograph,
     published,
+    record,
     violations,
     visit,
 )
@@ -77,20 +79,76 @@ def test_any_other_answer_leaves_it_open(session, tower, inspector, answers, out
     assert tower.condition == "needs_follow_up"
 
 
-def test_only_open_violations_can_be_reinspected(session, tower, inspector) -> None:
+def test_a_reinspection_answers_for_every_open_violation(session, tower, inspector) -> None:
+    inspected(session, tower, by=inspector, **MAJOR, **MINOR)
     with pytest.raises(Invalid) as caught:
-        reinspected(session, tower, inspector, {**FIXED, "sit_sign": FIXED["clb_ladder"]})
-    assert set(caught.value.fields) == {"answers.sit_sign"}
+        reinspected(session, tower, inspector, FIXED)
+    assert set(caught.value.fields) == {"answers.sit_fence"}
     with pytest.raises(Invalid):
         reinspected(session, tower, inspector, {})
+    left = {"sit_fence": {"outcome": "not_checked", "reason": "Khóa cổng"}}
+    reinspected(session, tower, inspector, {**FIXED, **left})
+    assert open_items(session, tower) == {"sit_fence"}
+    assert events(session, violations(session, tower)["sit_fence"]) == [
+        ("found", "minor"),
+        ("reinspected", "cannot_verify"),
+    ]
+    assert tower.condition == "needs_follow_up"
+
+
+def test_nothing_is_closed_without_a_photo_of_it(session, tower, inspector) -> None:
+    made = visit(FIXED, kind="reinspection", submit=False)
+    draft = record(session, tower, made, by=inspector)
+    with pytest.raises(Invalid) as caught, session.begin_nested():
+        correct(session, draft, visit(FIXED, kind="reinspection"), by=inspector)
+    assert caught.value.fields == {"answers.clb_ladder": ["This answer needs at least one photo"]}
+    session.refresh(draft)
+    assert (draft.status, ladder(session, tower).state) == ("draft", "open")
+    photograph(session, draft, "clb_ladder", None, by=inspector)
+    correct(session, draft, visit(FIXED, kind="reinspection"), by=inspector)
+    assert ladder(session, tower).state == "closed"
+
+
+def test_what_else_is_found_becomes_a_new_violation(session, tower, inspector) -> None:
+    again = reinspected(session, tower, inspector, {**FIXED, **MINOR})
+    fence = violations(session, tower)["sit_fence"]
+    assert (fence.state, fence.found_on.isoformat()) == ("open", "2026-11-24")
+    assert events(session, fence) == [("found", "minor")]
+    assert ladder(session, tower).state == "closed"
+    # Corrected, it still answers for the ladder alone: the fence is its own finding.
+    made = visit(FIXED, kind="reinspection", inspected_on=again.inspected_on)
+    correct(session, again, made, by=inspector, now=NOW + days(2))
+    assert events(session, fence) == [("found", "minor"), ("withdrawn", None)]
+    assert (fence.state, tower.condition) == ("withdrawn", "ok")
+
+
+def test_the_finding_of_a_reinspection_is_reinspected_in_its_turn(
+    session, tower, inspector
+) -> None:
+    reinspected(session, tower, inspector, {**FIXED, **MINOR})
+    mended = {"sit_fence": {"outcome": "ok", "value": "yes"}}
+    reinspected(session, tower, inspector, mended, when=9)
+    fence = violations(session, tower)["sit_fence"]
+    assert events(session, fence) == [("found", "minor"), ("reinspected", "fixed")]
+    assert (fence.state, tower.open_violations) == ("closed", 0)
+
+
+def test_the_same_defect_found_by_a_reinspection_after_its_end_is_a_new_one(
+    session, tower, inspector
+) -> None:
+    """Two inspectors are out with one list: the second finds broken what the first closed."""
+    second = record(session, tower, visit(MAJOR, kind="reinspection", submit=False), by=inspector)
     reinspected(session, tower, inspector, FIXED)
-    with pytest.raises(Invalid):
-        reinspected(session, tower, inspector, FIXED, when=2)
+    correct(session, second, visit(MAJOR, kind="reinspection"), by=inspector, now=NOW + days(2))
+    states = session.scalars(
+        select(Violation.state).where(Violation.tower_id == tower.id).order_by(Violation.found_on)
+    ).all()
+    assert states == ["closed", "open"]
 
 
 def test_each_violation_is_closed_on_its_own(session, tower, inspector) -> None:
     inspected(session, tower, by=inspector, **MAJOR, **MINOR)
-    reinspected(session, tower, inspector, FIXED)
+    reinspected(session, tower, inspector, {**FIXED, **MINOR})
     assert open_items(session, tower) == {"sit_fence"}
     assert tower.condition == "needs_follow_up"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -31,6 +32,7 @@ from inspections.services.record import (
 from tests.makers import NOW
 from towers.models import Tower
 
+KEPT = tempfile.TemporaryDirectory(prefix="photos-")
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 TODAY = date(2026, 11, 23)
 CATALOGUE = Catalogue.parse(checklists.shipped_document())
@@ -82,7 +84,7 @@ def visit(
         "inspected_on": inspected_on.isoformat(),
         "answers": dict(answers),
         "submit": submit,
-        **facts,
+        **{name: one if isinstance(one, str | bool) else str(one) for name, one in facts.items()},
     }
     return Visit(
         kind=kind,
@@ -101,10 +103,10 @@ def picture(colour: tuple[int, int, int] = (200, 30, 30)) -> bytes:
 
 
 def photograph(
-    session: Session, inspection: Inspection, item_key: str, folder: Path, *, by: Actor
+    session: Session, inspection: Inspection, item_key: str, folder: Path | None, *, by: Actor
 ) -> None:
     """A real photo of one item in the store under `folder`."""
-    store = FileStore(folder, max_bytes=1_000_000, max_pixels=1_000_000)
+    store = FileStore(folder or Path(KEPT.name), max_bytes=1_000_000, max_pixels=1_000_000)
     add_photo(
         session,
         uuid.uuid4(),
@@ -155,16 +157,16 @@ def inspected(
 ) -> Inspection:
     """A submitted visit: all passing but for `answers`, with photos of the items named.
 
-    `only` takes the place of the whole checklist.
+    `only` takes the place of the whole checklist. A re-inspection has a photo of each answer.
     """
     given = dict(only) if only is not None else {**passing(tower), **answers}
     day = inspected_on or now.astimezone(ZONE).date()
     made = visit(given, kind=kind, inspected_on=day)
+    photos = photos or (sorted(given) if kind == "reinspection" else ())
     if not photos:
         return record(session, tower, made, by=by, now=now)
     draft = visit(given, kind=kind, inspected_on=day, submit=False)
     inspection = record(session, tower, draft, by=by, now=now)
-    assert folder is not None
     for item_key in photos:
         photograph(session, inspection, item_key, folder, by=by)
     return correct(session, inspection, made, by=by, now=now)

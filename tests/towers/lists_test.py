@@ -15,6 +15,7 @@ from core.policy import Actor
 from tests import makers
 from tests.plans import Crowd
 from towers import lists
+from towers.models import StructureKind
 from towers.queries import Filters
 
 TODAY = date(2026, 11, 23)
@@ -121,9 +122,31 @@ def test_the_filters_of_the_register(session, staff) -> None:
         ({"height_to": Decimal(30)}, "A"),
         ({"bbox": Envelope(105.6, 10.8, 105.7, 11.0)}, "E"),
         ({"bbox": Envelope(0, 0, 1, 1)}, ""),
+        ({"area": ((105.6, 10.8), (105.7, 10.8), (105.63, 11.0))}, "E"),
+        ({"area": ((105.6, 10.8), (105.62, 10.8), (105.6, 11.0))}, ""),
     ):
         found = codes(session, staff, **filters)
         assert "".join(found) == wanted, filters
+
+
+def test_an_inspection_falls_due_when_the_interval_of_its_structure_ends(session, staff) -> None:
+    """36 months for guyed structures and 60 for others, as the department has set them."""
+    for code, structure, inspected in (
+        ("GUYED", "guyed_mast", "2023-11-30"),
+        ("LATTICE", "lattice_self_support", "2021-11-30"),
+        ("NEVER", "lattice_self_support", None),
+        ("NO-INTERVAL", "unknown", "2010-01-01"),
+    ):
+        day = date.fromisoformat(inspected) if inspected else None
+        makers.tower(session, code=code, structure_type=structure, last_inspected_on=day)
+    for due_before, wanted in (
+        (date(2026, 11, 30), ["NEVER"]),
+        (date(2026, 12, 1), ["GUYED", "LATTICE", "NEVER"]),
+    ):
+        assert codes(session, staff, inspection_due_before=due_before) == wanted
+    session.get(StructureKind, "guyed_mast").interval_months = 37
+    session.flush()
+    assert codes(session, staff, inspection_due_before=date(2026, 12, 1)) == ["LATTICE", "NEVER"]
 
 
 def test_a_count_ends_where_nobody_reads_on(session, staff, five, monkeypatch) -> None:

@@ -199,7 +199,10 @@ def test_the_heads_of_the_table_turn_the_order_round(crowd: Crowd) -> None:
         "bbox=1,2,3", "bbox=105,11,106,10", "bbox=nan,1,2,3", "bbox=1e999,1,2,3",
         "sort=height_m", "sort=--code", "height_from=tall", "height_from=nan",
         "built_before=12", "service=wifi", "lifecycle=gone", "managing_department=x",
-        "without_commune=perhaps", "count=5", "limit=501", "q=" + "x" * 201,
+        "area=105_10*106_11", "area=105_10*106_11*nan_10", "area=1_2*3_4*200_5", "area=1,2,3",
+        "area=" + "*".join(f"{n / 10}_10" for n in range(300)), "inspection_due_before=soon",
+        "inspection_due_before=9999-01-01", "without_commune=perhaps", "count=5",
+        "limit=501", "q=" + "x" * 201,
     ],
 )  # fmt: skip
 def test_a_wrong_filter_of_the_api_is_named(staff: FlaskClient, query: str) -> None:
@@ -213,7 +216,8 @@ def test_a_wrong_filter_of_the_api_is_named(staff: FlaskClient, query: str) -> N
     [
         "bbox=1,2,3", "sort=x", "height_from=tall", "height_to=1e9", "built_before=x",
         "service=wifi&lifecycle=gone", "limit=9999999999", "column=x", "commune=%00", "owner=x",
-        "managing_department=x", "count=x",
+        "managing_department=x", "count=x", "area=105_10*106_11", "area=x", "area=nan_1*2_3*4_5",
+        "inspection_due_before=x",
     ],
 )  # fmt: skip
 def test_a_wrong_filter_of_the_page_is_left_out(staff, session, query: str) -> None:

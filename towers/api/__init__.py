@@ -19,6 +19,7 @@ from core.policy import guard
 from towers import lists, services
 from towers.api import bulk, history, parts, vocabularies
 from towers.api.documents import documents
+from towers.api.exporting import exports
 from towers.api.importing import imports
 from towers.api.merge import merges
 from towers.api.proposals import proposals
@@ -47,6 +48,7 @@ BLUEPRINTS = (
     proposals,
     merges,
     imports,
+    exports,
     parts.permits,
     vocabularies.blueprint,
 )

@@ -27,6 +27,7 @@ from towers.fields import FIELDS, Group
 from towers.forms import checked, given_tower, is_untouched, shown_tower
 from towers.models import Tower
 from towers.pages.documents import document_routes
+from towers.pages.exporting import export_pages
 from towers.pages.history import history_routes
 from towers.pages.importing import import_routes
 from towers.pages.merge import merge_routes
@@ -56,6 +57,7 @@ for add_routes in (
     import_routes,
     browsing_routes,
     export_routes,
+    export_pages,
 ):
     add_routes(blueprint)
 

@@ -8,19 +8,20 @@ from typing import Any
 
 import qrcode
 import qrcode.image.svg
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, render_template, request, url_for
 from markupsafe import Markup
 
 from accounts.models import Organisation
-from core import clock
+from core import audit, clock
 from core.db import current_session
 from core.formats import degrees, label, number
 from core.geo import to_position
 from core.guard import current_actor
 from core.i18n import force_locale, translate
 from core.pages import service_address
+from core.paging import Behind
 from core.policy import guard
-from core.slots import Event, EventSource, events, panels
+from core.slots import Event, EventSource, panels, timeline
 from core.words import N_
 from towers import queries
 from towers.coordinate_systems import WGS84, UnknownSystem, system
@@ -79,7 +80,7 @@ def detail(code: str) -> str:
         footprint=part_queries.footprint(session, tower.id),
         neighbours=near,
         within=within,
-        timeline=events("tower", tower, limit=LATEST_EVENTS),
+        timeline=timeline("tower", tower, limit=LATEST_EVENTS, cursor=request.args.get("timeline")),
         panels=panels("tower", tower),
         map_panels=panels("tower_map", tower),
         interval=queries.intervals(session).get(tower.structure_type),
@@ -183,9 +184,9 @@ def _office(role: str, one: Organisation) -> Person:
 # Timeline
 
 
-def register_events(tower: Tower, limit: int) -> list[Event]:
+def register_events(tower: Tower, limit: int, behind: Behind) -> list[Event]:
     """What history says of the register: each change with the names of what it changed."""
-    rows = history.entries(current_session(), tower, limit=limit).rows
+    rows = history.behind(current_session(), tower, behind, limit=limit)
     return [
         Event(
             entry.at,
@@ -193,6 +194,7 @@ def register_events(tower: Tower, limit: int) -> list[Event]:
             f"{changed_names(entry)} · {entry.actor}".removeprefix(" · "),
             url_for("towers.history", code=tower.code) + f"#e{entry.id}",
             SIGNS.get(entry.action, "edit"),
+            key=audit.key_of(entry),
         )
         for entry in rows
     ]

@@ -34,7 +34,7 @@ from sqlalchemy.orm import Session, joinedload
 from accounts.models import Organisation
 from areas.models import Area
 from core import policy
-from core.geo import SRID, Envelope, Position, to_point, to_xy
+from core.geo import SRID, Envelope, Position, to_point, to_polygon, to_xy
 from core.policy import Actor
 from towers import search
 from towers.coordinate_systems import WGS84, System, proj_text
@@ -45,6 +45,7 @@ OUT_OF_DATE = "out_of_date"
 # So many points are transformed together.
 AT_ONCE = 10_000
 Listed = TypeVar("Listed", bound="Select[*tuple[Any, ...]]")
+Asked = TypeVar("Asked", bound="Filters")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ class Filters:
     """What a list, the map and an export are narrowed to; empty means everything.
 
     `wanted` is `q` as `understood` has read it. Heights are in metres, the box is in degrees of
-    EPSG:4326.
+    EPSG:4326, and so are the corners (longitude, latitude) of the drawn `area`, none of them
+    twice. `inspection_due_before`: never inspected, or so long ago that the interval of the
+    structure type ends before that day.
     """
 
     q: str = ""
@@ -73,12 +76,14 @@ class Filters:
     height_from: Decimal | None = None
     height_to: Decimal | None = None
     bbox: Envelope | None = None
+    inspection_due_before: date | None = None
+    area: tuple[tuple[float, float], ...] = ()
     include_dismantled: bool = False
     wanted: Wanted | None = field(default=None, compare=False)
 
     @property
     def any(self) -> bool:
-        return self != Filters()
+        return self != type(self)()
 
     @property
     def narrow(self) -> bool:
@@ -88,8 +93,14 @@ class Filters:
             for name in (
                 "due_within", "service", "lifecycle", "managing_department", "built_before",
                 "height_from", "height_to", "without_commune", "include_dismantled",
+                "inspection_due_before",
             )
         )  # fmt: skip
+
+    @property
+    def area_text(self) -> str:
+        """The corners of the drawn area as an address has them, to about a metre."""
+        return "*".join(f"{x:.5f}_{y:.5f}" for x, y in self.area)
 
     @property
     def nearly(self) -> bool:
@@ -97,7 +108,7 @@ class Filters:
         return self.wanted is not None and self.wanted.nearly
 
 
-def understood(session: Session, actor: Actor, filters: Filters) -> Filters:
+def understood(session: Session, actor: Actor, filters: Asked) -> Asked:
     """The filters with their search text read; every list, map and export needs them so."""
     if not filters.q.strip():
         return filters
@@ -137,6 +148,20 @@ def has_condition(conditions: Sequence[str], today: date) -> ColumnElement[bool]
         else:
             parts.append(Tower.condition == condition)
     return or_(*parts)
+
+
+def inspection_due_before(day: date) -> ColumnElement[bool]:
+    """The towers whose interval since their last inspection ends before a day, or that have none.
+
+    A structure type without an interval falls due only while nobody has inspected the tower.
+    """
+    months = (
+        select(StructureKind.interval_months)
+        .where(StructureKind.key == Tower.structure_type)
+        .scalar_subquery()
+    )
+    ends = Tower.last_inspected_on + func.make_interval(0, months)
+    return or_(Tower.last_inspected_on.is_(None), ends < day)
 
 
 def operated_by(organisation: uuid.UUID) -> ColumnElement[bool]:
@@ -197,6 +222,10 @@ def narrowed(filters: Filters, today: date) -> list[ColumnElement[bool]]:
         box = filters.bbox
         envelope = func.ST_MakeEnvelope(box.west, box.south, box.east, box.north, SRID)
         wanted.append(Tower.geom.op("&&")(envelope))
+    if filters.inspection_due_before is not None:
+        wanted.append(inspection_due_before(filters.inspection_due_before))
+    if filters.area:
+        wanted.append(func.ST_Covers(to_polygon([(*filters.area, filters.area[0])]), Tower.geom))
     return wanted
 
 

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, union_all
+from sqlalchemy import ColumnElement, Date, Row, cast, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from accounts.models import Organisation, OrganisationMerge
 from areas.models import Area
-from core import paging
+from core import audit, paging, policy
 from core.audit import AuditEntry
-from core.paging import Page
+from core.paging import Behind, Page
+from core.policy import Actor
 from towers.fields import BY_NAME, FIELDS, Kind
 from towers.models import Tower
 from towers.parts import FOOTPRINT, kind_of_key
@@ -58,6 +60,32 @@ def entries(
     statement = paging.keyset(statement, (AuditEntry.id,), (_number,), cursor, descending=True)
     rows = session.scalars(statement.limit(limit + 1)).all()
     return paging.page_of(rows, limit, lambda row: [row.id])
+
+
+def behind(session: Session, tower: Tower, place: Behind, *, limit: int) -> Sequence[AuditEntry]:
+    """So many of the changes of a tower behind a place in its timeline, the latest first."""
+    return audit.behind(session, "tower", with_predecessors(session, tower), place, limit=limit)
+
+
+def registered(
+    session: Session,
+    actor: Actor,
+    wanted: ColumnElement[bool],
+    place: Behind,
+    *,
+    zone: ZoneInfo,
+    limit: int,
+) -> Sequence[Row[date, int]]:
+    """On which local days how many towers were registered, of those in the reader's scope."""
+    day = cast(func.timezone(str(zone), Tower.created_at), Date)
+    return session.execute(
+        select(day, func.count())
+        .where(policy.visible(actor, "tower"), wanted)
+        .where(place.before_day(day, literal(""), zone))
+        .group_by(day)
+        .order_by(day.desc())
+        .limit(limit)
+    ).all()
 
 
 def _number(value: Any) -> int:

@@ -39,6 +39,22 @@ def sheets(path: Path) -> tuple[str, ...]:
         return tuple(next(answers))
 
 
+def beginnings(path: Path) -> dict[str, list[tuple[int, list[str]]]]:
+    """The first rows of each visible sheet that has anything in it: numbers with their cells."""
+    with contextlib.closing(_answers(path, "rows")) as answers:
+        names = tuple(next(answers))
+        first: list[Any] = next(answers, [])
+    return dict(zip(names, first, strict=True)) if len(names) > 1 else {names[0]: first}
+
+
+def rows_of(path: Path, sheet: str) -> Iterator[tuple[int, list[str]]]:
+    """All rows of a sheet as they stand in it: numbers with their cells."""
+    with contextlib.closing(_answers(path, "rows", sheet)) as answers:
+        next(answers)
+        for batch in answers:
+            yield from ((number, cells) for number, cells in batch)
+
+
 @contextlib.contextmanager
 def opened_workbook(path: Path, part: str | None) -> Iterator[Listing]:
     """The list in a sheet. Raises `SeveralSheets`, `Invalid`, `TooLarge`."""

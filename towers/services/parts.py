@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import unicodedata
 import uuid
 from collections.abc import Mapping
@@ -14,9 +13,10 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
 from accounts.models import Organisation
-from core import audit, policy, store
+from core import audit, policy
 from core.errors import Conflict, Invalid
-from core.geo import SRID, Position, from_xy, to_point, to_polygon, to_position
+from core.geo import SRID, Position, to_point, to_position
+from core.outlines import outline
 from core.policy import Actor
 from core.words import N_
 from towers.fields import Kind
@@ -248,84 +248,12 @@ def set_footprint(
     return after
 
 
-def _wrong(message: str, **facts: Any) -> Invalid:
-    return Invalid(message, fields={FOOTPRINT: [(message, facts)]}, **facts)
-
-
 def _polygon(session: Session, tower: Tower, given: Any) -> WKTElement:
-    """The polygon as the database takes it. Shapely is not asked: hostile input ends it."""
-    rings = _rings(given)
-    envelope = store.envelope(session)
-    for ring in rings:
-        for x, y in ring:
-            inside = -180 <= x <= 180 and -90 <= y <= 90
-            if not inside or not envelope.contains(from_xy(x, y)):
-                message = N_(
-                    "The corner %(x)s, %(y)s lies outside the area of this deployment;"
-                    " in GeoJSON the longitude stands before the latitude"
-                )
-                raise _wrong(message, x=x, y=y)
-    shape = to_polygon(rings)
-    fault = func.ST_IsValidDetail(shape)
-    valid, reason, at_x, at_y = session.execute(
-        select(
-            func.ST_IsValid(shape),
-            func.ST_IsValidReason(shape),
-            func.ST_X(func.location(fault)),
-            func.ST_Y(func.location(fault)),
-        )
-    ).one()
-    if not valid:
-        if at_x is not None and "intersection" in reason.lower():
-            message = N_("The outline crosses itself at %(x)s, %(y)s")
-            raise _wrong(message, x=round(at_x, 6), y=round(at_y, 6))
-        raise _wrong(N_("The polygon is not valid: %(reason)s"), reason=reason)
+    """The polygon as the database takes it, near enough to the mast to be its ground."""
+    shape = outline(session, given, field=FOOTPRINT, most=MOST_VERTICES)
     away = _metres_from_mast(session, tower, shape)
     if away > FARTHEST_FOOTPRINT_M:
         message = N_("The polygon lies %(away)s m from the mast, more than %(most)s m")
-        raise _wrong(message, away=round(away), most=FARTHEST_FOOTPRINT_M)
+        facts = {"away": round(away), "most": FARTHEST_FOOTPRINT_M}
+        raise Invalid(message, fields={FOOTPRINT: [(message, facts)]}, **facts)
     return shape
-
-
-def _rings(given: Any) -> list[list[tuple[float, float]]]:
-    """The rings of a GeoJSON polygon, each number looked at."""
-    if isinstance(given, dict) and given.get("type") == "Feature":
-        given = given.get("geometry")
-    if not isinstance(given, dict) or given.get("type") != "Polygon":
-        raise _wrong(N_("A footprint is a GeoJSON geometry of the type Polygon"))
-    if set(given) - {"type", "coordinates", "bbox"}:
-        raise _wrong(N_("Only type and coordinates belong to a footprint, in degrees of WGS 84"))
-    rings = given.get("coordinates")
-    if not isinstance(rings, list) or not rings:
-        raise _wrong(N_("The polygon is empty"))
-    number = sum(len(ring) for ring in rings if isinstance(ring, list))
-    if number > MOST_VERTICES or len(rings) > MOST_VERTICES:
-        message = N_("The polygon has %(number)s corners; at most %(most)s are kept")
-        raise _wrong(message, number=max(number, len(rings)), most=MOST_VERTICES)
-    return [_ring(ring) for ring in rings]
-
-
-def _ring(ring: Any) -> list[tuple[float, float]]:
-    if not isinstance(ring, list) or len(ring) < 4:
-        raise _wrong(N_("A ring has at least four positions, the last one equal to the first"))
-    corners = [_corner(one) for one in ring]
-    if corners[0] != corners[-1]:
-        raise _wrong(N_("A ring is not closed: its last position must equal its first"))
-    return corners
-
-
-def _corner(given: Any) -> tuple[float, float]:
-    if not isinstance(given, list) or len(given) < 2:
-        raise _wrong(N_("A position is two numbers: longitude, latitude"))
-    if len(given) > 2:
-        raise _wrong(N_("A footprint is flat: positions with heights (Z) or measures (M) are not"))
-    for one in given:
-        if isinstance(one, bool) or not isinstance(one, int | float):
-            raise _wrong(N_("A position is two numbers: longitude, latitude"))
-        try:
-            finite = math.isfinite(one)
-        except OverflowError:
-            finite = False
-        if not finite:
-            raise _wrong(N_("A coordinate is not a finite number"))
-    return float(given[0]), float(given[1])

@@ -1,0 +1,624 @@
+"""The API of campaigns and assignments under `/api/v1`."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from flask import Response, jsonify, request
+from flask.views import MethodView
+from marshmallow import fields
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from core import clock
+from core.api import Blueprint, StrictSchema, require_match, with_tag
+from core.db import current_session, transaction
+from core.errors import Invalid, NotFound
+from core.guard import current_actor
+from core.outlines import outline
+from core.policy import guard
+from core.validation import between, length, one_of
+from core.words import N_
+from inspections.campaign_models import Assignment, Campaign
+from inspections.queries import campaigns as queries
+from inspections.queries.campaigns import Numbers, Wanted
+from inspections.rules.campaign import NEXT, Kind, Standing, State
+from inspections.services import assignments as giving
+from inspections.services import campaigns as services
+from inspections.services.campaigns import Choice, Plan
+from towers.fields import FIRST_DAY, LAST_DAY
+from towers.models import Tower
+from towers.queries import merges, understood
+from towers.schemas import MOST_CORNERS, TowerFilters, filters_of
+
+campaigns = Blueprint("api_campaigns", __name__, url_prefix="/api/v1/campaigns")
+assignments = Blueprint("api_assignments", __name__, url_prefix="/api/v1/assignments")
+BLUEPRINTS = (campaigns, assignments)
+
+DAYS = between(FIRST_DAY, LAST_DAY)
+KINDS, STATES, STANDINGS = tuple(Kind), tuple(State), tuple(Standing)
+
+
+class ChoiceSchema(TowerFilters):
+    """Which towers: the filters of the register, with `area` as a GeoJSON polygon of one ring; or
+    some by their `codes`. Without any it is every tower in the reader's territory."""
+
+    area = fields.Dict(load_default=None, allow_none=True)  # type: ignore[assignment]
+    codes = fields.List(
+        fields.String(validate=length(1, 64)),
+        load_default=list,
+        validate=length(0, services.MOST_CODES),
+    )
+
+
+class PlanSchema(StrictSchema):
+    """What a campaign says of itself; both days belong to it."""
+
+    name = fields.String(required=True, validate=length(1, 300))
+    kind = fields.String(required=True, validate=one_of(KINDS))
+    begins_on = fields.Date(required=True, validate=DAYS)
+    ends_on = fields.Date(required=True, validate=DAYS)
+    note = fields.String(load_default="", validate=length(0, 8000))
+
+
+class NewCampaign(PlanSchema):
+    """A campaign under the id that its client made, with its towers."""
+
+    id = fields.UUID(required=True)
+    choice = fields.Nested(ChoiceSchema, required=True)
+
+
+class ChosenTowers(StrictSchema):
+    choice = fields.Nested(ChoiceSchema, required=True)
+
+
+class StateSchema(StrictSchema):
+    """The next state; cancelling needs a reason."""
+
+    state = fields.String(required=True, validate=one_of(STATES))
+    reason = fields.String(load_default="", validate=length(0, 4000))
+
+
+class CampaignRemovalSchema(StrictSchema):
+    """The assignments whose towers leave the campaign."""
+
+    assignments = fields.List(fields.UUID(), required=True, validate=length(1, 5000))
+    reason = fields.String(required=True, validate=length(1, 4000))
+
+
+class SharingSchema(StrictSchema):
+    """Who gets which of the towers that are not done: those of some communes, those that nobody
+    has, or some assignments; all of them without these. Several inspectors get whole communes."""
+
+    inspectors = fields.List(fields.UUID(), required=True, validate=length(1, giving.MOST_AT_ONCE))
+    due_on = fields.Date(load_default=None, allow_none=True, validate=DAYS)
+    commune = fields.List(
+        fields.String(validate=length(1, 20)), load_default=list, validate=length(0, 500)
+    )
+    unassigned = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    assignments = fields.List(fields.UUID(), load_default=list, validate=length(0, 5000))
+
+
+class PageQuery(StrictSchema):
+    limit = fields.Integer(load_default=50, validate=between(1, 500))
+    cursor = fields.String(load_default=None, validate=length(1, 500))
+
+
+class CampaignQuery(PageQuery):
+    state = fields.List(fields.String(validate=one_of(STATES)), load_default=list)
+    kind = fields.List(fields.String(validate=one_of(KINDS)), load_default=list)
+
+
+class AssignmentQuery(PageQuery):
+    """`mine` are one's own of running campaigns, and those outside campaigns."""
+
+    campaign = fields.UUID(load_default=None)
+    inspector = fields.UUID(load_default=None)
+    mine = fields.Boolean(load_default=False)
+    unassigned = fields.Boolean(load_default=False)
+    standing = fields.List(fields.String(validate=one_of(STANDINGS)), load_default=list)
+    tower = fields.String(load_default=None, validate=length(1, 64))
+
+
+class NewAssignment(StrictSchema):
+    """One tower outside every campaign, under the id that the client made."""
+
+    id = fields.UUID(required=True)
+    tower = fields.String(required=True, validate=length(1, 64))
+    inspector = fields.UUID(required=True)
+    kind = fields.String(required=True, validate=one_of(KINDS))
+    due_on = fields.Date(required=True, validate=DAYS)
+    note = fields.String(load_default="", validate=length(0, 4000))
+
+
+class GivenAssignment(StrictSchema):
+    """Who has it from now on, and until when; without a day it keeps its own."""
+
+    inspector = fields.UUID(required=True)
+    due_on = fields.Date(load_default=None, allow_none=True, validate=DAYS)
+
+
+class WithdrawalSchema(StrictSchema):
+    reason = fields.String(required=True, validate=length(1, 4000))
+
+
+class NumbersBody(StrictSchema):
+    """`assigned`, `done` and `overdue` are parts of `towers`."""
+
+    towers = fields.Integer(required=True)
+    assigned = fields.Integer(required=True)
+    done = fields.Integer(required=True)
+    overdue = fields.Integer(required=True)
+
+
+class CampaignBody(PlanSchema):
+    id = fields.UUID(required=True)
+    state = fields.String(required=True)
+    possible = fields.List(fields.String(), required=True)
+    reason = fields.String(required=True)
+    ended_at = fields.DateTime(allow_none=True, required=True)
+    created_at = fields.DateTime(required=True)
+    progress = fields.Nested(NumbersBody, required=True)
+    version = fields.Integer(required=True)
+
+
+class CampaignPage(StrictSchema):
+    items = fields.List(fields.Nested(CampaignBody), required=True)
+    next_cursor = fields.String(allow_none=True, required=True)
+
+
+class PreviewBody(StrictSchema):
+    """How many towers were found."""
+
+    towers = fields.Integer(required=True)
+
+
+class ChangedBody(StrictSchema):
+    """How many towers a change touched, and the campaign as it is now."""
+
+    towers = fields.Integer(required=True)
+    campaign = fields.Nested(CampaignBody, required=True)
+
+
+class ShareBody(NumbersBody):
+    id = fields.String(allow_none=True, required=True)
+    name = fields.String(required=True)
+
+
+class ProgressBody(StrictSchema):
+    """The numbers in all, of each inspector (by id) and of each commune (by code); `null` are the
+    towers that nobody has, and those outside all communes."""
+
+    total = fields.Nested(NumbersBody, required=True)
+    inspectors = fields.List(fields.Nested(ShareBody), required=True)
+    communes = fields.List(fields.Nested(ShareBody), required=True)
+
+
+class AssignmentBody(StrictSchema):
+    """`inspection` is the first one that fulfils it."""
+
+    id = fields.UUID(required=True)
+    campaign = fields.UUID(allow_none=True, required=True)
+    campaign_name = fields.String(allow_none=True, required=True)
+    kind = fields.String(required=True)
+    note = fields.String(required=True)
+    tower = fields.String(required=True)
+    name = fields.String(required=True)
+    commune = fields.String(allow_none=True, required=True)
+    latitude = fields.Float(required=True)
+    longitude = fields.Float(required=True)
+    inspector = fields.UUID(allow_none=True, required=True)
+    inspector_name = fields.String(allow_none=True, required=True)
+    due_on = fields.Date(required=True)
+    standing = fields.String(required=True)
+    inspection = fields.UUID(allow_none=True, required=True)
+    inspected_on = fields.Date(allow_none=True, required=True)
+    version = fields.Integer(required=True)
+
+
+class AssignmentPage(StrictSchema):
+    items = fields.List(fields.Nested(AssignmentBody), required=True)
+    next_cursor = fields.String(allow_none=True, required=True)
+
+
+def choice_of(data: dict[str, Any]) -> Choice:
+    """The choice in a loaded body; raises `Invalid` for an area that is not sound."""
+    session, actor = current_session(), current_actor()
+    codes = tuple(dict.fromkeys(data.pop("codes")))
+    area = data.pop("area")
+    filters = understood(session, actor, filters_of({**data, "area": ""}))
+    if area is not None:
+        outline(session, area, field="area", most=MOST_CORNERS + 1)
+        rings = area.get("geometry", area)["coordinates"]
+        if len(rings) > 1:
+            message = N_("The area is one outline without holes")
+            raise Invalid(message, fields={"area": [message]})
+        filters = replace(filters, area=tuple((x, y) for x, y in rings[0][:-1]))
+    return Choice(filters, codes)
+
+
+def plan_of(data: dict[str, Any]) -> Plan:
+    return Plan(
+        name=data["name"],
+        kind=Kind(data["kind"]),
+        begins_on=data["begins_on"],
+        ends_on=data["ends_on"],
+        note=data["note"],
+    )
+
+
+def the_campaign(campaign_id: uuid.UUID) -> Campaign:
+    found = queries.campaign(current_session(), current_actor(), campaign_id)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def held_campaign(session: Session, campaign_id: uuid.UUID) -> Campaign:
+    """The campaign as it is now, held until the transaction ends, if If-Match names it so."""
+    found = the_campaign(campaign_id)
+    session.refresh(found, with_for_update={"of": Campaign})
+    require_match(request.headers.get("If-Match"), found.version)
+    return found
+
+
+def held_assignment(session: Session, assignment_id: uuid.UUID) -> Assignment:
+    found = queries.assignment(session, current_actor(), assignment_id)
+    if found is None:
+        raise NotFound()
+    session.refresh(found, with_for_update={"of": Assignment})
+    require_match(request.headers.get("If-Match"), found.version)
+    return found
+
+
+def body(campaign: Campaign, numbers: Numbers) -> dict[str, Any]:
+    return {
+        "id": str(campaign.id),
+        "name": campaign.name,
+        "kind": campaign.kind,
+        "begins_on": campaign.begins_on.isoformat(),
+        "ends_on": campaign.ends_on.isoformat(),
+        "note": campaign.note,
+        "state": campaign.state,
+        "possible": [one.value for one in NEXT[State(campaign.state)]],
+        "reason": campaign.reason,
+        "ended_at": campaign.ended_at.isoformat() if campaign.ended_at else None,
+        "created_at": campaign.created_at.isoformat(),
+        "progress": vars(numbers),
+        "version": campaign.version,
+    }
+
+
+def campaign_body(campaign_id: uuid.UUID) -> tuple[dict[str, Any], int]:
+    session, actor = current_session(), current_actor()
+    session.expire_all()
+    found = the_campaign(campaign_id)
+    numbers = queries.progress_of(session, actor, [found.id], today=clock.today())
+    return body(found, numbers.get(found.id, Numbers())), found.version
+
+
+def answer(campaign_id: uuid.UUID, status: int = 200, towers: int | None = None) -> Response:
+    said, version = campaign_body(campaign_id)
+    response = jsonify(said if towers is None else {"towers": towers, "campaign": said})
+    response.status_code = status
+    return with_tag(response, version)
+
+
+def assignment_body(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": str(row.id),
+        "campaign": str(row.campaign_id) if row.campaign_id else None,
+        "campaign_name": row.campaign,
+        "kind": row.kind,
+        "note": row.note,
+        "tower": row.code,
+        "name": row.name,
+        "commune": row.commune,
+        "latitude": row.latitude,
+        "longitude": row.longitude,
+        "inspector": str(row.inspector_id) if row.inspector_id else None,
+        "inspector_name": row.inspector,
+        "due_on": row.due_on.isoformat(),
+        "standing": row.standing,
+        "inspection": str(row.inspection_id) if row.inspection_id else None,
+        "inspected_on": row.inspected_on.isoformat() if row.inspected_on else None,
+        "version": row.version,
+    }
+
+
+def assignment_answer(assignment_id: uuid.UUID, status: int = 200) -> Response:
+    session, actor = current_session(), current_actor()
+    row = queries.assignment_row(session, actor, assignment_id, today=clock.today())
+    if row is None:
+        raise NotFound()
+    response = jsonify(assignment_body(row))
+    response.status_code = status
+    return with_tag(response, row.version)
+
+
+def tower_named(code: str) -> Tower:
+    """The tower with a code, or the one that it was merged into."""
+    found = None
+    if "\x00" not in code:
+        found = merges.current(current_session(), current_actor(), code)
+    if found is None:
+        message = N_("There is no tower with the code %(code)s in your territory")
+        raise Invalid(message, fields={"tower": [message]}, code=code)
+    return found
+
+
+@campaigns.route("")
+class Campaigns(MethodView):
+    @guard("campaign.view")
+    @campaigns.arguments(CampaignQuery, location="query")
+    @campaigns.response(200, CampaignPage)
+    def get(self, query: dict[str, Any]) -> Response:
+        """List campaigns with towers in the reader's territory, the latest begun first."""
+        session, actor = current_session(), current_actor()
+        page = queries.campaigns(session, actor, **query)
+        numbers = queries.progress_of(
+            session, actor, [one.id for one in page.rows], today=clock.today()
+        )
+        items = [body(one, numbers.get(one.id, Numbers())) for one in page.rows]
+        return jsonify(items=items, next_cursor=page.next_cursor)
+
+    @guard("campaign.plan")
+    @campaigns.arguments(NewCampaign)
+    @campaigns.response(201, CampaignBody)
+    @campaigns.alt_response(200, schema=CampaignBody, description="Sent before: the same again")
+    def post(self, data: dict[str, Any]) -> Response:
+        """Plan a campaign with its towers, under the id the client made; resending is harmless."""
+        with transaction() as session:
+            _, new = services.create_campaign(
+                session,
+                data["id"],
+                plan_of(data),
+                choice_of(data["choice"]),
+                by=current_actor(),
+                now=clock.now(),
+                today=clock.today(),
+            )
+        response = answer(data["id"], 201 if new else 200)
+        response.headers["Location"] = f"/api/v1/campaigns/{data['id']}"
+        return response
+
+
+@campaigns.route("/preview")
+class CampaignPreview(MethodView):
+    @guard("campaign.plan")
+    @campaigns.arguments(ChosenTowers)
+    @campaigns.response(200, PreviewBody)
+    def post(self, data: dict[str, Any]) -> Response:
+        """How many towers a choice finds; nothing is written."""
+        number, _ = services.preview(
+            current_session(), choice_of(data["choice"]), by=current_actor(), today=clock.today()
+        )
+        return jsonify(towers=number)
+
+
+@campaigns.route("/<uuid:campaign_id>")
+class CampaignById(MethodView):
+    @guard("campaign.view")
+    @campaigns.response(200, CampaignBody)
+    def get(self, campaign_id: uuid.UUID) -> Response:
+        """One campaign with its numbers, as far as the reader sees its towers."""
+        return answer(campaign_id)
+
+    @guard("campaign.plan")
+    @campaigns.arguments(PlanSchema)
+    @campaigns.response(200, CampaignBody)
+    def put(self, data: dict[str, Any], campaign_id: uuid.UUID) -> Response:
+        """Change its name, kind, days or note while it is planned or running. Needs If-Match."""
+        with transaction() as session:
+            found = held_campaign(session, campaign_id)
+            services.edit_campaign(
+                session, found, plan_of(data), by=current_actor(), now=clock.now()
+            )
+        return answer(campaign_id)
+
+
+@campaigns.route("/<uuid:campaign_id>/state")
+class CampaignState(MethodView):
+    @guard("campaign.plan")
+    @campaigns.arguments(StateSchema)
+    @campaigns.response(200, CampaignBody)
+    def post(self, data: dict[str, Any], campaign_id: uuid.UUID) -> Response:
+        """Start, close, reopen or cancel it. Needs If-Match; an impossible step is a 409.
+
+        Cancelling withdraws the towers that are not done.
+        """
+        with transaction() as session:
+            services.move_campaign(
+                session,
+                held_campaign(session, campaign_id),
+                State(data["state"]),
+                reason=data["reason"],
+                by=current_actor(),
+                now=clock.now(),
+                today=clock.today(),
+            )
+        return answer(campaign_id)
+
+
+@campaigns.route("/<uuid:campaign_id>/progress")
+class CampaignProgress(MethodView):
+    @guard("campaign.view")
+    @campaigns.response(200, ProgressBody)
+    def get(self, campaign_id: uuid.UUID) -> Response:
+        """How far it has come: in all, by inspector and by commune."""
+        found = queries.progress(
+            current_session(),
+            current_actor(),
+            the_campaign(campaign_id).id,
+            today=clock.today(),
+        )
+        return jsonify(
+            total=vars(found.total),
+            inspectors=[
+                {"id": str(key) if key else None, "name": name, **vars(numbers)}
+                for key, (name, numbers) in found.inspectors.items()
+            ],
+            communes=[
+                {"id": key, "name": name, **vars(numbers)}
+                for key, (name, numbers) in found.communes.items()
+            ],
+        )
+
+
+@campaigns.route("/<uuid:campaign_id>/towers")
+class CampaignTowers(MethodView):
+    @guard("campaign.plan")
+    @campaigns.arguments(ChosenTowers)
+    @campaigns.response(200, ChangedBody)
+    def post(self, data: dict[str, Any], campaign_id: uuid.UUID) -> Response:
+        """Add the towers of a choice that are not in it yet. Needs If-Match."""
+        with transaction() as session:
+            number = services.add_towers(
+                session,
+                held_campaign(session, campaign_id),
+                choice_of(data["choice"]),
+                by=current_actor(),
+                now=clock.now(),
+                today=clock.today(),
+            )
+        return answer(campaign_id, towers=number)
+
+
+@campaigns.route("/<uuid:campaign_id>/removals")
+class CampaignRemovals(MethodView):
+    @guard("campaign.plan")
+    @campaigns.arguments(CampaignRemovalSchema)
+    @campaigns.response(200, ChangedBody)
+    def post(self, data: dict[str, Any], campaign_id: uuid.UUID) -> Response:
+        """Take towers out of it, with a reason that stays beside them. Needs If-Match."""
+        with transaction() as session:
+            number = services.remove_towers(
+                session,
+                held_campaign(session, campaign_id),
+                data["assignments"],
+                reason=data["reason"],
+                by=current_actor(),
+                now=clock.now(),
+            )
+        return answer(campaign_id, towers=number)
+
+
+@campaigns.route("/<uuid:campaign_id>/assignments")
+class CampaignSharing(MethodView):
+    @guard("campaign.plan")
+    @campaigns.arguments(SharingSchema)
+    @campaigns.response(200, ChangedBody)
+    def post(self, data: dict[str, Any], campaign_id: uuid.UUID) -> Response:
+        """Give its open towers to an inspector, or to several by communes. Needs If-Match."""
+        filters = filters_of({**TowerFilters().load({}), "commune": data["commune"]})
+        # A tower stays in a campaign when it is dismantled in the meantime.
+        filters = replace(filters, include_dismantled=True)
+        with transaction() as session:
+            given = giving.share_out(
+                session,
+                held_campaign(session, campaign_id),
+                Wanted(nobody=data["unassigned"], filters=filters),
+                data["inspectors"],
+                ids=data["assignments"],
+                due_on=data["due_on"],
+                by=current_actor(),
+                now=clock.now(),
+                today=clock.today(),
+            )
+        return answer(campaign_id, towers=sum(given.values()))
+
+
+@assignments.route("")
+class Assignments(MethodView):
+    @guard("assignment.view")
+    @assignments.arguments(AssignmentQuery, location="query")
+    @assignments.response(200, AssignmentPage)
+    def get(self, query: dict[str, Any]) -> Response:
+        """List what is to be inspected in the reader's territory, the first due first."""
+        actor = current_actor()
+        wanted = Wanted(
+            campaign=query["campaign"],
+            inspector=actor.id if query["mine"] else query["inspector"],
+            nobody=query["unassigned"],
+            standing=tuple(query["standing"]),
+            tower=tower_named(query["tower"]).id if query["tower"] else None,
+            running=query["mine"],
+        )
+        page = queries.assignments(
+            current_session(),
+            actor,
+            wanted,
+            today=clock.today(),
+            limit=query["limit"],
+            cursor=query["cursor"],
+        )
+        items = [assignment_body(row) for row in page.rows]
+        return jsonify(items=items, next_cursor=page.next_cursor)
+
+    @guard("assignment.give")
+    @assignments.arguments(NewAssignment)
+    @assignments.response(201, AssignmentBody)
+    @assignments.alt_response(200, schema=AssignmentBody, description="Sent before")
+    def post(self, data: dict[str, Any]) -> Response:
+        """Have one tower inspected outside every campaign; resending is harmless."""
+        with transaction() as session:
+            _, new = giving.assign_tower(
+                session,
+                data["id"],
+                tower_named(data["tower"]),
+                data["inspector"],
+                kind=Kind(data["kind"]),
+                due_on=data["due_on"],
+                note=data["note"],
+                by=current_actor(),
+                now=clock.now(),
+                today=clock.today(),
+            )
+        response = assignment_answer(data["id"], 201 if new else 200)
+        response.headers["Location"] = f"/api/v1/assignments/{data['id']}"
+        return response
+
+
+@assignments.route("/<uuid:assignment_id>")
+class AssignmentById(MethodView):
+    @guard("assignment.view")
+    @assignments.response(200, AssignmentBody)
+    def get(self, assignment_id: uuid.UUID) -> Response:
+        """One assignment, with the inspection that fulfils it."""
+        return assignment_answer(assignment_id)
+
+    @guard("assignment.give")
+    @assignments.arguments(GivenAssignment)
+    @assignments.response(200, AssignmentBody)
+    def put(self, data: dict[str, Any], assignment_id: uuid.UUID) -> Response:
+        """Give it to another inspector, or another day. Needs If-Match."""
+        with transaction() as session:
+            giving.give_to(
+                session,
+                held_assignment(session, assignment_id),
+                data["inspector"],
+                due_on=data["due_on"],
+                by=current_actor(),
+                now=clock.now(),
+                today=clock.today(),
+            )
+        return assignment_answer(assignment_id)
+
+
+@assignments.route("/<uuid:assignment_id>/withdrawal")
+class AssignmentWithdrawal(MethodView):
+    @guard("assignment.give")
+    @assignments.arguments(WithdrawalSchema)
+    @assignments.response(204)
+    def post(self, data: dict[str, Any], assignment_id: uuid.UUID) -> None:
+        """Take it back, with a reason. Needs If-Match."""
+        with transaction() as session:
+            giving.withdraw(
+                session,
+                held_assignment(session, assignment_id),
+                reason=data["reason"],
+                by=current_actor(),
+                now=clock.now(),
+            )
