@@ -355,6 +355,11 @@ class Violation(Base):
             postgresql_where=text("continued_in_id IS NOT NULL"),
         ),
         Index("ix_violation_found_on_id", "found_on", "id"),
+        Index(
+            "ix_violation_closed_ended_on",
+            "ended_on",
+            postgresql_where=text("state = 'closed'"),
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(

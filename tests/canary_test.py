@@ -91,8 +91,7 @@ BATCH = {"/towers/reassignments/<uuid:batch>", "/towers/reassignments/<uuid:batc
 ORGANISATIONS = {"/organisations", "/organisations/<uuid:organisation_id>"}
 OUTBOX = {"/outbox", "/api/v1/outbox", "/api/v1/outbox/<uuid:reminder_id>"}
 SHOWN = {
-    "staff": REGISTER | OUTBOX | BATCH | ORGANISATIONS | {
-                         "/checklists/<int:draft>/back-test",
+    "staff": REGISTER | OUTBOX | BATCH | ORGANISATIONS | {"/checklists/<int:draft>/back-test",
                          "/checklists/<int:number>",
                          "/checklists/<int:number>/changes", "/checklists/<int:number>.xlsx",
                          "/checklists/<int:draft>/items/<key>/edit",

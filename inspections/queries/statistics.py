@@ -46,6 +46,7 @@ from core import policy
 from core.policy import Actor
 from inspections.models import Inspection, LoadAssessment, Violation
 from inspections.queries.facts import COUNTING
+from inspections.rules.condition import AssessmentOutcome
 from inspections.rules.statistics import FLOWS, STOCKS, Numbers, Period, weeks_from
 from towers.models import StructureKind, Tower
 from towers.queries import Filters, narrowed
@@ -137,10 +138,26 @@ def days_to_closure() -> ColumnElement[float]:
 
 def pending_on(day: date, zone: ZoneInfo) -> ColumnElement[bool]:
     """Whether a load-safety assessment was asked for and not answered at the end of a day."""
-    answered_on = cast(func.timezone(str(zone), LoadAssessment.answered_at), Date)
     return and_(
         LoadAssessment.requested_on <= day,
-        or_(LoadAssessment.answered_at.is_(None), answered_on > day),
+        or_(LoadAssessment.answered_at.is_(None), answered_on(zone) > day),
+    )
+
+
+def answered_on(zone: ZoneInfo) -> ColumnElement[date]:
+    """The local day on which a load-safety assessment was answered."""
+    return cast(func.timezone(str(zone), LoadAssessment.answered_at), Date)
+
+
+def last_assessed_on(day: date, zone: ZoneInfo) -> Rows:
+    """What the last assessment of each tower came to that was answered up to a day."""
+    return (
+        select(LoadAssessment.tower_id, LoadAssessment.outcome)
+        .ext(distinct_on(LoadAssessment.tower_id))
+        .where(answered_on(zone) <= day)
+        .order_by(
+            LoadAssessment.tower_id, LoadAssessment.answered_at.desc(), LoadAssessment.id.desc()
+        )
     )
 
 
@@ -195,12 +212,16 @@ def _towers_on(scope: Scope, day: date, by: Key, suffix: str) -> Rows:
         .where(pending_on(day, scope.zone), scope.of(LoadAssessment.tower_id))
         .subquery()
     )
+    assessed = last_assessed_on(day, scope.zone).where(scope.of(LoadAssessment.tower_id)).subquery()
     last = last_full_on(day).where(scope.of(Inspection.tower_id)).subquery()
     complete = and_(last.c.complete, last.c.structure_type == Tower.structure_type)
     until = last.c.inspected_on + func.make_interval(0, StructureKind.interval_months)
     inspected = func.coalesce(and_(complete, cast(until, Date) >= day), False)
     condition = case(
-        (opened.c.critical > 0, literal("dangerous")),
+        (
+            or_(opened.c.critical > 0, assessed.c.outcome == AssessmentOutcome.DANGEROUS),
+            literal("dangerous"),
+        ),
         (pending.c.tower_id.is_not(None), literal("assessment_needed")),
         (opened.c.open > 0, literal("needs_follow_up")),
         (last.c.tower_id.is_(None), literal("never")),
@@ -220,6 +241,7 @@ def _towers_on(scope: Scope, day: date, by: Key, suffix: str) -> Rows:
         .join(StructureKind, StructureKind.key == Tower.structure_type)
         .outerjoin(opened, opened.c.tower_id == Tower.id)
         .outerjoin(pending, pending.c.tower_id == Tower.id)
+        .outerjoin(assessed, assessed.c.tower_id == Tower.id)
         .outerjoin(last, last.c.tower_id == Tower.id)
         .where(*scope.wanted, stands(day))
         .subquery()

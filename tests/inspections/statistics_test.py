@@ -88,13 +88,15 @@ def violation(session, tower, version, found: date, ended: date | None = None, *
     return made
 
 
-def assessment(session, tower, on: date, answered: date | None = None) -> LoadAssessment:
+def assessment(session, tower, on: date, answered: date | None = None, outcome="safe"):
     made = LoadAssessment(
         tower_id=tower.id,
         requested_at=noon(on),
         requested_on=on,
         deadline=on + timedelta(days=60),
         answered_at=noon(answered) if answered else None,
+        assessed_on=answered,
+        outcome=outcome if answered else None,
     )
     session.add(made)
     return made
@@ -308,7 +310,8 @@ class Defect:
 @dataclass(frozen=True)
 class Request:
     after: int
-    answered: int | None
+    answered: int
+    outcome: str
 
 
 @dataclass(frozen=True)
@@ -357,7 +360,16 @@ histories = st.builds(
         ),
         max_size=3,
     ),
-    requests=st.lists(st.builds(Request, moments, st.integers(0, 300)), max_size=1),
+    requests=st.lists(
+        st.builds(
+            Request,
+            moments,
+            st.integers(0, 300),
+            st.sampled_from(["safe", "safe_with_conditions", "dangerous"]),
+        ),
+        max_size=2,
+        unique_by=lambda one: one.after + one.answered,
+    ),
 )
 periods = st.tuples(moments, st.integers(0, 400)).map(
     lambda pair: Period(
@@ -398,6 +410,10 @@ def plain_count(histories: Sequence[History], period: Period, months: dict) -> N
         ]
         last = max(visits, key=lambda visit: visit.after, default=None)
         interval = months[one.structure_type]
+        answers = sorted(
+            (ask for ask in one.requests if after(ask.after + ask.answered) <= end),
+            key=lambda ask: ask.after + ask.answered,
+        )
         stored = condition(
             Facts(
                 open_severities=[defect.severity for defect in opened],
@@ -408,6 +424,7 @@ def plain_count(histories: Sequence[History], period: Period, months: dict) -> N
                 last_full_inspection_on=after(last.after) if last else None,
                 last_full_complete=bool(last and last.complete),
                 interval_months=interval,
+                assessed_dangerous=bool(answers) and answers[-1].outcome == "dangerous",
             )
         )
         name, reason = condition_on(*stored, end)
@@ -488,5 +505,5 @@ def _write(session, one: History, commune, version, inspector) -> Tower:
             state=state, severity=defect.severity, deadline=after(defect.found + defect.remedy),
         )  # fmt: skip
     for ask in one.requests:
-        assessment(session, tower, after(ask.after), after(ask.after + ask.answered))
+        assessment(session, tower, after(ask.after), after(ask.after + ask.answered), ask.outcome)
     return tower
