@@ -14,7 +14,13 @@ from sqlalchemy.orm import Session
 from core.errors import Invalid
 from core.policy import Actor
 from inspections.rules.catalogue import HOW
-from inspections.rules.evaluation import NOT_SEEN, GivenAnswer, Structure, applicable_items, evaluate
+from inspections.rules.evaluation import (
+    NOT_SEEN,
+    GivenAnswer,
+    Structure,
+    applicable_items,
+    evaluate,
+)
 from tests import doors, makers
 from tests.doors import answered, refused
 from tests.inspections import visits
