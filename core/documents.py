@@ -20,6 +20,7 @@ from docx.shared import Mm
 from docxtpl import DocxTemplate, InlineImage
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2.sandbox import SandboxedEnvironment
+from PIL import ImageFile
 from weasyprint import HTML
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
@@ -27,6 +28,8 @@ from core.errors import Invalid
 from core.file_types import TYPES
 from core.words import N_
 
+# Importing WeasyPrint makes Pillow take pictures that end too early, in the whole process.
+ImageFile.LOAD_TRUNCATED_IMAGES = False
 # What XML cannot hold, and what docxtpl would take for a page break or a paragraph.
 UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # The whole language of templates. Without calls, filters and sums it computes nothing.

@@ -80,7 +80,7 @@ def new() -> ResponseReturnValue:
                 else _("These towers have no known owner: name the owner in the register first."),
                 "warning",
             )
-            return redirect(request.args.get("back") or url_for("inspections.follow_up"))
+            return redirect(url_for("inspections.follow_up"))
         owner_id = owners.pop()
     return draft_page(None, owner_id, chosen=chosen)
 

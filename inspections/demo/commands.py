@@ -29,7 +29,7 @@ from core.policy import SYSTEM
 from inspections.demo.pictures import picture
 from inspections.demo.proposals import load_proposals
 from inspections.demo.province import Province
-from inspections.doors import photo_store
+from inspections.doors import notice_store, photo_store
 from inspections.models import Answer, Inspection
 from inspections.services import checklists, photos
 from towers.doors import document_store
@@ -39,6 +39,8 @@ commands = AppGroup("demo", help="The demo province.")
 PEOPLE = (
     ("admin@example.org", "Quản trị (minh họa)", "admin"),
     ("staff@example.org", "Chuyên viên sở (minh họa)", "staff"),
+    # What one of them drafts, the other issues.
+    ("chief@example.org", "Lãnh đạo phòng (minh họa)", "staff"),
     ("inspector@example.org", "Kiểm tra viên (minh họa)", "inspector"),
 )
 PICTURES = 30
@@ -239,11 +241,22 @@ def remove(everything: bool) -> None:
         removed = {"towers": session.scalar(text("SELECT count(*) FROM tower"))}
         files = {
             kept: session.scalars(text(f"SELECT DISTINCT sha256 FROM {table}")).all()  # noqa: S608
-            for table, kept in (("photo", photo_store()), ("document", document_store()))
+            for table, kept in (
+                ("photo", photo_store()),
+                ("document", document_store()),
+                ("notice_document", notice_store()),
+                ("notice_reply_file", notice_store()),
+            )
         }
         session.execute(text(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY CASCADE"))
         session.execute(
             text('DELETE FROM access_token WHERE user_id IN (SELECT id FROM "user" WHERE demo)')
+        )
+        session.execute(
+            text(
+                "UPDATE notice_template SET uploaded_by_id = NULL WHERE uploaded_by_id IN"
+                ' (SELECT id FROM "user" WHERE demo)'
+            )
         )
         for table in ("user_role", "user_territory"):
             session.execute(

@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import shapely
 from PIL import Image, ImageDraw, ImageFont
@@ -14,14 +15,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from areas.models import Area
-from core.geo import to_position
+from areas.rules import Level
+from core.geo import SRID, to_position
 from towers.models import Tower
 
 WIDTH, HEIGHT = 1400, 800
 MARGIN = 0.12
 # A map of one tower shows at least so much around it, in degrees of latitude.
 LEAST = 0.03
-PAPER, LAND, BORDER = "white", "#eef3ee", "#8a9a92"
+PAPER, LAND, BORDER, FAINT = "white", "#eef3ee", "#8a9a92", "#dde3e0"
 NAME, POINT = "#5c6b64", "#b3261e"
 TYPEFACE = "Arimo"
 
@@ -84,11 +86,10 @@ def draw(session: Session, places: Sequence[Place]) -> bytes:
     frame = frame_of(points, bounds)
     image = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
     pen = ImageDraw.Draw(image)
+    for shape in _around(session, frame):
+        _outline(pen, frame, shape, PAPER, FAINT, 2)
     for _, _, shape in outlines:
-        for part in getattr(shape, "geoms", [shape]):
-            edge = [frame.point(x, y) for x, y in part.exterior.coords]
-            pen.polygon(edge, fill=LAND)
-            pen.line(edge, fill=BORDER, width=3)
+        _outline(pen, frame, shape, LAND, BORDER, 3)
     for name, _, shape in outlines:
         spot = shape.representative_point()
         _write(pen, frame.point(spot.x, spot.y), name, 26, NAME)
@@ -106,6 +107,28 @@ def draw(session: Session, places: Sequence[Place]) -> bytes:
     out = io.BytesIO()
     image.save(out, "PNG", optimize=True)
     return out.getvalue()
+
+
+def _around(session: Session, frame: Frame) -> list[Any]:
+    """The outlines of all communes of today in the frame, without their names."""
+    east = frame.west + WIDTH / frame.scale / frame.narrowing
+    south = frame.north - HEIGHT / frame.scale
+    box = func.ST_MakeEnvelope(frame.west, south, east, frame.north, SRID)
+    shapes = session.scalars(
+        select(func.ST_AsBinary(func.ST_Simplify(Area.geom, 0.001)))
+        .where(Area.level == Level.COMMUNE, Area.valid_to.is_(None), Area.geom.op("&&")(box))
+        .order_by(Area.id)
+    )
+    return [shapely.from_wkb(bytes(shape)) for shape in shapes if shape is not None]
+
+
+def _outline(
+    pen: ImageDraw.ImageDraw, frame: Frame, shape: Any, fill: str, edge: str, width: int
+) -> None:
+    for part in getattr(shape, "geoms", [shape]):
+        points = [frame.point(x, y) for x, y in part.exterior.coords]
+        pen.polygon(points, fill=fill)
+        pen.line(points, fill=edge, width=width)
 
 
 @functools.cache

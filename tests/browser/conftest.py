@@ -61,7 +61,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def server(cluster, instance: Path) -> Iterator[Server]:
-    """A new service: three accounts and the checklist, neither areas nor towers."""
+    """A new service: four accounts and the checklist, neither areas nor towers."""
     with prepared(cluster, "browser_new", instance) as settings:
         passwords = {f"{role}@example.org": PASSWORD for role, _ in PEOPLE}
         commands(

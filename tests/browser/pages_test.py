@@ -47,6 +47,8 @@ PAGES = {
         "violations": "/violations",
         "follow-up": "/follow-up",
         "assessments": "/assessments",
+        "notices": "/notices",
+        "notice-template": "/notices/template",
         "map": "/map",
         "checklists": "/checklists",
         "checklist": "/checklists/1",
@@ -83,6 +85,15 @@ SHOWN_ELSEWHERE = {
     "/search",  # leads on
     "/towers/export",  # a file
     "/proposals/<uuid:proposal_id>",
+    # notices_test.py goes from the choice of violations to what the owner sent.
+    "/notices/new",
+    "/notices/<uuid:notice_id>",
+    "/notices/<uuid:notice_id>/edit",
+    "/notices/<uuid:notice_id>/document.<form>",
+    "/notice-files/<uuid:file_id>",
+    "/n/<token>",
+    "/n/<token>/notice.<form>",
+    "/n/<token>/photos/<uuid:photo_id>",
     "/towers/imports/<uuid:batch_id>",
     "/towers/reassignments/<uuid:batch>",  # only a change of boundaries makes one
     # The walk of the checklist makes a draft of it.

@@ -324,8 +324,10 @@ def test_the_pictures_lie_in_the_store(session: Session, province: Flask):
 def test_the_passwords_of_the_accounts_are_kept_for_their_owner_alone(province: Flask):
     path: Path = province.config["SETTINGS"].instance / "demo-accounts.txt"
     accounts = dict(line.split() for line in path.read_text().splitlines())
-    assert set(accounts) == {"admin@example.org", "staff@example.org", "inspector@example.org"}
-    assert len(set(accounts.values())) == 3
+    assert set(accounts) == {
+        "admin@example.org", "staff@example.org", "chief@example.org", "inspector@example.org",
+    }  # fmt: skip
+    assert len(set(accounts.values())) == 4
     assert path.stat().st_mode & 0o077 == 0
 
 
