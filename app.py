@@ -89,7 +89,6 @@ MENU = (
     MenuItem("inspections.assignments", N_("My assignments"), "assignment", "assignment.take"),
     MenuItem("inspections.violations", N_("Violations"), "violation", "violation.view"),
     MenuItem("inspections.follow_up", N_("Follow-up"), "follow-up", "violation.view"),
-    MenuItem("inspections.assessment_list", N_("Assessments"), "file", "assessment.view"),
     MenuItem(
         "notices.index",
         N_("Notices"),

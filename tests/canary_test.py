@@ -59,8 +59,8 @@ def test_the_folder_of_maps_gives_folium_no_value() -> None:
 REGISTER = {
     "/", "/towers", "/towers/<code>", "/follow-up", "/follow-up.csv", "/follow-up.xlsx",
     "/follow-up.geojson", "/follow-up.gpkg", "/follow-up.kml", "/towers/export",
-    "/exports", "/exports/<uuid:export_id>", "/api/v1/exports", "/api/v1/exports/<uuid:export_id>",
-    "/api/v1/follow-up/saved/<uuid:saved_id>", "/follow-up/saved/<uuid:saved_id>",
+    "/exports", "/exports/<uuid:export_id>", "/api/v1/exports", 
+     
     "/violations", "/violations/<uuid:violation_id>", "/inspections",
     "/inspections/<uuid:inspection_id>", "/account", "/proposals",
     "/proposals/<uuid:proposal_id>", "/api/v1/proposals", "/api/v1/proposals/<uuid:proposal_id>",
@@ -91,8 +91,12 @@ BATCH = {"/towers/reassignments/<uuid:batch>", "/towers/reassignments/<uuid:batc
 ORGANISATIONS = {"/organisations", "/organisations/<uuid:organisation_id>"}
 OUTBOX = {"/outbox", "/api/v1/outbox", "/api/v1/outbox/<uuid:reminder_id>"}
 SHOWN = {
-    "staff": REGISTER | OUTBOX | BATCH | ORGANISATIONS | {
-                         "/checklists/<int:draft>/back-test",
+    "staff": REGISTER | OUTBOX | BATCH | ORGANISATIONS | {"/checklists/<int:draft>/back-test",
+                         "/checklists/<int:number>",
+                         "/checklists/<int:number>/changes", "/checklists/<int:number>.xlsx",
+                         "/checklists/<int:draft>/items/<key>/edit",
+                         "/api/v1/checklists/<int:number>",
+                         "/api/v1/checklists/<int:number>/differences",
                          "/api/v1/checklists/<int:draft>/back-test/findings",
                          "/organisations/<uuid:organisation_id>/edit",
                          "/organisations/<uuid:organisation_id>/merge", "/towers/new",

@@ -129,7 +129,7 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
     }
     for place in made.values():
         _campaign(session, place, clients["staff"], names)
-    _draft_of_checklist(session, people["staff"])
+    _draft_of_checklist(session, people["staff"], names)
     return World(
         here=made["here"],
         there=made["there"],
@@ -149,7 +149,7 @@ def _export(app: Flask, session: Session, person: User, names: str) -> uuid.UUID
     made = Export(
         id=uuid.uuid4(),
         what="violation",
-        format="kml",
+        format="pdf",
         query={},
         filters=[["Tìm kiếm", names or "Ngọc Điểm"]],
         language="vi",
@@ -166,7 +166,7 @@ def _export(app: Flask, session: Session, person: User, names: str) -> uuid.UUID
     session.commit()
     folder = app.config["SETTINGS"].instance / "exports"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{made.id}.kml").write_text("x")
+    (folder / f"{made.id}.pdf").write_text("x")
     return made.id
 
 
@@ -221,11 +221,16 @@ def _campaign(session: Session, place: Place, staff: FlaskClient, names: str) ->
     answered(staff.post("/api/v1/assignments", json=alone), 201)
 
 
-def _draft_of_checklist(session: Session, person: User) -> None:
+def _draft_of_checklist(session: Session, person: User, names: str) -> None:
     """A second version of the checklist, without an item that both towers failed, back-tested."""
     actor, now = actor_of(session, person), clock.now()
     draft, _ = drafts.begin(session, 1, by=actor, now=now)
     drafts.remove_item(session, draft, "clb_ladder", by=actor, now=now)
+    if names:
+        item = next(one for one in draft.content["items"] if one["key"] == "sit_fence")
+        label = {language: f"{names[:400]} {language}" for language in ("vi", "en")}
+        texts = {**label, "source": names, "legal_basis": {"document": names, "verified": False}}
+        drafts.put_item(session, draft, "sit_fence", {**item, **texts}, by=actor, now=now)
     back_tests.start(session, draft, by=actor, now=now)
     session.commit()
 

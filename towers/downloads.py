@@ -14,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 from accounts import queries as accounts
 from core import clock
 from core import exports as exporting
-from core.db import current_session, database, transaction
+from core.db import current_session, transaction
 from core.downloads import FORMS, Form, download, form_of, is_long
 from core.errors import Invalid
 from core.exports import Export
@@ -103,9 +103,9 @@ def take(taking: Taking) -> Response:
     number = export.id
 
     def done(rows: int) -> None:
-        # The session of the request may be closed when the last row of a stream leaves.
-        with database().sessions.begin() as own:
-            exporting.finish(own, own.get_one(Export, number), rows, now=clock.now())
+        # In the session that read the rows: a stream outlives that of its request.
+        exporting.finish(session, session.get_one(Export, number), rows, now=clock.now())
+        session.commit()
 
     table = taking.table.with_about((*taking.table.about, *about_of(export)), str(export.id))
     return download(session, table, taking.form, name=taking.name, day=clock.today(), done=done)

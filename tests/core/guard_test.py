@@ -477,7 +477,7 @@ def of(place: doors.Place, w: World, role: str = "staff") -> dict[str, object]:
         "code": place.tower.code,
         "variant": "full",
         "level": "commune",
-        "number": 1,
+        "number": 2,
         "draft": 2,
         "key": "sit_fence",
         "token": "0" * 32,
@@ -631,6 +631,7 @@ def test_a_writing_route_that_is_allowed_refuses_an_empty_body(
             assert response.status_code == 302
         elif rule in {
             "/towers/<code>/assessment",
+            "/outbox/<uuid:reminder_id>/retry",
             "/towers/<code>/assignments",
             "/towers/<code>/documents",
             "/documents/<uuid:document_id>/remove",

@@ -359,7 +359,7 @@ PAGES = {
     "admin": ("/users", "/users/new", "/organisations", "/areas", "/areas/load",
               "/towers/reassign"),
     "staff": (
-        "/checklists", "/checklists/1", "/checklists/1/changes",
+        "/checklists",
         "/", "/towers", "/towers/new", "/towers/import", "/towers/VI-1", "/towers/VI-1/edit",
         "/inspections", "/violations", "/follow-up", "/follow-up/return",
         "/exports", "/outbox", "/map", "/map/document", "/map/tower/VI-1",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,13 @@ from sqlalchemy.orm import Session
 from core.errors import Invalid
 from core.policy import Actor
 from inspections.rules.catalogue import HOW
-from inspections.rules.evaluation import GivenAnswer, Structure, applicable_items, evaluate
+from inspections.rules.evaluation import (
+    NOT_SEEN,
+    GivenAnswer,
+    Structure,
+    applicable_items,
+    evaluate,
+)
 from tests import doors, makers
 from tests.doors import answered, refused
 from tests.inspections import visits
@@ -86,16 +93,19 @@ def test_without_any_way_nothing_can_be_said(
 
 
 def test_a_violation_that_is_climbed_to_is_not_closed_from_the_ground(
-    session: Session, tower: Tower, inspector: Actor
+    session: Session, tower: Tower, inspector: Actor, tmp_path: Path
 ) -> None:
     visits.inspected(session, tower, by=inspector, **visits.MAJOR)
     again = visits.visit(visits.FIXED, kind="reinspection", methods=("ground",))
     with pytest.raises(Invalid) as caught:
         visits.record(session, tower, again, by=inspector)
-    assert list(caught.value.fields) == ["answers.clb_ladder"]
+    assert (NOT_SEEN["climb"], {}) in caught.value.fields["answers.clb_ladder"]
     assert visits.violations(session, tower)["clb_ladder"].state == "open"
+    draft = visits.visit(visits.FIXED, kind="reinspection", methods=("climb",), submit=False)
+    made = visits.record(session, tower, draft, by=inspector)
+    visits.photograph(session, made, "clb_ladder", tmp_path, by=inspector)
     climbed = visits.visit(visits.FIXED, kind="reinspection", methods=("climb",))
-    visits.record(session, tower, climbed, by=inspector)
+    visits.correct(session, made, climbed, by=inspector)
     assert visits.violations(session, tower)["clb_ladder"].state == "closed"
 
 
