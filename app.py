@@ -87,13 +87,14 @@ MENU = (
     MenuItem("towers.index", N_("Towers"), "tower", "tower.view"),
     MenuItem("inspections.index", N_("Inspections"), "inspection", "inspection.view"),
     MenuItem("inspections.assignments", N_("My assignments"), "assignment", "assignment.take"),
-    MenuItem("inspections.violations", N_("Violations"), "violation", "violation.view"),
     MenuItem("inspections.follow_up", N_("Follow-up"), "follow-up", "violation.view"),
+    MenuItem("inspections.violations", N_("Violations"), "violation", "violation.view", "work"),
     MenuItem(
         "notices.index",
         N_("Notices"),
         "notice",
         "notice.view",
+        "work",
         waiting=inspections.panels.drafts_waiting,
     ),
     MenuItem(
@@ -101,17 +102,32 @@ MENU = (
         N_("Proposals"),
         "proposal",
         "proposal.view",
+        "work",
         waiting=towers.panels.open_proposals,
     ),
-    MenuItem("inspections.outbox", N_("Outbox"), "mail", "reminder.view", section="admin"),
-    MenuItem("accounts.users", N_("Users"), "users", "user.view", section="admin"),
+    MenuItem("inspections.campaigns", N_("Campaigns"), "assignment", "campaign.view", "work"),
+    MenuItem(
+        "inspections.assessment_list",
+        N_("Load-safety assessments"),
+        "file",
+        "assessment.view",
+        "work",
+    ),
+    MenuItem("inspections.statistics", N_("Statistics"), "statistics", "statistics.view", "work"),
+    MenuItem("inspections.outbox", N_("Outbox"), "mail", "reminder.view", "work"),
+    MenuItem("accounts.users", N_("Users"), "users", "user.view", "admin"),
     MenuItem(
         "accounts.organisations", N_("Organisations"), "organisation", "organisation.view", "admin"
     ),
-    MenuItem("areas.index", N_("Areas"), "area", "area.view", section="admin"),
+    MenuItem("areas.index", N_("Areas"), "area", "area.view", "admin"),
     MenuItem(
         "inspections.checklist_index", N_("Checklist"), "checklist", "checklist.view", "admin"
     ),
+)
+# What the folds of the menu are called: their section, its text and icon.
+MENU_FOLDS = (
+    ("work", N_("Work"), "follow-up"),
+    ("admin", N_("Administration"), "settings"),
 )
 
 LABELS = {
@@ -238,6 +254,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         areas.services.following.after_change(follower.follow_areas)
     menu = slots.init_app(app)
     menu.menu.extend(MENU)
+    menu.folds.extend(MENU_FOLDS)
     menu.panels.update({slot: list(panels) for slot, panels in PANELS.items()})
     menu.columns.update({slot: list(columns) for slot, columns in COLUMNS.items()})
     menu.events.update({slot: list(sources) for slot, sources in EVENTS.items()})

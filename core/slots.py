@@ -106,6 +106,8 @@ class Timeline:
 @dataclass
 class Slots:
     menu: list[MenuItem] = field(default_factory=list)
+    # The parts of the menu that unfold: the section of their items, their text and icon.
+    folds: list[tuple[str, str, str]] = field(default_factory=list)
     panels: dict[str, list[Panel]] = field(default_factory=dict)
     columns: dict[str, list[Column]] = field(default_factory=dict)
     events: dict[str, list[EventSource]] = field(default_factory=dict)
@@ -122,6 +124,7 @@ def init_app(app: Flask) -> Slots:
             "actor": actor,
             "may": lambda action, thing=None: policy.may(actor, action, thing),
             "menu_items": [item for item in slots.menu if policy.allows(actor, item.action)],
+            "menu_folds": [(key, translate(text), icon) for key, text, icon in slots.folds],
             "topbar": panels("topbar", None),
         }
 

@@ -140,11 +140,11 @@ class GivenAssignment(StrictSchema):
     due_on = fields.Date(load_default=None, allow_none=True, validate=DAYS)
 
 
-class WithdrawalSchema(StrictSchema):
+class WithdrawalOfAssignmentSchema(StrictSchema):
     reason = fields.String(required=True, validate=length(1, 4000))
 
 
-class NumbersBody(StrictSchema):
+class CountsBody(StrictSchema):
     """`assigned`, `done` and `overdue` are parts of `towers`."""
 
     towers = fields.Integer(required=True)
@@ -160,7 +160,7 @@ class CampaignBody(PlanSchema):
     reason = fields.String(required=True)
     ended_at = fields.DateTime(allow_none=True, required=True)
     created_at = fields.DateTime(required=True)
-    progress = fields.Nested(NumbersBody, required=True)
+    progress = fields.Nested(CountsBody, required=True)
     version = fields.Integer(required=True)
 
 
@@ -169,7 +169,7 @@ class CampaignPage(StrictSchema):
     next_cursor = fields.String(allow_none=True, required=True)
 
 
-class PreviewBody(StrictSchema):
+class CampaignPreviewBody(StrictSchema):
     """How many towers were found."""
 
     towers = fields.Integer(required=True)
@@ -182,7 +182,7 @@ class ChangedBody(StrictSchema):
     campaign = fields.Nested(CampaignBody, required=True)
 
 
-class ShareBody(NumbersBody):
+class ShareBody(CountsBody):
     id = fields.String(allow_none=True, required=True)
     name = fields.String(required=True)
 
@@ -191,7 +191,7 @@ class ProgressBody(StrictSchema):
     """The numbers in all, of each inspector (by id) and of each commune (by code); `null` are the
     towers that nobody has, and those outside all communes."""
 
-    total = fields.Nested(NumbersBody, required=True)
+    total = fields.Nested(CountsBody, required=True)
     inspectors = fields.List(fields.Nested(ShareBody), required=True)
     communes = fields.List(fields.Nested(ShareBody), required=True)
 
@@ -389,7 +389,7 @@ class Campaigns(MethodView):
 class CampaignPreview(MethodView):
     @guard("campaign.plan")
     @campaigns.arguments(ChosenTowers)
-    @campaigns.response(200, PreviewBody)
+    @campaigns.response(200, CampaignPreviewBody)
     def post(self, data: dict[str, Any]) -> Response:
         """How many towers a choice finds; nothing is written."""
         number, _ = services.preview(
@@ -610,7 +610,7 @@ class AssignmentById(MethodView):
 @assignments.route("/<uuid:assignment_id>/withdrawal")
 class AssignmentWithdrawal(MethodView):
     @guard("assignment.give")
-    @assignments.arguments(WithdrawalSchema)
+    @assignments.arguments(WithdrawalOfAssignmentSchema)
     @assignments.response(204)
     def post(self, data: dict[str, Any], assignment_id: uuid.UUID) -> None:
         """Take it back, with a reason. Needs If-Match."""

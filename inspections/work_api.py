@@ -59,7 +59,7 @@ class ReturnedRow(StrictSchema):
     reason = fields.String(required=True)
 
 
-class PreviewBody(StrictSchema):
+class AssignPreviewBody(StrictSchema):
     """What a returned list would change, or has changed where it was `written`."""
 
     export = fields.UUID(required=True)
@@ -144,7 +144,7 @@ class Returned(MethodView):
             },
         }
     )
-    @follow_ups.response(200, PreviewBody)
+    @follow_ups.response(200, AssignPreviewBody)
     def post(self) -> Response:
         """Read an exported workbook back that was filled in; its claims close nothing.
 

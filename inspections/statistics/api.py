@@ -52,7 +52,7 @@ class MedianBody(StrictSchema):
     closed = fields.Integer(required=True)
 
 
-class NumbersBody(StrictSchema):
+class StatisticsNumbersBody(StrictSchema):
     """What is counted of some towers; `conditions` counts each tower once."""
 
     towers = fields.Integer(required=True)
@@ -71,8 +71,8 @@ class GroupBody(StrictSchema):
 
     key = fields.String(required=True, allow_none=True)
     name = fields.String(required=True, allow_none=True)
-    now = fields.Nested(NumbersBody, required=True)
-    before = fields.Nested(NumbersBody, required=True)
+    now = fields.Nested(StatisticsNumbersBody, required=True)
+    before = fields.Nested(StatisticsNumbersBody, required=True)
 
 
 class MonthBody(StrictSchema):
