@@ -45,6 +45,9 @@ class ChoiceSchema(TowerFilters):
     """Which towers: the filters of the register, with `area` as a GeoJSON polygon of one ring; or
     some by their `codes`. Without any it is every tower in the reader's territory."""
 
+    # In JSON a number is a number: these are read from words in addresses.
+    due_within = fields.Integer(load_default=None, strict=True, validate=between(0, 3650))
+    built_before = fields.Integer(load_default=None, strict=True, validate=between(1900, 2201))
     area = fields.Dict(load_default=None, allow_none=True)  # type: ignore[assignment]
     codes = fields.List(
         fields.String(validate=length(1, 64)),

@@ -61,13 +61,16 @@ def dashboard() -> str:
     soon = int(store.value_of(session, "due_soon_days"))
     counts = towers.counts_by_condition(session, actor, today=today)
     seen = allows(actor, "violation.view")
+    overdue, coming = follow_ups.counts(
+        session, actor, WorkFilters(overdue=True), WorkFilters(due_within=soon), today=today
+    )
     return render_template(
         "inspections/dashboard.html",
         counts=counts,
         total=sum(counts.values()),
         conditions=list(TOWER_VOCABULARIES["condition"]),
-        overdue=follow_ups.count(session, actor, WorkFilters(overdue=True), today=today),
-        soon=follow_ups.count(session, actor, WorkFilters(due_within=soon), today=today),
+        overdue=overdue,
+        soon=coming,
         soon_days=soon,
         urgent=follow_ups.follow_up(session, actor, WorkFilters(), today=today, limit=6).rows
         if seen

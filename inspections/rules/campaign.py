@@ -89,10 +89,13 @@ def shared_out(
     """Who gets the towers of which commune, as evenly as whole communes allow.
 
     `towers` says how many towers each commune has. The largest goes first, each to whoever has
-    the fewest by then, of those whose territory it is. Also returns the communes that nobody of
-    them reaches.
+    the fewest by then, of those whose territory it is; of several, whoever reaches the fewest of
+    all, since others can take elsewhere. Also returns the communes that nobody of them reaches.
     """
     loads = {worker.id: worker.load for worker in workers}
+    reach = {
+        one.id: sum(number for at, number in towers.items() if one.reaches(at)) for one in workers
+    }
     shares: dict[int | None, uuid.UUID] = {}
     beyond: list[int | None] = []
     for commune, number in sorted(towers.items(), key=lambda one: (-one[1], one[0] or 0)):
@@ -100,7 +103,7 @@ def shared_out(
         if not near:
             beyond.append(commune)
             continue
-        chosen = min(near, key=lambda worker: (loads[worker.id], str(worker.id)))
+        chosen = min(near, key=lambda worker: (loads[worker.id], reach[worker.id], str(worker.id)))
         shares[commune] = chosen.id
         loads[chosen.id] += number
     return shares, beyond

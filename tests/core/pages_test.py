@@ -160,14 +160,14 @@ def test_a_strange_host_is_no_host_of_ours(app: Flask) -> None:
     assert "evil.example" not in response.headers.get("Location", "")
 
 
-def test_a_word_of_a_template_is_that_of_each_reader(app: Flask) -> None:
+def test_a_word_of_a_template_is_that_of_each_reader(whole_app: Flask) -> None:
     """Jinja asks a filter of constants once, when it compiles a page: ours are asked each time."""
-    template = app.jinja_env.from_string(
+    template = whole_app.jinja_env.from_string(
         '{{ "yes"|label("yes_no") }}'
         '{% for _, text in ("yes", "no")|zip_labels("yes_no") %} {{ text }}{% endfor %}'
     )
     said = []
     for language in ("vi", "en", "vi"):
-        with app.test_request_context(f"/?lang={language}"):
+        with whole_app.test_request_context(f"/?lang={language}"):
             said.append(template.render())
     assert said == ["Có Có Không", "Yes Yes No", "Có Có Không"]

@@ -14,13 +14,13 @@ from core.errors import Conflict, Forbidden, Invalid, NotFound
 from inspections.models import LoadAssessment
 from inspections.queries import assessments as queries
 from inspections.queries import follow_up
+from inspections.queries.follow_up import WorkFilters
 from inspections.services import condition
 from inspections.services.assessments import Report, answer_assessment, request_assessment
 from tests import doors, makers
 from tests.doors import answered
 from tests.inspections.visits import MINOR, NOW, TODAY, days, inspected, published
 from towers.models import Document
-from towers.queries import Filters
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_the_report_decides_what_comes_after(session, tower, staff, outcome, sta
     assert tower.condition == "assessment_needed"
     reply(session, made, outcome, staff)
     assert (made.outcome, tower.condition) == (outcome, state)
-    assert follow_up.follow_up(session, staff, Filters(), today=TODAY).rows == []
+    assert follow_up.follow_up(session, staff, WorkFilters(), today=TODAY).rows == []
     entry = session.scalars(
         select(AuditEntry).where(AuditEntry.action == "assessment.answer")
     ).one()

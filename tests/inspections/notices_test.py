@@ -154,7 +154,8 @@ def test_what_was_closed_or_told_again_since_stays_as_it_is(session, case) -> No
     serve(session, case, first)
     again, _ = noticed.issued(session, case, violations=(case.violations["ant_mount"].id,))
     inspector = makers.actor(session, "inspector")
-    inspected(session, case.tower, by=inspector, kind="reinspection", only=FIXED, now=NOW + days(1))
+    seen = {**FIXED, "ant_mount": {"outcome": "not_checked", "reason": "Trời mưa"}}
+    inspected(session, case.tower, by=inspector, kind="reinspection", only=seen, now=NOW + days(1))
     withdraw(session, case, first)
     assert stages(case) == {"clb_ladder": "closed", "ant_mount": "notified"}
     withdraw(session, case, again)

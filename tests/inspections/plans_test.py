@@ -13,6 +13,7 @@ from core.policy import SYSTEM
 from inspections import exports
 from inspections.queries import facts, lists
 from inspections.queries.follow_up import WorkFilters
+from inspections.texts import item_texts
 from tests import makers
 from tests.plans import Crowd, the_one
 
@@ -140,7 +141,7 @@ def test_an_export_may_last_longer_than_a_page(crowd: Crowd):
             WorkFilters(),
             today=makers.NOW.date(),
             labels={name: {"": ""} for name in exports.VOCABULARIES},
-            items={},
+            items=item_texts(session, "vi"),
         )
         assert b"T-00" in b"".join(tables.csv(session, listed, excel=False))
         assert limit() == "30min"

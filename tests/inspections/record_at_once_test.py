@@ -52,7 +52,10 @@ CLEARED = (
     "DELETE FROM inspection WHERE tower_id = :tower",
     "DELETE FROM audit_entry WHERE id > :last_entry",
     "DELETE FROM tower WHERE id = :tower",
+    # What was published stays; only these tests have to forget it.
+    "ALTER TABLE checklist_version DISABLE TRIGGER USER",
     "DELETE FROM checklist_version WHERE id > :last_version",
+    "ALTER TABLE checklist_version ENABLE TRIGGER USER",
     "DELETE FROM user_role WHERE user_id = ANY(:people)",
     'DELETE FROM "user" WHERE id = ANY(:people)',
 )

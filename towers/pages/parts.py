@@ -354,9 +354,9 @@ def permits() -> str:
         states=ENDING_STATES,
         soon=soon,
         today=today,
-        number=queries.expiring_count(
+        number=queries.expiring_counts(
             session, actor, filters, today=today, soon_days=soon, at_most=COUNTED + 1
-        ),
+        )[0],
         counted=COUNTED,
         state_of=lambda one: permit_state(one.expires_on, today=today, soon_days=soon),
     )
@@ -379,17 +379,16 @@ def ending_permits(thing: Any) -> dict[str, Any]:
     """What the dashboard says of permits."""
     session, actor, today = current_session(), current_actor(), clock.today()
     soon = soon_days(session)
-    counts = {
-        state: queries.expiring_count(
-            session,
-            actor,
-            PermitFilters(state=state),
-            today=today,
-            soon_days=soon,
-            at_most=COUNTED + 1,
-        )
-        for state in (PermitState.EXPIRED, PermitState.SOON)
-    }
+    states = (PermitState.EXPIRED, PermitState.SOON)
+    numbers = queries.expiring_counts(
+        session,
+        actor,
+        *(PermitFilters(state=state) for state in states),
+        today=today,
+        soon_days=soon,
+        at_most=COUNTED + 1,
+    )
+    counts = dict(zip(states, numbers, strict=True))
     return {"counts": counts, "counted": COUNTED, "soon": soon}
 
 

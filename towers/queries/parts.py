@@ -279,15 +279,18 @@ def expiring(
     return paging.page_of(rows, limit, lambda row: [row.expires_on, row.id])
 
 
-def expiring_count(
+def expiring_counts(
     session: Session,
     actor: Actor,
-    filters: PermitFilters,
-    *,
+    *several: PermitFilters,
     today: date,
     soon_days: int,
     at_most: int,
-) -> int:
-    """How many there are, counted no further than `at_most`."""
-    wanted = _wanted(session, actor, filters, today, soon_days).with_only_columns(Permit.id)
-    return session.scalar(select(func.count()).select_from(wanted.limit(at_most).subquery())) or 0
+) -> list[int]:
+    """How many there are with each of these filters, counted no further than `at_most`."""
+    numbers = []
+    for filters in several:
+        wanted = _wanted(session, actor, filters, today, soon_days).with_only_columns(Permit.id)
+        counted = select(func.count()).select_from(wanted.limit(at_most).subquery())
+        numbers.append(counted.scalar_subquery())
+    return list(session.execute(select(*numbers)).one())
