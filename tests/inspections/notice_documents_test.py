@@ -44,7 +44,7 @@ def read(content: bytes) -> str:
 
 
 def squeezed(text: str) -> str:
-    """Without what depends on where lines end: blanks, and hyphens, which PDF readers drop there."""
+    """Without what depends on where lines end: blanks, and hyphens, which PDF drops there."""
     return "".join(text.split()).translate(dict.fromkeys(map(ord, "-\u00ad\ufffe\x02")))
 
 
