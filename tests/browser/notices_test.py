@@ -18,7 +18,7 @@ def test_a_notice_reaches_its_owner_and_is_answered(walk, province, language):
     staff = walk(province, language, signed_in="staff@example.org")
     page = staff.page
     staff.open("/follow-up")
-    page.locator("input[name=violation]").first.check()
+    page.locator("input[name=row]").first.check()
     staff.press("Draft a notice about the marked ones")
     expect(page.locator("input[name=violation]:checked")).to_have_count(1)
     page.locator("input[name=violation]:not(:checked):enabled").first.check()

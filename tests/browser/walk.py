@@ -211,7 +211,7 @@ class Walk:
         return number.replace(".", ",") if self.language == "vi" else number
 
     def unfold_filters(self) -> None:
-        panel = self.page.locator("details.filter-panel")
+        panel = self.page.locator("details.filter-panel:has(form.filters)")
         if not panel.evaluate("one => one.open"):
             panel.locator("> summary").click()
 
