@@ -93,6 +93,9 @@ SHOWN_ELSEWHERE = {
     "/search",  # leads on
     "/towers/export",  # a file
     "/proposals/<uuid:proposal_id>",
+    # checklist_edit_test.py walks a draft.
+    "/checklists/<int:number>",
+    "/checklists/<int:number>/changes",
     # notices_test.py goes from the choice of violations to what the owner sent.
     "/notices/new",
     "/notices/<uuid:notice_id>",
