@@ -24,8 +24,10 @@ from core.guard import current_actor
 from core.pictures import COPIES, read_picture
 from core.policy import guard
 from core.words import N_
-from inspections import bodies, campaign_api
+from inspections import bodies
 from inspections.assessments_api import assessments
+from inspections.assignment_api import assignments
+from inspections.campaign_api import campaigns
 from inspections.checklist_api import checklists
 from inspections.doors import (
     ItemsSchema,
@@ -77,7 +79,8 @@ BLUEPRINTS = (
     photo_routes,
     assessments,
     statistics.blueprint,
-    *campaign_api.BLUEPRINTS,
+    campaigns,
+    assignments,
 )
 
 

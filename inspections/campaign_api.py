@@ -1,4 +1,4 @@
-"""The API of campaigns and assignments under `/api/v1`."""
+"""The API of campaigns under `/api/v1`."""
 
 from __future__ import annotations
 
@@ -9,36 +9,34 @@ from typing import Any
 from flask import Response, jsonify, request
 from flask.views import MethodView
 from marshmallow import fields
-from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from core import clock
 from core.api import Blueprint, StrictSchema, require_match, with_tag
 from core.db import current_session, transaction
-from core.errors import Invalid, NotFound
+from core.errors import Invalid
 from core.guard import current_actor
 from core.outlines import outline
 from core.policy import guard
 from core.validation import between, length, one_of
 from core.words import N_
-from inspections.campaign_models import Assignment, Campaign
+from inspections.campaign_models import Campaign
+from inspections.doors import the_campaign
 from inspections.queries import campaigns as queries
 from inspections.queries.campaigns import Numbers, Wanted
-from inspections.rules.campaign import NEXT, Kind, Standing, State
+from inspections.rules.campaign import NEXT, Kind, State
+from inspections.schemas import PageQuery
 from inspections.services import assignments as giving
 from inspections.services import campaigns as services
 from inspections.services.campaigns import Choice, Plan
 from towers.fields import FIRST_DAY, LAST_DAY
-from towers.models import Tower
-from towers.queries import merges, understood
+from towers.queries import understood
 from towers.schemas import MOST_CORNERS, TowerFilters, filters_of
 
 campaigns = Blueprint("api_campaigns", __name__, url_prefix="/api/v1/campaigns")
-assignments = Blueprint("api_assignments", __name__, url_prefix="/api/v1/assignments")
-BLUEPRINTS = (campaigns, assignments)
 
 DAYS = between(FIRST_DAY, LAST_DAY)
-KINDS, STATES, STANDINGS = tuple(Kind), tuple(State), tuple(Standing)
+KINDS, STATES = tuple(Kind), tuple(State)
 
 
 class ChoiceSchema(TowerFilters):
@@ -104,47 +102,9 @@ class SharingSchema(StrictSchema):
     assignments = fields.List(fields.UUID(), load_default=list, validate=length(0, 5000))
 
 
-class PageQuery(StrictSchema):
-    limit = fields.Integer(load_default=50, validate=between(1, 500))
-    cursor = fields.String(load_default=None, validate=length(1, 500))
-
-
 class CampaignQuery(PageQuery):
     state = fields.List(fields.String(validate=one_of(STATES)), load_default=list)
     kind = fields.List(fields.String(validate=one_of(KINDS)), load_default=list)
-
-
-class AssignmentQuery(PageQuery):
-    """`mine` are one's own of running campaigns, and those outside campaigns."""
-
-    campaign = fields.UUID(load_default=None)
-    inspector = fields.UUID(load_default=None)
-    mine = fields.Boolean(load_default=False)
-    unassigned = fields.Boolean(load_default=False)
-    standing = fields.List(fields.String(validate=one_of(STANDINGS)), load_default=list)
-    tower = fields.String(load_default=None, validate=length(1, 64))
-
-
-class NewAssignment(StrictSchema):
-    """One tower outside every campaign, under the id that the client made."""
-
-    id = fields.UUID(required=True)
-    tower = fields.String(required=True, validate=length(1, 64))
-    inspector = fields.UUID(required=True)
-    kind = fields.String(required=True, validate=one_of(KINDS))
-    due_on = fields.Date(required=True, validate=DAYS)
-    note = fields.String(load_default="", validate=length(0, 4000))
-
-
-class GivenAssignment(StrictSchema):
-    """Who has it from now on, and until when; without a day it keeps its own."""
-
-    inspector = fields.UUID(required=True)
-    due_on = fields.Date(load_default=None, allow_none=True, validate=DAYS)
-
-
-class WithdrawalOfAssignmentSchema(StrictSchema):
-    reason = fields.String(required=True, validate=length(1, 4000))
 
 
 class CountsBody(StrictSchema):
@@ -199,33 +159,6 @@ class ProgressBody(StrictSchema):
     communes = fields.List(fields.Nested(ShareBody), required=True)
 
 
-class AssignmentBody(StrictSchema):
-    """`inspection` is the first one that fulfils it."""
-
-    id = fields.UUID(required=True)
-    campaign = fields.UUID(allow_none=True, required=True)
-    campaign_name = fields.String(allow_none=True, required=True)
-    kind = fields.String(required=True)
-    note = fields.String(required=True)
-    tower = fields.String(required=True)
-    name = fields.String(required=True)
-    commune = fields.String(allow_none=True, required=True)
-    latitude = fields.Float(required=True)
-    longitude = fields.Float(required=True)
-    inspector = fields.UUID(allow_none=True, required=True)
-    inspector_name = fields.String(allow_none=True, required=True)
-    due_on = fields.Date(required=True)
-    standing = fields.String(required=True)
-    inspection = fields.UUID(allow_none=True, required=True)
-    inspected_on = fields.Date(allow_none=True, required=True)
-    version = fields.Integer(required=True)
-
-
-class AssignmentPage(StrictSchema):
-    items = fields.List(fields.Nested(AssignmentBody), required=True)
-    next_cursor = fields.String(allow_none=True, required=True)
-
-
 def choice_of(data: dict[str, Any]) -> Choice:
     """The choice in a loaded body; raises `Invalid` for an area that is not sound."""
     session, actor = current_session(), current_actor()
@@ -252,26 +185,10 @@ def plan_of(data: dict[str, Any]) -> Plan:
     )
 
 
-def the_campaign(campaign_id: uuid.UUID) -> Campaign:
-    found = queries.campaign(current_session(), current_actor(), campaign_id)
-    if found is None:
-        raise NotFound()
-    return found
-
-
 def held_campaign(session: Session, campaign_id: uuid.UUID) -> Campaign:
     """The campaign as it is now, held until the transaction ends, if If-Match names it so."""
     found = the_campaign(campaign_id)
     session.refresh(found, with_for_update={"of": Campaign})
-    require_match(request.headers.get("If-Match"), found.version)
-    return found
-
-
-def held_assignment(session: Session, assignment_id: uuid.UUID) -> Assignment:
-    found = queries.assignment(session, current_actor(), assignment_id)
-    if found is None:
-        raise NotFound()
-    session.refresh(found, with_for_update={"of": Assignment})
     require_match(request.headers.get("If-Match"), found.version)
     return found
 
@@ -307,49 +224,6 @@ def answer(campaign_id: uuid.UUID, status: int = 200, towers: int | None = None)
     response = jsonify(said if towers is None else {"towers": towers, "campaign": said})
     response.status_code = status
     return with_tag(response, version)
-
-
-def assignment_body(row: Row[Any]) -> dict[str, Any]:
-    return {
-        "id": str(row.id),
-        "campaign": str(row.campaign_id) if row.campaign_id else None,
-        "campaign_name": row.campaign,
-        "kind": row.kind,
-        "note": row.note,
-        "tower": row.code,
-        "name": row.name,
-        "commune": row.commune,
-        "latitude": row.latitude,
-        "longitude": row.longitude,
-        "inspector": str(row.inspector_id) if row.inspector_id else None,
-        "inspector_name": row.inspector,
-        "due_on": row.due_on.isoformat(),
-        "standing": row.standing,
-        "inspection": str(row.inspection_id) if row.inspection_id else None,
-        "inspected_on": row.inspected_on.isoformat() if row.inspected_on else None,
-        "version": row.version,
-    }
-
-
-def assignment_answer(assignment_id: uuid.UUID, status: int = 200) -> Response:
-    session, actor = current_session(), current_actor()
-    row = queries.assignment_row(session, actor, assignment_id, today=clock.today())
-    if row is None:
-        raise NotFound()
-    response = jsonify(assignment_body(row))
-    response.status_code = status
-    return with_tag(response, row.version)
-
-
-def tower_named(code: str) -> Tower:
-    """The tower with a code, or the one that it was merged into."""
-    found = None
-    if "\x00" not in code:
-        found = merges.current(current_session(), current_actor(), code)
-    if found is None:
-        message = N_("There is no tower with the code %(code)s in your territory")
-        raise Invalid(message, fields={"tower": [message]}, code=code)
-    return found
 
 
 @campaigns.route("")
@@ -531,97 +405,3 @@ class CampaignSharing(MethodView):
                 today=clock.today(),
             )
         return answer(campaign_id, towers=sum(given.values()))
-
-
-@assignments.route("")
-class Assignments(MethodView):
-    @guard("assignment.view")
-    @assignments.arguments(AssignmentQuery, location="query")
-    @assignments.response(200, AssignmentPage)
-    def get(self, query: dict[str, Any]) -> Response:
-        """List what is to be inspected in the reader's territory, the first due first."""
-        actor = current_actor()
-        wanted = Wanted(
-            campaign=query["campaign"],
-            inspector=actor.id if query["mine"] else query["inspector"],
-            nobody=query["unassigned"],
-            standing=tuple(query["standing"]),
-            tower=tower_named(query["tower"]).id if query["tower"] else None,
-            running=query["mine"],
-        )
-        page = queries.assignments(
-            current_session(),
-            actor,
-            wanted,
-            today=clock.today(),
-            limit=query["limit"],
-            cursor=query["cursor"],
-        )
-        items = [assignment_body(row) for row in page.rows]
-        return jsonify(items=items, next_cursor=page.next_cursor)
-
-    @guard("assignment.give")
-    @assignments.arguments(NewAssignment)
-    @assignments.response(201, AssignmentBody)
-    @assignments.alt_response(200, schema=AssignmentBody, description="Sent before")
-    def post(self, data: dict[str, Any]) -> Response:
-        """Have one tower inspected outside every campaign; resending is harmless."""
-        with transaction() as session:
-            _, new = giving.assign_tower(
-                session,
-                data["id"],
-                tower_named(data["tower"]),
-                data["inspector"],
-                kind=Kind(data["kind"]),
-                due_on=data["due_on"],
-                note=data["note"],
-                by=current_actor(),
-                now=clock.now(),
-                today=clock.today(),
-            )
-        response = assignment_answer(data["id"], 201 if new else 200)
-        response.headers["Location"] = f"/api/v1/assignments/{data['id']}"
-        return response
-
-
-@assignments.route("/<uuid:assignment_id>")
-class AssignmentById(MethodView):
-    @guard("assignment.view")
-    @assignments.response(200, AssignmentBody)
-    def get(self, assignment_id: uuid.UUID) -> Response:
-        """One assignment, with the inspection that fulfils it."""
-        return assignment_answer(assignment_id)
-
-    @guard("assignment.give")
-    @assignments.arguments(GivenAssignment)
-    @assignments.response(200, AssignmentBody)
-    def put(self, data: dict[str, Any], assignment_id: uuid.UUID) -> Response:
-        """Give it to another inspector, or another day. Needs If-Match."""
-        with transaction() as session:
-            giving.give_to(
-                session,
-                held_assignment(session, assignment_id),
-                data["inspector"],
-                due_on=data["due_on"],
-                by=current_actor(),
-                now=clock.now(),
-                today=clock.today(),
-            )
-        return assignment_answer(assignment_id)
-
-
-@assignments.route("/<uuid:assignment_id>/withdrawal")
-class AssignmentWithdrawal(MethodView):
-    @guard("assignment.give")
-    @assignments.arguments(WithdrawalOfAssignmentSchema)
-    @assignments.response(204)
-    def post(self, data: dict[str, Any], assignment_id: uuid.UUID) -> None:
-        """Take it back, with a reason. Needs If-Match."""
-        with transaction() as session:
-            giving.withdraw(
-                session,
-                held_assignment(session, assignment_id),
-                reason=data["reason"],
-                by=current_actor(),
-                now=clock.now(),
-            )

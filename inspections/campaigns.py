@@ -1,11 +1,10 @@
-"""Pages of campaigns and assignments: plan, choose towers, share them out, see how far it is."""
+"""Pages of campaigns: plan, choose towers, share them out, see how far it is."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -15,30 +14,37 @@ from sqlalchemy.orm import Session
 
 from core import audit, clock, policy
 from core.db import current_session, transaction
-from core.errors import BadRequest, Conflict, DomainError, Invalid, NotFound
-from core.geo import Position
+from core.errors import DomainError, Invalid
 from core.guard import current_actor
 from core.i18n import gettext as _
 from core.policy import guard
 from core.problems import field_texts
 from core.words import N_
-from inspections.campaign_models import Assignment, Campaign
+from inspections.campaign_models import Campaign
+from inspections.doors import (
+    NO_DAY,
+    again,
+    given_day,
+    given_ids,
+    given_kind,
+    require_shown_version,
+    the_campaign,
+)
 from inspections.labels import VOCABULARIES
 from inspections.queries import campaigns as queries
 from inspections.queries.campaigns import Numbers, Wanted
-from inspections.rules.campaign import NEXT, OPEN, OPEN_STANDINGS, Ending, Kind, Standing, State
+from inspections.rules.campaign import NEXT, OPEN, Ending, Kind, Standing, State
 from inspections.services import assignments as giving
 from inspections.services import campaigns as services
 from inspections.services.campaigns import Choice, Plan
-from towers.doors import asked_filters, filter_choices, the_tower
+from towers.doors import asked_filters, filter_choices
 from towers.queries import Filters
 
 FIELDS = ("name", "kind", "begins_on", "ends_on", "note")
-DAY = N_("This is not a date (write 2026-12-31).")
 
 
 def campaign_routes(blueprint: Blueprint) -> None:
-    """Add the pages of campaigns and assignments to the feature's blueprint."""
+    """Add the pages of campaigns to the feature's blueprint."""
     one = "/campaigns/<uuid:campaign_id>"
     for rule, view, method in (
         ("/campaigns", campaigns, "GET"),
@@ -52,39 +58,11 @@ def campaign_routes(blueprint: Blueprint) -> None:
         (f"{one}/towers", add_towers, "POST"),
         (f"{one}/removals", remove, "POST"),
         (f"{one}/assignments", share_out, "POST"),
-        ("/assignments", assignments, "GET"),
-        ("/assignments/near", near, "POST"),
-        ("/assignments/<uuid:assignment_id>", assignment, "GET"),
-        ("/assignments/<uuid:assignment_id>/give", give, "POST"),
-        ("/assignments/<uuid:assignment_id>/withdraw", withdraw, "POST"),
-        ("/towers/<code>/assignments", assign_tower, "POST"),
     ):
         blueprint.add_url_rule(rule, view_func=view, methods=[method])
 
 
 # What forms say
-
-
-def given_day(name: str) -> date | None:
-    """A day of a form, `None` for an empty field; raises `Invalid`."""
-    text = request.form.get(name, "").strip()
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise Invalid(fields={name: [DAY]}) from error
-
-
-def given_ids(name: str) -> list[uuid.UUID]:
-    try:
-        return [uuid.UUID(one) for one in request.form.getlist(name) if one]
-    except ValueError as error:
-        raise Invalid(fields={name: [N_("Choose one of the answers")]}) from error
-
-
-def given_kind() -> Kind:
-    if request.form.get("kind", "") not in VOCABULARIES["inspection_kind"]:
-        raise Invalid(fields={"kind": [N_("Choose one of the kinds")]})
-    return Kind(request.form["kind"])
 
 
 def given_plan() -> Plan:
@@ -93,7 +71,7 @@ def given_plan() -> Plan:
         name for name, value in (("begins_on", begins_on), ("ends_on", ends_on)) if value is None
     ]
     if missing:
-        raise Invalid(fields={name: [DAY] for name in missing})
+        raise Invalid(fields={name: [NO_DAY] for name in missing})
     assert begins_on is not None
     assert ends_on is not None
     name = request.form.get("name", "").strip()
@@ -108,39 +86,13 @@ def given_plan() -> Plan:
     )
 
 
-def the_campaign(campaign_id: uuid.UUID) -> Campaign:
-    found = queries.campaign(current_session(), current_actor(), campaign_id)
-    if found is None:
-        raise NotFound()
-    return found
-
-
 def held_campaign(session: Session, campaign_id: uuid.UUID) -> Campaign:
     """The campaign as the form showed it, held until the transaction ends."""
     found = the_campaign(campaign_id)
     policy.require(current_actor(), "campaign.plan", found)
     session.refresh(found, with_for_update={"of": Campaign})
-    _require_version(found.version)
+    require_shown_version(found.version)
     return found
-
-
-def _require_version(version: int) -> None:
-    if request.form.get("version") != str(version):
-        raise Conflict(N_("Somebody changed this in the meantime: look at it first"))
-
-
-def again(
-    page: Callable[..., str], thing: Any, error: DomainError, **options: Any
-) -> ResponseReturnValue:
-    """The same page with what is wrong; nothing was written."""
-    if isinstance(error, NotFound):
-        raise error
-    current_session().expire_all()
-    texts = field_texts(error) or {"form": [error.text()]}
-    return page(thing, errors=texts, given=request.form, **options), error.status
-
-
-# Campaigns
 
 
 @guard("campaign.view")
@@ -423,186 +375,3 @@ def share_out(campaign_id: uuid.UUID) -> ResponseReturnValue:
     said = ngettext("%(num)s tower was assigned.", "%(num)s towers were assigned.", number)
     flash(said, "success")
     return redirect(url_for("inspections.campaign", campaign_id=campaign_id))
-
-
-# Assignments
-
-
-def _list_page(rows: Any, cursor: str | None, *, mine: bool, done: bool, by_distance: bool) -> str:
-    session, actor, today = current_session(), current_actor(), clock.today()
-    person = actor.id if mine else None
-    open_ones = Wanted(inspector=person, running=True)
-    overdue = replace(open_ones, standing=(Standing.OVERDUE,))
-    return render_template(
-        "inspections/assignments.html",
-        rows=rows,
-        cursor=cursor,
-        mine=mine,
-        done=done,
-        by_distance=by_distance,
-        overdue=queries.count_assignments(session, actor, overdue, today=today),
-        number=queries.count_assignments(
-            session, actor, replace(open_ones, standing=OPEN_STANDINGS), today=today
-        ),
-        today=today,
-    )
-
-
-@guard("assignment.view")
-def assignments() -> str:
-    """An inspector's own, or everybody's; what is due first comes first."""
-    actor = current_actor()
-    mine = policy.allows(actor, "assignment.take") and request.args.get("all") != "1"
-    done = request.args.get("done") == "1"
-    page = queries.assignments(
-        current_session(),
-        actor,
-        Wanted(
-            inspector=actor.id if mine else None,
-            running=True,
-            standing=(Standing.DONE,) if done else OPEN_STANDINGS,
-        ),
-        today=clock.today(),
-        cursor=request.args.get("cursor"),
-    )
-    return _list_page(page.rows, page.next_cursor, mine=mine, done=done, by_distance=False)
-
-
-@guard("assignment.take")
-def near() -> str:
-    """One's own, the nearest first. The position comes in a form: no address or log keeps it."""
-    try:
-        latitude, longitude = (float(request.form.get(one, "")) for one in ("lat", "lon"))
-        position = Position(latitude, longitude)
-    except ValueError as error:
-        raise BadRequest(N_("The position is latitude and longitude in degrees")) from error
-    actor = current_actor()
-    rows = queries.nearest_assignments(
-        current_session(),
-        actor,
-        Wanted(inspector=actor.id, running=True, standing=OPEN_STANDINGS),
-        position,
-        today=clock.today(),
-    )
-    return _list_page(rows, None, mine=True, done=False, by_distance=True)
-
-
-def the_assignment(assignment_id: uuid.UUID) -> Assignment:
-    found = queries.assignment(current_session(), current_actor(), assignment_id)
-    if found is None:
-        raise NotFound()
-    return found
-
-
-def held_assignment(session: Session, assignment_id: uuid.UUID) -> Assignment:
-    found = the_assignment(assignment_id)
-    session.refresh(found, with_for_update={"of": Assignment})
-    _require_version(found.version)
-    return found
-
-
-def assignment_page(
-    found: Assignment,
-    *,
-    errors: Mapping[str, Any] | None = None,
-    given: Mapping[str, Any] | None = None,
-) -> str:
-    session, actor, today = current_session(), current_actor(), clock.today()
-    row = queries.assignment_row(session, actor, found.id, today=today)
-    if row is None:
-        raise NotFound()
-    over = row.campaign_state is not None and row.campaign_state not in OPEN
-    return render_template(
-        "inspections/assignment.html",
-        row=row,
-        changeable=policy.may(actor, "assignment.give", found)
-        and not over
-        and row.standing != Standing.DONE,
-        inspectors=queries.inspectors(session),
-        past=queries.past(session, found),
-        errors=errors,
-        given=given or {},
-        today=today,
-    )
-
-
-@guard("assignment.view")
-def assignment(assignment_id: uuid.UUID) -> str:
-    return assignment_page(the_assignment(assignment_id))
-
-
-@guard("assignment.give")
-def give(assignment_id: uuid.UUID) -> ResponseReturnValue:
-    try:
-        with transaction() as session:
-            held = held_assignment(session, assignment_id)
-            chosen = given_ids("inspectors")
-            if not chosen:
-                message = N_("Choose at least one inspector")
-                raise Invalid(message, fields={"inspectors": [message]})
-            giving.give_to(
-                session,
-                held,
-                chosen[0],
-                due_on=given_day("due_on"),
-                by=current_actor(),
-                now=clock.now(),
-                today=clock.today(),
-            )
-    except DomainError as error:
-        return again(assignment_page, the_assignment(assignment_id), error)
-    flash(_("The assignment was saved."), "success")
-    return redirect(url_for("inspections.assignment", assignment_id=assignment_id))
-
-
-@guard("assignment.give")
-def withdraw(assignment_id: uuid.UUID) -> ResponseReturnValue:
-    found = the_assignment(assignment_id)
-    code = found.tower.code
-    try:
-        with transaction() as session:
-            giving.withdraw(
-                session,
-                held_assignment(session, assignment_id),
-                reason=request.form.get("reason", "")[:4000],
-                by=current_actor(),
-                now=clock.now(),
-            )
-    except DomainError as error:
-        return again(assignment_page, the_assignment(assignment_id), error)
-    flash(_("The assignment was withdrawn."), "info")
-    return redirect(url_for("towers.detail", code=code))
-
-
-@guard("assignment.give")
-def assign_tower(code: str) -> ResponseReturnValue:
-    """One tower outside every campaign; what is wrong is said on the tower's page."""
-    tower = the_tower(code)
-    try:
-        assignment_id = uuid.UUID(request.form.get("id", ""))
-    except ValueError:
-        assignment_id = uuid.uuid4()
-    try:
-        with transaction() as session:
-            due_on, chosen = given_day("due_on"), given_ids("inspectors")
-            if due_on is None:
-                raise Invalid(DAY)
-            if not chosen:
-                raise Invalid(N_("Choose at least one inspector"))
-            giving.assign_tower(
-                session,
-                assignment_id,
-                tower,
-                chosen[0],
-                kind=given_kind(),
-                due_on=due_on,
-                note=request.form.get("note", "")[:4000],
-                by=current_actor(),
-                now=clock.now(),
-                today=clock.today(),
-            )
-    except DomainError as error:
-        flash(error.text(), "warning")
-    else:
-        flash(_("The inspection was assigned."), "success")
-    return redirect(url_for("towers.detail", code=code, _anchor="assignments"))

@@ -1,31 +1,36 @@
-"""What the doors of this feature share: stores, notices, visits, lists as answers."""
+"""What the doors of this feature share: things by id, forms, stores, visits, lists as answers."""
 
 from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping
+from datetime import date, datetime
 from typing import Any
 
-from flask import Response, current_app, jsonify, send_file
+from flask import Response, current_app, jsonify, request, send_file
+from flask.typing import ResponseReturnValue
 from marshmallow import fields
 from sqlalchemy.orm import Session
 
 from core import clock
 from core.api import StrictSchema
 from core.db import current_session
-from core.errors import Invalid, NotFound
+from core.errors import Conflict, DomainError, Invalid, NotFound
 from core.file_types import TYPES
 from core.files import FileStore
 from core.geo import Position, to_position
 from core.guard import current_actor
 from core.pages import service_address
+from core.problems import field_texts
 from core.settings import Settings
 from core.words import N_
+from inspections.campaign_models import Assignment, Campaign
+from inspections.labels import VOCABULARIES
 from inspections.models import Inspection, LoadAssessment
 from inspections.notice_models import Notice
-from inspections.queries import assessments, lists, notices
+from inspections.queries import assessments, campaigns, lists, notices
+from inspections.rules.campaign import Kind
 from inspections.rules.catalogue import HOW
 from inspections.rules.evidence import PhotoSource
 from inspections.rules.notice import DocumentForm, NoticeState
@@ -90,6 +95,22 @@ def press() -> Press:
 
 def the_notice(notice_id: uuid.UUID) -> Notice:
     found = notices.notice(current_session(), current_actor(), notice_id)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def the_campaign(campaign_id: uuid.UUID) -> Campaign:
+    """A campaign that the reader may see; raises `NotFound`."""
+    found = campaigns.campaign(current_session(), current_actor(), campaign_id)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def the_assignment(assignment_id: uuid.UUID) -> Assignment:
+    """An assignment that the reader may see; raises `NotFound`."""
+    found = campaigns.assignment(current_session(), current_actor(), assignment_id)
     if found is None:
         raise NotFound()
     return found
@@ -209,3 +230,49 @@ def the_assessment(assessment_id: uuid.UUID) -> LoadAssessment:
     if found is None:
         raise NotFound()
     return found
+
+
+# What forms say
+
+NO_DAY = N_("This is not a date (write 2026-12-31).")
+
+
+def given_day(name: str) -> date | None:
+    """A day of a form, `None` for an empty field; raises `Invalid`."""
+    text = request.form.get(name, "").strip()
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise Invalid(NO_DAY, fields={name: [NO_DAY]}) from error
+
+
+def given_ids(name: str) -> list[uuid.UUID]:
+    """The ids that were chosen in a form; raises `Invalid`."""
+    try:
+        return [uuid.UUID(one) for one in request.form.getlist(name) if one]
+    except ValueError as error:
+        raise Invalid(fields={name: [N_("Choose one of the answers")]}) from error
+
+
+def given_kind() -> Kind:
+    """The kind of inspection that was chosen in a form; raises `Invalid`."""
+    if request.form.get("kind", "") not in VOCABULARIES["inspection_kind"]:
+        raise Invalid(fields={"kind": [N_("Choose one of the kinds")]})
+    return Kind(request.form["kind"])
+
+
+def require_shown_version(version: int) -> None:
+    """Raise `Conflict` unless the form was made from this version."""
+    if request.form.get("version") != str(version):
+        raise Conflict(N_("Somebody changed this in the meantime: look at it first"))
+
+
+def again(
+    page: Callable[..., str], thing: Any, error: DomainError, **options: Any
+) -> ResponseReturnValue:
+    """The same page with what is wrong; nothing was written."""
+    if isinstance(error, NotFound):
+        raise error
+    current_session().expire_all()
+    texts = field_texts(error) or {"form": [error.text()]}
+    return page(thing, errors=texts, given=request.form, **options), error.status

@@ -25,7 +25,15 @@ from core.pages import large_body
 from core.policy import PUBLIC, allows, guard
 from core.problems import field_texts
 from core.words import N_
-from inspections.doors import held_notice, notice_file, notice_store, photo_store, press, the_notice
+from inspections.doors import (
+    given_day,
+    held_notice,
+    notice_file,
+    notice_store,
+    photo_store,
+    press,
+    the_notice,
+)
 from inspections.labels import VOCABULARIES
 from inspections.notice_models import Notice, NoticeLink, NoticeReply
 from inspections.queries import notices as queries
@@ -257,7 +265,7 @@ def issue(notice_id: uuid.UUID) -> ResponseReturnValue:
 def serve(notice_id: uuid.UUID) -> ResponseReturnValue:
     def serve(session: Session, notice: Notice) -> None:
         service = Service(
-            _day("served_on") or date.min,
+            given_day("served_on") or date.min,
             request.form.get("served_to", ""),
             request.form.get("served_how", ""),
         )
@@ -287,7 +295,7 @@ def decide(notice_id: uuid.UUID) -> ResponseReturnValue:
             [one for text in request.form.getlist("violation") if (one := _uuid(text))],
             grant=request.form.get("decision") == "grant",
             reason=request.form.get("decision_reason", ""),
-            deadline=_day("deadline"),
+            deadline=given_day("deadline"),
             today=clock.today(),
             **_facts(),
         )
@@ -466,7 +474,7 @@ def given_reply(stack: ExitStack, kept: FileStore) -> notice_links.Reply:
         kind=ReplyKind(kind),
         name=request.form.get("name", ""),
         text=request.form.get("text", ""),
-        wanted_on=_day("wanted_on") if kind == ReplyKind.EXTENSION else None,
+        wanted_on=given_day("wanted_on") if kind == ReplyKind.EXTENSION else None,
         files=tuple(files),
     )
 
@@ -544,13 +552,3 @@ def _uuid(text: str) -> uuid.UUID | None:
         return uuid.UUID(text)
     except ValueError:
         return None
-
-
-def _day(name: str) -> date | None:
-    """The day in a field of the form; raises `Invalid` for what is none."""
-    text = request.form.get(name, "").strip()
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        message = N_("This is not a date (write 2026-12-31).")
-        raise Invalid(message, fields={name: [message]}) from error

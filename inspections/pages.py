@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -21,8 +20,10 @@ from core.problems import field_texts
 from core.slots import panels, timeline
 from core.words import N_
 from inspections.assessing import assessment_routes
+from inspections.assignments import assignment_routes
 from inspections.campaigns import campaign_routes
 from inspections.checklist_pages import checklist_routes
+from inspections.doors import given_day
 from inspections.labels import VOCABULARIES
 from inspections.outbox import outbox_routes
 from inspections.queries import follow_up as follow_ups
@@ -51,6 +52,7 @@ statistics_routes(blueprint)
 work_routes(blueprint)
 outbox_routes(blueprint)
 campaign_routes(blueprint)
+assignment_routes(blueprint)
 checklist_routes(blueprint)
 
 
@@ -186,28 +188,20 @@ def given_step(given: Mapping[str, str]) -> steps.Step:
     """The step in a form; raises `Invalid`."""
     if given["kind"] not in VOCABULARIES["violation_step"]:
         raise Invalid(fields={"kind": [N_("Choose one of the answers")]})
-    try:
-        deadline = date.fromisoformat(given["deadline"]) if given["deadline"] else None
-    except ValueError as error:
-        message = N_("This is not a date (write 2026-12-31).")
-        raise Invalid(fields={"deadline": [message]}) from error
     return steps.Step(
         kind=EventKind(given["kind"]),
         reason=given["reason"],
         party=given["party"],
-        deadline=deadline,
+        deadline=given_day("deadline"),
     )
 
 
 @blueprint.post("/towers/<code>/assessment")
 @guard("assessment.request")
 def ask_for_assessment(code: str) -> Response:
-    tower, text = the_tower(code), request.form.get("deadline", "")
+    tower = the_tower(code)
     try:
-        try:
-            deadline = date.fromisoformat(text) if text else None
-        except ValueError as error:
-            raise Invalid(N_("This is not a date (write 2026-12-31).")) from error
+        deadline = given_day("deadline")
         with transaction() as session:
             register.hold(session, tower.id)
             request_assessment(
