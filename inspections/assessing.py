@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -12,13 +11,13 @@ from flask.typing import ResponseReturnValue
 
 from core import clock
 from core.db import current_session, transaction
-from core.errors import Conflict, DomainError, Invalid, NotFound
+from core.errors import DomainError, Invalid, NotFound
 from core.guard import current_actor
 from core.i18n import gettext as _
 from core.policy import guard
 from core.problems import field_texts
 from core.words import N_
-from inspections.doors import the_assessment
+from inspections.doors import NO_DAY, given_day, require_shown_version, the_assessment
 from inspections.queries import assessments as queries
 from inspections.rules.condition import AssessmentOutcome
 from inspections.services.assessments import Report, answer_assessment
@@ -93,8 +92,7 @@ def answer(assessment_id: uuid.UUID) -> ResponseReturnValue:
     )
     try:
         report = _report(form)
-        if form.get("version", "") != str(found.version):
-            raise Conflict(N_("Somebody changed this assessment in the meantime: look at it first"))
+        require_shown_version(found.version)
         filename, arriving = arriving_file()
         with arriving as arrival:
             sent = documents.checked(arrival, filename, document_store())
@@ -125,11 +123,9 @@ def answer(assessment_id: uuid.UUID) -> ResponseReturnValue:
 
 def _report(form: Mapping[str, str]) -> Report:
     """The report in a form; raises `Invalid`."""
-    try:
-        assessed_on = date.fromisoformat(form.get("assessed_on", ""))
-    except ValueError as error:
-        message = N_("This is not a date (write 2026-12-31).")
-        raise Invalid(fields={"assessed_on": [message]}) from error
+    assessed_on = given_day("assessed_on")
+    if assessed_on is None:
+        raise Invalid(fields={"assessed_on": [NO_DAY]})
     texts = {
         name: form.get(name, "").replace("\x00", "")
         for name in ("outcome", "assessor", "conclusion")
