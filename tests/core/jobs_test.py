@@ -264,9 +264,10 @@ def test_a_job_that_never_looks_does_not_keep_its_worker(working: Queue, tmp_pat
 def test_jobs_that_ended_long_ago_are_forgotten(queue: Queue) -> None:
     from core.worker import forget
 
-    number = queue.enqueue("write", key="old")
+    # In one transaction: a worker of the tests before must not begin it.
     with queue.sessions.begin() as session:
-        jobs.cancel(session, number)
+        number = jobs.enqueue(session, "write", key="old")
+        assert jobs.cancel(session, number)
         jobs.write_progress(session, number, 1, 2, "", {})
         session.execute(
             text("UPDATE procrastinate_events SET at = now() - interval '31 days'"
