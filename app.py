@@ -32,7 +32,9 @@ import inspections.reminder_jobs
 import inspections.services.condition
 import inspections.services.merge
 import inspections.work
+import maps.grid_jobs
 import maps.pages
+import maps.tiles
 import towers.api
 import towers.browsing
 import towers.cli
@@ -177,9 +179,14 @@ JOBS: dict[str, jobs.Body] = {
     **inspections.back_test_jobs.JOBS,
     **towers.export_jobs.JOBS,
     **inspections.reminder_jobs.JOBS,
+    **maps.grid_jobs.JOBS,
 }
 # What the worker runs by the clock, in the zone of the server.
-PERIODIC = {core_exports.CLEAR_JOB: "17 * * * *", inspections.reminder_jobs.JOB: "*/5 * * * *"}
+PERIODIC = {
+    core_exports.CLEAR_JOB: "17 * * * *",
+    inspections.reminder_jobs.JOB: "*/5 * * * *",
+    maps.grid_jobs.JOB: "* * * * *",
+}
 # The lists that can be had as files, by the kind whose action `export` allows it.
 EXPORTS: dict[str, towers.export_jobs.Taker] = {
     "tower": towers.downloads.taken_register,
@@ -223,6 +230,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         inspections.pages,
         inspections.notice_pages,
         maps.pages,
+        maps.tiles,
     ):
         app.register_blueprint(pages.blueprint)
     accounts.security.init_app(app, settings)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,12 +24,12 @@ from core.slots import Panel
 from core.words import N_
 from inspections.queries import campaigns
 from maps import queries
+from maps.doors import map_filters
 from maps.queries import Box
 from maps.render import documents
 from towers import queries as towers
 from towers.api import body
 from towers.doors import (
-    asked_filters,
     effective,
     fall_zone_of,
     filter_choices,
@@ -38,7 +37,7 @@ from towers.doors import (
     the_tower,
 )
 from towers.models import Tower
-from towers.queries import Filters, parts
+from towers.queries import parts
 from towers.schemas import BBOX, envelope_of
 
 blueprint = Blueprint("maps", __name__, template_folder="templates")
@@ -53,11 +52,6 @@ def tower_map(tower: Tower) -> dict[str, Any]:
 
 def area_map(area: Area) -> dict[str, Any]:
     return {"area": area}
-
-
-def map_filters() -> Filters:
-    """The filters in the address; its box is what is looked at, not what is looked for."""
-    return replace(asked_filters(), bbox=None)
 
 
 TOWER_MAP_PANELS = (Panel("maps/_tower_map.html", tower_map, "tower.view"),)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
 from core import policy
@@ -17,11 +19,21 @@ def visible(actor: Actor) -> ColumnElement[bool]:
 
     Operators see theirs once a notice has been issued to them; there are none before notices.
     """
+    return in_territory(actor, Tower.commune_id)
+
+
+def in_territory(actor: Actor, commune_id: Any) -> ColumnElement[bool]:
+    """Whether a commune, by the column of its number, lies in the actor's territory."""
     if actor.communes is None:
         return true()
     if not actor.communes:
         return false()
-    return Tower.commune_id.in_(sorted(actor.communes))
+    return commune_id.in_(sorted(actor.communes))
+
+
+def counted(actor: Actor, commune_id: Any) -> ColumnElement[bool]:
+    """The scope of the towers that stand in a table only as their number by commune."""
+    return in_territory(actor, commune_id) if policy.allows(actor, "tower.view") else false()
 
 
 def reaches(actor: Actor, tower: Tower) -> bool:

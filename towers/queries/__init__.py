@@ -46,6 +46,8 @@ OUT_OF_DATE = "out_of_date"
 AT_ONCE = 10_000
 Listed = TypeVar("Listed", bound="Select[*tuple[Any, ...]]")
 Asked = TypeVar("Asked", bound="Filters")
+# A day, or where a statement finds it.
+Day = date | ColumnElement[date]
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,14 @@ def understood(session: Session, actor: Actor, filters: Asked) -> Asked:
     return replace(filters, wanted=search.understood(session, actor, filters.q))
 
 
-def condition_on(today: date) -> ColumnElement[str]:
-    """The condition as it counts today: what was `ok` becomes `unchecked` when its time is over."""
+def condition_on(today: Day, of: Any = Tower) -> ColumnElement[str]:
+    """The condition as it counts today: what was `ok` becomes `unchecked` when its time is over.
+
+    `of` has the columns of a tower of that name; so it is below.
+    """
     return case(
-        (and_(Tower.condition == "ok", Tower.ok_until < today), literal("unchecked")),
-        else_=Tower.condition,
+        (and_(of.condition == "ok", of.ok_until < today), literal("unchecked")),
+        else_=of.condition,
     )
 
 
@@ -131,9 +136,34 @@ def reason_on(today: date) -> ColumnElement[str | None]:
     )
 
 
-def overdue_on(today: date) -> ColumnElement[bool]:
+def overdue_on(today: Day, of: Any = Tower) -> ColumnElement[bool]:
     """Whether an open violation is past its deadline; the day of the deadline is still in time."""
-    return func.coalesce(Tower.next_deadline < today, False)
+    return func.coalesce(of.next_deadline < today, False)
+
+
+def due_within(days: int, today: date, of: Any = Tower) -> ColumnElement[bool]:
+    """Whether the nearest deadline is today or one of some days to come."""
+    return of.next_deadline.between(today, today + timedelta(days=days))
+
+
+def kept_facts(filters: Filters, of: Any = Tower) -> list[ColumnElement[bool]]:
+    """The filters by life, severity and commune, in which no day plays a part."""
+    wanted: list[ColumnElement[bool]] = []
+    if filters.lifecycle:
+        wanted.append(of.lifecycle.in_(filters.lifecycle))
+    elif not filters.include_dismantled:
+        wanted.append(of.lifecycle != "dismantled")
+    if filters.severity:
+        wanted.append(of.worst_severity.in_(filters.severity))
+    if filters.commune:
+        wanted.append(
+            of.commune_id.in_(
+                select(Area.id).where(Area.code.in_(filters.commune), Area.level == "commune")
+            )
+        )
+    if filters.without_commune:
+        wanted.append(of.commune_id.is_(None))
+    return wanted
 
 
 def has_condition(conditions: Sequence[str], today: date) -> ColumnElement[bool]:
@@ -173,39 +203,23 @@ def operated_by(organisation: uuid.UUID) -> ColumnElement[bool]:
 
 def narrowed(filters: Filters, today: date) -> list[ColumnElement[bool]]:
     """The filters as predicates on `Tower`; raises `ValueError` for a text that nobody has read."""
-    wanted: list[ColumnElement[bool]] = []
-    if filters.lifecycle:
-        wanted.append(Tower.lifecycle.in_(filters.lifecycle))
-    elif not filters.include_dismantled:
-        wanted.append(Tower.lifecycle != "dismantled")
+    wanted = kept_facts(filters)
     if filters.q.strip():
         if filters.wanted is None:
             raise ValueError("the search text was not read by `understood`")
         wanted.append(search.matches(filters.wanted))
     if filters.condition:
         wanted.append(has_condition(filters.condition, today))
-    if filters.severity:
-        wanted.append(Tower.worst_severity.in_(filters.severity))
     if filters.overdue:
         wanted.append(Tower.next_deadline < today)
     if filters.due_within is not None:
-        wanted.append(
-            Tower.next_deadline.between(today, today + timedelta(days=filters.due_within))
-        )
+        wanted.append(due_within(filters.due_within, today))
     if filters.owner:
         wanted.append(Tower.owner_id == filters.owner)
     if filters.manager:
         wanted.append(Tower.manager_id == filters.manager)
     if filters.operator:
         wanted.append(operated_by(filters.operator))
-    if filters.commune:
-        wanted.append(
-            Tower.commune_id.in_(
-                select(Area.id).where(Area.code.in_(filters.commune), Area.level == "commune")
-            )
-        )
-    if filters.without_commune:
-        wanted.append(Tower.commune_id.is_(None))
     if filters.structure_type:
         wanted.append(Tower.structure_type.in_(filters.structure_type))
     if filters.service:

@@ -1,0 +1,99 @@
+"""The grid of the tiles from afar: how many towers stand in which cell in which condition.
+
+Triggers of the register append to `tower_change` in the transaction of the cause; the worker folds
+these rows into the other tables (`maps.services.fold`), which nobody else writes. What counts is
+the sum of all of them. A cell is a tile of its level: `x` to the east, `y` to the south.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+
+from core.model import Base
+
+# The finest level of the grid, of which `tower_change` and `tower_day` are.
+FINEST = 12
+
+
+def _facts() -> list[Column[Any]]:
+    return [
+        Column("x", Integer, nullable=False),
+        Column("y", Integer, nullable=False),
+        Column("commune_id", Integer),
+        Column("lifecycle", Text, nullable=False),
+        Column("condition", Text, nullable=False),
+        Column("worst_severity", Text),
+    ]
+
+
+def _days() -> list[Column[Any]]:
+    return [Column("ok_until", Date), Column("next_deadline", Date)]
+
+
+def _sums() -> list[Column[Any]]:
+    """How many, and the sum of their places in decimetres of EPSG:3857."""
+    return [
+        Column("number", Integer, nullable=False),
+        Column("sum_x", BigInteger, nullable=False),
+        Column("sum_y", BigInteger, nullable=False),
+    ]
+
+
+tower_change = Table("tower_change", Base.metadata, *_facts(), *_days(), *_sums())
+
+tower_day = Table(
+    "tower_day",
+    Base.metadata,
+    *_facts(),
+    *_days(),
+    *_sums(),
+    Index(
+        "uq_tower_day",
+        "x", "y", "commune_id", "lifecycle", "condition", "worst_severity", "ok_until",
+        "next_deadline",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
+    Index("ix_tower_day_ok_until", "ok_until"),
+    Index("ix_tower_day_next_deadline", "next_deadline"),
+    Index("ix_tower_day_empty", "x", postgresql_where=text("number = 0")),
+)  # fmt: skip
+
+tower_cell = Table(
+    "tower_cell",
+    Base.metadata,
+    Column("level", SmallInteger, nullable=False),
+    *_facts(),
+    Column("overdue", Boolean, nullable=False),
+    *_sums(),
+    Index(
+        "uq_tower_cell",
+        "level", "x", "y", "commune_id", "lifecycle", "condition", "worst_severity", "overdue",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
+)  # fmt: skip
+
+# The day on which `tower_cell` counts, and how many rows of `tower_change` were ever folded.
+tower_fold = Table(
+    "tower_fold",
+    Base.metadata,
+    Column("one", Boolean, CheckConstraint("one", name="one"), primary_key=True,
+           server_default=text("true")),
+    Column("day", Date, nullable=False),
+    Column("folded", BigInteger, nullable=False),
+)  # fmt: skip

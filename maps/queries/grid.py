@@ -1,0 +1,175 @@
+"""How many towers stand where, from the grid where it knows the filters, else from the register.
+
+Both come as `parts`: rows of `x`, `y` (a cell), `condition`, `worst_severity` and `overdue` as they
+count today, `number`, `sum_x`, `sum_y`. Parts of one cell may be many, and some take away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    Subquery,
+    and_,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
+
+from core.policy import Actor
+from maps.models import FINEST, tower_cell, tower_change, tower_day, tower_fold
+from maps.rules import Tile
+from towers.models import Tower
+from towers.policy import counted
+from towers.queries import (
+    Day,
+    Filters,
+    condition_on,
+    due_within,
+    filtered,
+    kept_facts,
+    overdue_on,
+)
+
+NOTHING = Filters()
+# Farther than any place on earth whose position is known, in metres: what lies at a pole.
+FARTHEST = 20_037_508
+
+
+def knows(filters: Filters) -> bool:
+    """Whether the grid can answer for these filters."""
+    return NOTHING == replace(
+        filters,
+        condition=(),
+        severity=(),
+        overdue=False,
+        due_within=None,
+        commune=(),
+        without_commune=False,
+        lifecycle=(),
+        include_dismantled=False,
+    )
+
+
+def parts(actor: Actor, filters: Filters, tile: Tile, *, today: date) -> Subquery:
+    """The towers of a tile in scope and filtered, in its cells."""
+    if not knows(filters):
+        return _live(actor, filters, tile, today).subquery("part")
+    every = union_all(*_kept(filters, tile, today)).subquery("kept")
+    here: list[ColumnElement[bool]] = [
+        counted(actor, every.c.commune_id),
+        *kept_facts(filters, every.c),
+    ]
+    if filters.condition:
+        here.append(every.c.condition.in_(filters.condition))
+    if filters.overdue:
+        here.append(every.c.overdue)
+    return select(every).where(*here).subquery("part")
+
+
+def within(tile: Tile) -> tuple[ColumnElement[bool], ...]:
+    """The towers of a tile: those on its western and northern edge, not on the others."""
+    west, south, east, north = tile.reach
+    x, y = func.ST_X(Tower.geom_3857), func.ST_Y(Tower.geom_3857)
+    box = func.ST_MakeEnvelope(west, south, east, north, 3857)
+    return (Tower.geom_3857.op("&&")(box), x >= west, x < east, y > south, y <= north)
+
+
+def _live(actor: Actor, filters: Filters, tile: Tile, today: date) -> Select[Any]:
+    x, y = func.ST_X(Tower.geom_3857), func.ST_Y(Tower.geom_3857)
+    level = tile.level
+    places = [
+        cast(func.round(func.least(func.greatest(metres, -FARTHEST), FARTHEST) * 10), BigInteger)
+        for metres in (x, y)
+    ]
+    return filtered(
+        select(
+            func.tile_at(x, level, type_=Integer).label("x"),
+            func.tile_at(-y, level, type_=Integer).label("y"),
+            condition_on(today).label("condition"),
+            Tower.worst_severity,
+            overdue_on(today).label("overdue"),
+            literal(1, Integer).label("number"),
+            places[0].label("sum_x"),
+            places[1].label("sum_y"),
+        ),
+        actor,
+        filters,
+        today=today,
+    ).where(*within(tile))
+
+
+def _kept(filters: Filters, tile: Tile, today: date) -> Sequence[Select[Any]]:
+    """What the grid has of a tile: it counts as of today, whatever the day of its last fold."""
+    if filters.due_within is not None:
+        return [
+            _by_day(table, tile, today, 1).where(due_within(filters.due_within, today, table.c))
+            for table in (tower_day, tower_change)
+        ]
+    folded = tower_cell.c
+    first, last, top, bottom = tile.cells(tile.level)
+    cells = select(
+        folded.x,
+        folded.y,
+        folded.commune_id,
+        folded.lifecycle,
+        folded.condition,
+        folded.worst_severity,
+        folded.overdue,
+        folded.number,
+        folded.sum_x,
+        folded.sum_y,
+    ).where(
+        folded.level == tile.level,
+        folded.x.between(first, last),
+        folded.y.between(top, bottom),
+    )
+    # Between that day and today some towers have changed without a write.
+    then = select(tower_fold.c.day).scalar_subquery()
+    turned = turned_between(then, today)
+    return (
+        cells,
+        _by_day(tower_day, tile, then, -1).where(turned),
+        _by_day(tower_day, tile, today, 1).where(turned),
+        _by_day(tower_change, tile, today, 1),
+    )
+
+
+def turned_between(one: Day, other: Day) -> ColumnElement[bool]:
+    """The rows of `tower_day` that count otherwise on one of two days than on the other."""
+    first, last = func.least(one, other), func.greatest(one, other)
+    return or_(
+        *(
+            and_(day >= first, day < last)
+            for day in (tower_day.c.ok_until, tower_day.c.next_deadline)
+        )
+    )
+
+
+def _by_day(table: Any, tile: Tile, day: Day, sign: int) -> Select[Any]:
+    """Rows of the finest level in a tile, as they count on a day."""
+    of = table.c
+    shift = FINEST - tile.level
+    first, last, top, bottom = tile.cells(FINEST)
+    return select(
+        of.x.op(">>")(shift).label("x"),
+        of.y.op(">>")(shift).label("y"),
+        of.commune_id,
+        of.lifecycle,
+        condition_on(day, of).label("condition"),
+        of.worst_severity,
+        overdue_on(day, of).label("overdue"),
+        (of.number * sign).label("number"),
+        (of.sum_x * sign).label("sum_x"),
+        (of.sum_y * sign).label("sum_y"),
+    ).where(of.x.between(first, last), of.y.between(top, bottom))

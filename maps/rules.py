@@ -1,0 +1,68 @@
+"""Tiles by their numbers, in the squares of EPSG:3857 that all maps of the web share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Half the width of the world in metres, and a place that is farther than any other.
+HALF = 20_037_508.342789244
+BEYOND = 1e9
+# From here on every tower stands in its tile; above, clusters of the grid do.
+NEAR = 11
+LAST = 22
+# A tile has 2 ** CELLS cells in a row and a column: about 64 pixels each, room for one sign.
+CELLS = 2
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A tile: `x` counts from the west, `y` from the north, both from 0."""
+
+    z: int
+    x: int
+    y: int
+
+    @property
+    def exists(self) -> bool:
+        return 0 <= self.z <= LAST and 0 <= self.x < 2**self.z and 0 <= self.y < 2**self.z
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east, north in metres of EPSG:3857.
+
+        Neighbours share the very same number, so that a tower on an edge is in one of them.
+        """
+        return _edge(self.z, self.x), -_edge(self.z, self.y + 1), _edge(self.z, self.x + 1), -_edge(
+            self.z, self.y
+        )
+
+    @property
+    def reach(self) -> tuple[float, float, float, float]:
+        """The same, without end where the world of the tiles ends and poles go on."""
+        west, south, east, north = self.bounds
+        last = 2**self.z - 1
+        return (
+            -BEYOND if self.x == 0 else west,
+            -BEYOND if self.y == last else south,
+            BEYOND if self.x == last else east,
+            BEYOND if self.y == 0 else north,
+        )
+
+    @property
+    def level(self) -> int:
+        """The level of the grid whose cells it has."""
+        return self.z + CELLS
+
+    def cells(self, level: int) -> tuple[int, int, int, int]:
+        """First and last column, first and last row of its cells of a level."""
+        deeper = level - self.z
+        return (
+            self.x << deeper,
+            ((self.x + 1) << deeper) - 1,
+            self.y << deeper,
+            ((self.y + 1) << deeper) - 1,
+        )
+
+
+def _edge(z: int, number: int) -> float:
+    return number * 2 * HALF / 2**z - HALF
