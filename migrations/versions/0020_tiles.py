@@ -151,9 +151,8 @@ def upgrade() -> None:
     )
     role = context.config.attributes.get("app_role")
     if role:
-        op.execute(
-            f'GRANT SELECT, INSERT, UPDATE, DELETE ON tower_change, tower_day, tower_cell TO "{role}"'
-        )
+        op.execute(f'GRANT SELECT, INSERT, DELETE ON tower_change TO "{role}"')
+        op.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON tower_day, tower_cell TO "{role}"')
         op.execute(f'GRANT SELECT, UPDATE ON tower_fold TO "{role}"')
 
 

@@ -325,6 +325,8 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/statistics/<chart>.csv", "GET"): READERS,
     ("/statistics/<chart>.svg", "GET"): READERS,
     ("/statistics/<chart>.xlsx", "GET"): READERS,
+    ("/tiles/towers/<int:z>/<int:x>/<int:y>.mvt", "GET"): READERS,
+    ("/tiles/towers/counts.json", "GET"): READERS,
     ("/towers", "GET"): READERS,
     ("/towers/<code>", "GET"): READERS,
     ("/towers/<code>/anchors/<uuid:part_id>/edit", "GET"): {STAFF},
@@ -500,7 +502,9 @@ def of(place: doors.Place, w: World, role: str = "staff") -> dict[str, object]:
         "file_id": place.notice_file,
         "link_id": uuid.UUID(int=1),
         "form": "pdf",
-    }
+        # Where the towers of both places stand.
+        "z": 8, "x": 203, "y": 120,
+    }  # fmt: skip
 
 
 def missing() -> dict[str, object]:
@@ -518,7 +522,7 @@ def missing() -> dict[str, object]:
         "code": "KHONG-CO", "variant": "full", "level": "commune", "number": 1,
         "draft": 2, "key": "sit_fence",
         "token": "0" * 32, "form": "pdf", "filename": "dist/nothing.css", "area_id": 999_999_999,
-        "chart": "nothing",
+        "chart": "nothing", "z": 3, "x": 8, "y": 0,
     }  # fmt: skip
 
 
@@ -555,7 +559,7 @@ def test_without_sign_in_nothing_answers(app: Flask, session: Session) -> None:
             if endpoint in OPEN:
                 continue
             response = ask(one, method, address(rule, missing()))
-            if rule.startswith("/api/") or rule.endswith(("json", ".geojson")):
+            if rule.startswith("/api/") or rule.endswith(("json", ".mvt")):
                 doors.refused(response, 401)
                 assert response.headers["WWW-Authenticate"].startswith("Bearer")
             elif method == "GET":
@@ -729,6 +733,7 @@ def test_no_list_count_export_or_feed_shows_a_foreign_tower(
     assert (feed["shown"], feed["matching"], feed["total"]) == (1, 1, 1)
     box = client.get("/map/extent.json").get_json()["box"]
     assert box[2] < 106
+    assert client.get("/tiles/towers/counts.json").get_json() == {"matching": 1, "total": 1}
     assert len(client.get("/api/v1/towers").get_json()["items"]) == 1
     assert len(client.get("/api/v1/inspections").get_json()["items"]) == 1
     mine = {row["tower"] for row in client.get("/api/v1/follow-up").get_json()["items"]}

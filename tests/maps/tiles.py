@@ -71,8 +71,8 @@ def decoded(data: bytes) -> dict[str, list[dict[str, Any]]]:
 
 
 def covering(session: Session, z: int) -> Iterator[tuple[int, int]]:
-    """All tiles of a zoom that PostGIS finds to touch the towers, their neighbours too."""
-    yield from session.execute(
+    """The tiles of a zoom in which towers stand, and those on which they may stand an edge away."""
+    rows = session.execute(
         text(
             """
             WITH near AS (
@@ -80,14 +80,15 @@ def covering(session: Session, z: int) -> Iterator[tuple[int, int]]:
                     floor((ST_X(geom_3857) + 20037508.342789244) / w)::int + dx AS x,
                     floor((20037508.342789244 - ST_Y(geom_3857)) / w)::int + dy AS y
                 FROM tower, (SELECT 40075016.685578488 / 2 ^ :z AS w) AS one,
-                    generate_series(-1, 1) AS dx, generate_series(-1, 1) AS dy
+                    generate_series(-1, 0) AS dx, generate_series(-1, 0) AS dy
             )
             SELECT x, y FROM near
             WHERE x BETWEEN 0 AND 2 ^ :z - 1 AND y BETWEEN 0 AND 2 ^ :z - 1
             """
         ),
         {"z": z},
-    ).tuples()
+    )
+    yield from ((row.x, row.y) for row in rows)
 
 
 def asked(client: FlaskClient, z: int, x: int, y: int, **query: Any) -> dict[str, list[Any]]:

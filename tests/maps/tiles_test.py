@@ -20,7 +20,7 @@ from tests.doors import answered, refused
 from tests.maps.tiles import all_clusters, all_towers, asked, scattered, truth
 from towers.models import Tower
 
-NUMBER = 150
+NUMBER = 90
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def place(app: Flask, session: Session) -> Place:
     return Place(communes, staff)
 
 
-@pytest.mark.parametrize("z", [11, 13])
+@pytest.mark.parametrize("z", [11, 12])
 def test_every_tower_is_in_one_tile_of_a_near_zoom(place: Place, session: Session, z: int) -> None:
     found = all_towers(place.staff, session, z, include_dismantled="1")
     today = clock.today()
@@ -63,11 +63,10 @@ def test_every_tower_is_in_one_tile_of_a_near_zoom(place: Place, session: Sessio
     assert sorted(found, key=lambda one: one["id"]) == sorted(expected, key=lambda one: one["id"])
 
 
-@pytest.mark.parametrize("z", range(11))
-def test_clusters_of_a_far_zoom_count_each_tower_once(
-    place: Place, session: Session, z: int
-) -> None:
-    assert all_clusters(place.staff, session, z) == truth(session)
+def test_clusters_of_every_far_zoom_count_each_tower_once(place: Place, session: Session) -> None:
+    expected = truth(session)
+    for z in range(11):
+        assert all_clusters(place.staff, session, z) == expected, z
 
 
 @pytest.mark.parametrize(
@@ -80,8 +79,8 @@ def test_clusters_of_a_far_zoom_count_each_tower_once(
         ({"severity": "major"}, "worst_severity = 'major'"),
         ({"overdue": "1"}, "next_deadline < :today"),
         ({"due_within": "7"}, "next_deadline BETWEEN :today AND CAST(:today AS date) + 7"),
-        ({"due_within": "7", "condition": "dangerous"}, "condition = 'dangerous'"
-         " AND next_deadline BETWEEN :today AND CAST(:today AS date) + 7"),
+        ({"due_within": "20", "condition": "dangerous"}, "condition = 'dangerous'"
+         " AND next_deadline BETWEEN :today AND CAST(:today AS date) + 20"),
         ({"commune": "90001"}, "commune_id = (SELECT id FROM area WHERE code = '90001')"),
         ({"without_commune": "1"}, "commune_id IS NULL"),
         ({"structure_type": "monopole", "overdue": "1"}, "structure_type = 'monopole'"
