@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from time import perf_counter
 
-from tests.bench import demo, exports, imports, lists, map_page, search, start_up
+from tests.bench import demo, exports, imports, lists, map_page, search, start_up, tiles
 from tests.bench.figures import Figure, keep, table
 from tests.bench.stage import Stage
 
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "lists": lists.measure,
     "search": search.measure,
     "map": map_page.measure,
+    "tiles": tiles.measure,
     "exports": exports.measure,
     "imports": imports.measure,
 }
@@ -28,6 +29,7 @@ LONG: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "lists-million": lists.measure_million,
     "follow-up-million": lists.measure_follow_up_million,
     "search-million": search.measure_million,
+    "tiles-million": tiles.measure_million,
 }
 
 
