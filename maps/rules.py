@@ -32,8 +32,11 @@ class Tile:
 
         Neighbours share the very same number, so that a tower on an edge is in one of them.
         """
-        return _edge(self.z, self.x), -_edge(self.z, self.y + 1), _edge(self.z, self.x + 1), -_edge(
-            self.z, self.y
+        return (
+            _edge(self.z, self.x),
+            -_edge(self.z, self.y + 1),
+            _edge(self.z, self.x + 1),
+            -_edge(self.z, self.y),
         )
 
     @property

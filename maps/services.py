@@ -7,6 +7,9 @@ from datetime import date
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from maps.models import FINEST
+from maps.rules import CELLS
+
 KEY = "commune_id, lifecycle, condition, worst_severity"
 DAYS = "ok_until, next_deadline"
 SUMS = "sum(number) AS number, sum(sum_x) AS sum_x, sum(sum_y) AS sum_y"
@@ -24,7 +27,7 @@ def _cells(rows: str) -> str:
     """Add rows of the finest level (`sign`, and the `day` on which they are to count) to cells."""
     return f"""
         INSERT INTO tower_cell (level, x, y, {KEY}, overdue, number, sum_x, sum_y)
-        SELECT level, x >> (12 - level), y >> (12 - level), {KEY}, overdue, {SUMS}
+        SELECT level, x >> ({FINEST} - level), y >> ({FINEST} - level), {KEY}, overdue, {SUMS}
         FROM (
             SELECT x, y, commune_id, lifecycle, worst_severity,
                 CASE WHEN condition = 'ok' AND ok_until < day THEN 'unchecked' ELSE condition END
@@ -32,11 +35,11 @@ def _cells(rows: str) -> str:
                 coalesce(next_deadline < day, false) AS overdue,
                 sum(sign * number) AS number, sum(sign * sum_x) AS sum_x, sum(sign * sum_y) AS sum_y
             FROM ({rows}) AS dated GROUP BY 1, 2, 3, 4, 5, 6, 7
-        ) AS counted, generate_series(2, 12) AS level
+        ) AS counted, generate_series({CELLS}, {FINEST}) AS level
         GROUP BY 1, 2, 3, {KEY}, overdue
         {SOMETHING}
         {_add("tower_cell", f"level, x, y, {KEY}, overdue")}
-    """
+    """  # noqa: S608 - our own statements
 
 
 # What counts otherwise today than on the day of the last fold is taken away and put back.
@@ -64,7 +67,7 @@ FOLD = f"""
     celled AS ({_cells("SELECT gone.*, 1 AS sign, CAST(:today AS date) AS day FROM gone")})
     UPDATE tower_fold SET day = :today, folded = folded + (SELECT count(*) FROM gone)
     RETURNING (SELECT count(*) FROM gone)
-"""
+"""  # noqa: S608 - our own statements
 
 
 def fold(session: Session, *, today: date) -> int:
@@ -79,6 +82,6 @@ def fold(session: Session, *, today: date) -> int:
     elif not session.execute(text("SELECT EXISTS (SELECT FROM tower_change)")).scalar_one():
         return 0
     folded = session.execute(text(FOLD), {"today": today}).scalar_one()
-    for table in ("tower_day", "tower_cell"):
-        session.execute(text(f"DELETE FROM {table} WHERE number = 0"))
+    session.execute(text("DELETE FROM tower_day WHERE number = 0"))
+    session.execute(text("DELETE FROM tower_cell WHERE number = 0"))
     return int(folded)

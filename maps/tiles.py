@@ -22,34 +22,36 @@ blueprint = Blueprint("tiles", __name__)
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
 
 
-def tag_of(session: Session, filters: Filters) -> str | None:
-    """The ETag of what these filters show to this reader today, `None` where nothing tells it.
+def tag_of(version: int, filters: Filters) -> str:
+    """The ETag of what these filters show to this reader today.
 
     The scope is in it, so an answer that somebody else got in the same browser never counts.
     """
-    if tiles.look_elsewhere(filters):
-        return None
     communes = current_actor().communes
     scope = "all" if communes is None else sorted(communes)
-    facts = (tiles.version(session), clock.today(), scope, filters)
+    facts = (version, clock.today(), scope, filters)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
 
-def known(tag: str | None) -> Response | None:
-    """The answer to who has these bytes already."""
-    if tag is None or not request.if_none_match.contains_weak(tag):
+def unchanged(session: Session, filters: Filters) -> Response | None:
+    """The answer to who has these bytes already; nothing is made for it."""
+    if not request.if_none_match or tiles.look_elsewhere(filters):
+        return None
+    tag = tag_of(tiles.version(session), filters)
+    if not request.if_none_match.contains_weak(tag):
         return None
     response = Response(status=304)
     response.set_etag(tag)
     return response
 
 
-def tagged(response: Response, tag: str | None) -> Response:
+def tagged(response: Response, version: int, filters: Filters) -> Response:
     """With its ETag; where only the bytes tell whether they changed, with theirs."""
-    if tag is None:
+    if tiles.look_elsewhere(filters):
         response.add_etag()
-        return response.make_conditional(request)  # type: ignore[return-value]
-    response.set_etag(tag)
+        response.make_conditional(request)
+    else:
+        response.set_etag(tag_of(version, filters))
     return response
 
 
@@ -61,14 +63,11 @@ def towers(z: int, x: int, y: int) -> Response:
     if not at.exists:
         raise NotFound(N_("There is no such tile"))
     session, filters = current_session(), map_filters()
-    tag = tag_of(session, filters)
-    return known(tag) or tagged(
-        Response(
-            tiles.tile(session, current_actor(), filters, at, today=clock.today()),
-            content_type=MEDIA_TYPE,
-        ),
-        tag,
-    )
+    known = unchanged(session, filters)
+    if known is not None:
+        return known
+    version, data = tiles.tile(session, current_actor(), filters, at, today=clock.today())
+    return tagged(Response(data, content_type=MEDIA_TYPE), version, filters)
 
 
 @blueprint.get("/tiles/towers/counts.json")
@@ -76,7 +75,9 @@ def towers(z: int, x: int, y: int) -> Response:
 def counts() -> Response:
     """How many towers the filters find of how many there are: N of M."""
     session, filters = current_session(), map_filters()
-    tag = tag_of(session, filters)
-    return known(tag) or tagged(
-        jsonify(tiles.counts(session, current_actor(), filters, today=clock.today())), tag
-    )
+    known = unchanged(session, filters)
+    if known is not None:
+        return known
+    version = tiles.version(session)
+    found = tiles.counts(session, current_actor(), filters, today=clock.today())
+    return tagged(jsonify(found), version, filters)

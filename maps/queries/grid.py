@@ -41,14 +41,13 @@ from towers.queries import (
     overdue_on,
 )
 
-NOTHING = Filters()
 # Farther than any place on earth whose position is known, in metres: what lies at a pole.
 FARTHEST = 20_037_508
 
 
 def knows(filters: Filters) -> bool:
     """Whether the grid can answer for these filters."""
-    return NOTHING == replace(
+    others = replace(
         filters,
         condition=(),
         severity=(),
@@ -59,6 +58,7 @@ def knows(filters: Filters) -> bool:
         lifecycle=(),
         include_dismantled=False,
     )
+    return not others.any
 
 
 def parts(actor: Actor, filters: Filters, tile: Tile, *, today: date) -> Subquery:
@@ -92,21 +92,17 @@ def _live(actor: Actor, filters: Filters, tile: Tile, today: date) -> Select[Any
         cast(func.round(func.least(func.greatest(metres, -FARTHEST), FARTHEST) * 10), BigInteger)
         for metres in (x, y)
     ]
-    return filtered(
-        select(
-            func.tile_at(x, level, type_=Integer).label("x"),
-            func.tile_at(-y, level, type_=Integer).label("y"),
-            condition_on(today).label("condition"),
-            Tower.worst_severity,
-            overdue_on(today).label("overdue"),
-            literal(1, Integer).label("number"),
-            places[0].label("sum_x"),
-            places[1].label("sum_y"),
-        ),
-        actor,
-        filters,
-        today=today,
-    ).where(*within(tile))
+    columns: list[Any] = [
+        func.tile_at(x, level, type_=Integer).label("x"),
+        func.tile_at(-y, level, type_=Integer).label("y"),
+        condition_on(today).label("condition"),
+        Tower.worst_severity,
+        overdue_on(today).label("overdue"),
+        literal(1, Integer).label("number"),
+        places[0].label("sum_x"),
+        places[1].label("sum_y"),
+    ]
+    return filtered(select(*columns), actor, filters, today=today).where(*within(tile))
 
 
 def _kept(filters: Filters, tile: Tile, today: date) -> Sequence[Select[Any]]:

@@ -1,4 +1,4 @@
-"""Vector tiles made in the database, how many towers they show, and the version of what they say."""
+"""Vector tiles made in the database, how many towers there are, and the version of both."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, Text, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, Select, Text, case, cast, func, literal, select
 from sqlalchemy.orm import Session
 
 from core.policy import Actor
@@ -36,26 +36,34 @@ def version(session: Session) -> int:
     How many rows of changes there ever were: counted, since of two writers the later one may be
     done first.
     """
+    return session.execute(select(_version())).scalar_one()
+
+
+def _version() -> ColumnElement[int]:
     left = select(func.count()).select_from(tower_change).scalar_subquery()
-    return session.execute(select(tower_fold.c.folded + left)).scalar_one()
+    return select(tower_fold.c.folded + left).scalar_subquery()
 
 
 def look_elsewhere(filters: Filters) -> bool:
     """Whether they ask more tables than the register, whose changes the version does not know."""
-    return bool(
-        filters.q.strip() or filters.operator or filters.inspection_due_before is not None
-    )
+    return bool(filters.q.strip() or filters.operator or filters.inspection_due_before is not None)
 
 
-def tile(session: Session, actor: Actor, filters: Filters, at: Tile, *, today: date) -> bytes:
-    """A tile with every tower of it, or from afar with clusters that count each of them once."""
+def tile(
+    session: Session, actor: Actor, filters: Filters, at: Tile, *, today: date
+) -> tuple[int, bytes]:
+    """A tile with every tower of it, or from afar with clusters that count each of them once.
+
+    The version of what it says comes first, of the very same moment.
+    """
     if at.z >= NEAR:
         rows, layer = towers(actor, filters, at, today=today), "towers"
     else:
         rows, layer = clusters(actor, filters, at, today=today), "clusters"
     shown = rows.subquery("shown")
-    made = func.ST_AsMVT(shown.table_valued(), layer, EXTENT, "geom")
-    return bytes(session.execute(select(made).select_from(shown)).scalar_one())
+    made = select(func.ST_AsMVT(shown.table_valued(), layer, EXTENT, "geom")).select_from(shown)
+    number, data = session.execute(select(_version(), made.scalar_subquery())).one()
+    return number, bytes(data)
 
 
 def towers(actor: Actor, filters: Filters, at: Tile, *, today: date) -> Select[Any]:

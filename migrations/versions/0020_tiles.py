@@ -11,6 +11,8 @@ depends_on = None
 
 # The cells of the grid are the tiles of this level and, summed, of those above it.
 FINEST = 12
+# Farther than any place on earth but the poles, in metres.
+END = 20037508
 TABLES = ("tower_change", "tower_day", "tower_cell", "tower_fold")
 FACTS = "commune_id, lifecycle, condition, worst_severity, ok_until, next_deadline"
 
@@ -23,10 +25,10 @@ def counted(table: str, number: int) -> str:
     return f"""
         SELECT tile_at(ST_X(geom_3857), {FINEST}) AS x, tile_at(-ST_Y(geom_3857), {FINEST}) AS y,
             {FACTS}, {number} AS number,
-            {number} * round(least(greatest(ST_X(geom_3857), -20037508), 20037508) * 10)::bigint AS sum_x,
-            {number} * round(least(greatest(ST_Y(geom_3857), -20037508), 20037508) * 10)::bigint AS sum_y
+            {number} * round(least(greatest(ST_X(geom_3857), -{END}), {END}) * 10)::bigint AS sum_x,
+            {number} * round(least(greatest(ST_Y(geom_3857), -{END}), {END}) * 10)::bigint AS sum_y
         FROM {table}
-    """
+    """  # noqa: S608 - our own tables
 
 
 def noted(rows: str) -> str:
@@ -36,7 +38,7 @@ def noted(rows: str) -> str:
         SELECT x, y, {FACTS}, sum(number), sum(sum_x), sum(sum_y) FROM ({rows}) AS counted
         GROUP BY x, y, {FACTS}
         HAVING sum(number) <> 0 OR sum(sum_x) <> 0 OR sum(sum_y) <> 0
-    """
+    """  # noqa: S608 - our own tables
 
 
 # Every statement leaves a row at least: their number is the version of what tiles show.
@@ -75,10 +77,7 @@ def upgrade() -> None:
     op.execute(
         f"CREATE TABLE tower_day (x integer NOT NULL, y integer NOT NULL, {facts}, {days}, {sums})"
     )
-    op.execute(
-        "CREATE UNIQUE INDEX uq_tower_day ON tower_day"
-        f" (x, y, {FACTS}) NULLS NOT DISTINCT"
-    )
+    op.execute(f"CREATE UNIQUE INDEX uq_tower_day ON tower_day (x, y, {FACTS}) NULLS NOT DISTINCT")
     op.execute("CREATE INDEX ix_tower_day_ok_until ON tower_day (ok_until)")
     op.execute("CREATE INDEX ix_tower_day_next_deadline ON tower_day (next_deadline)")
     op.execute("CREATE INDEX ix_tower_day_empty ON tower_day (x) WHERE number = 0")

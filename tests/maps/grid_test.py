@@ -148,9 +148,7 @@ def gridded(session: Session, z: int, today: date) -> Counter[tuple]:
     columns = range(int((BOX[0] + 180) / w), int((BOX[2] + 2 + 180) / w) + 1)
     rows = range(int(2**z * 0.46), int(2**z * 0.48) + 1)
     for tile in [every] if every else [Tile(z, x, y) for x in columns for y in rows]:
-        for part in session.execute(
-            select(grid.parts(SYSTEM, EVERYTHING, tile, today=today))
-        ):
+        for part in session.execute(select(grid.parts(SYSTEM, EVERYTHING, tile, today=today))):
             key = (part.x, part.y, part.condition, part.worst_severity, part.overdue)
             cells[(*key, "number")] += part.number
             cells[(*key, "east")] += part.sum_x
@@ -186,9 +184,13 @@ def test_the_grid_is_a_recount_after_concurrent_writes(urls: ClusterUrls, servic
                         versions.append(tiles.version(session))
                         seen = session.execute(
                             select(
-                                select(text("count(*)")).select_from(text("tower")).scalar_subquery(),
+                                select(text("count(*)"))
+                                .select_from(text("tower"))
+                                .scalar_subquery(),
                                 select(text("sum(number)"))
-                                .select_from(grid.parts(SYSTEM, EVERYTHING, Tile(0, 0, 0), today=today))
+                                .select_from(
+                                    grid.parts(SYSTEM, EVERYTHING, Tile(0, 0, 0), today=today)
+                                )
                                 .scalar_subquery(),
                             )
                         ).one()
@@ -197,7 +199,8 @@ def test_the_grid_is_a_recount_after_concurrent_writes(urls: ClusterUrls, servic
             failures.append(error)
 
     writers = [
-        threading.Thread(target=write, args=(urls, number, today, failures)) for number in range(WRITERS)
+        threading.Thread(target=write, args=(urls, number, today, failures))
+        for number in range(WRITERS)
     ]
     others = [threading.Thread(target=one) for one in (fold, fold, read)]
     for one in (*others, *writers):
@@ -223,10 +226,7 @@ def test_the_grid_is_a_recount_after_concurrent_writes(urls: ClusterUrls, servic
 
 
 def test_writers_of_one_cell_wait_for_nobody(urls: ClusterUrls, service: Flask) -> None:
-    """Two open transactions write the same cell while a third folds: none needs the lock of another.
-
-    `lock_timeout` ends whoever waits.
-    """
+    """Two transactions write one cell while a third folds; `lock_timeout` ends who waits."""
     facts = {
         **EMPTY, "condition": "unchecked", "condition_reason": "never", "number": 1,
         "west": BOX[0], "south": BOX[1],

@@ -67,7 +67,9 @@ def scattered(session: Session, number: int, communes: Sequence[Area], seed: int
 def decoded(data: bytes) -> dict[str, list[dict[str, Any]]]:
     """The properties of each layer's features."""
     layers = mapbox_vector_tile.decode(data) if data else {}
-    return {name: [one["properties"] for one in layer["features"]] for name, layer in layers.items()}
+    return {
+        name: [one["properties"] for one in layer["features"]] for name, layer in layers.items()
+    }
 
 
 def covering(session: Session, z: int) -> Iterator[tuple[int, int]]:

@@ -101,9 +101,7 @@ def test_filters_narrow_far_and_near_tiles_and_numbers_alike(
     assert counts == {"matching": expected["number"], "total": NUMBER}
 
 
-def test_a_cluster_names_its_worst_and_stands_amid_its_towers(
-    app: Flask, session: Session
-) -> None:
+def test_a_cluster_names_its_worst_and_stands_amid_its_towers(app: Flask, session: Session) -> None:
     for longitude, condition, severity in (
         (105.50, "needs_follow_up", "minor"), (105.51, "unchecked", None),
         (105.52, "needs_follow_up", "major"),
@@ -158,7 +156,9 @@ def test_a_tower_that_goes_leaves_nothing_behind(place: Place, session: Session)
         assert session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
 
 
-@pytest.mark.parametrize("query", [{}, {"condition": "ok"}, {"structure_type": "monopole"}], ids=str)
+@pytest.mark.parametrize(
+    "query", [{}, {"condition": "ok"}, {"structure_type": "monopole"}], ids=str
+)
 def test_a_reader_sees_the_towers_of_the_own_territory(
     app: Flask, place: Place, session: Session, query: dict[str, str]
 ) -> None:
