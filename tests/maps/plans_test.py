@@ -42,3 +42,20 @@ def test_the_statements_of_a_feed_do_not_grow_with_its_towers(crowd: Crowd):
     few = crowd.get("/map/towers.json", bbox="105.50,10.50,105.51,10.51", zoom=18)
     many = crowd.get("/map/towers.json", bbox="105.2,10.2,105.5,10.5", zoom=18)
     assert len(few) == len(many)
+
+
+def test_a_near_tile_uses_the_spatial_index(crowd: Crowd):
+    (made,) = [
+        one for one in crowd.get("/tiles/towers/14/12993/7711.mvt") if "ST_AsMVT(" in one.sql
+    ]
+    assert "ix_tower_geom_3857" in made.indexes, made.plan
+    assert not made.reads_whole("tower"), made.plan
+
+
+@pytest.mark.parametrize(
+    "filters", [{}, {"condition": "ok"}, {"due_within": 30}, {"commune": "80123"}], ids=str
+)
+def test_a_tile_from_afar_reads_no_tower(crowd: Crowd, filters):
+    for path in ("/tiles/towers/8/203/120.mvt", "/tiles/towers/counts.json"):
+        for one in crowd.get(path, **filters):
+            assert "FROM tower " not in one.sql, one.sql
