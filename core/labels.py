@@ -27,6 +27,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "footprint.edit": N_("Footprint drawn"),
         "footprint.remove": N_("Footprint removed"),
         "assessment.answer": N_("Load-safety assessment answered"),
+        "assessment.raise": N_("Violation raised by an assessment of before"),
         "assessment.request": N_("Load-safety assessment requested"),
         "document.add": N_("Document added"),
         "document.remove": N_("Document removed"),

@@ -130,7 +130,11 @@ def statement(
         text(rows.c.condition, labels["condition"]).label("condition"),
         case(
             (rows.c.item_key.is_(None), literal(translate(N_("Load-safety assessment")))),
-            else_=_item_text(rows.c.checklist_version_id, rows.c.item_key, items),
+            else_=func.concat_ws(
+                ": ",
+                _item_text(rows.c.checklist_version_id, rows.c.item_key, items),
+                func.nullif(rows.c.detail, ""),
+            ),
         ).label("task"),
         text(rows.c.severity, labels["severity"]).label("severity"),
         text(rows.c.stage, labels["violation_stage"]).label("stage"),

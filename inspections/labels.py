@@ -162,6 +162,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "withdrawn": N_("Withdrawn by a correction"),
         "reinspected": N_("Re-inspected"),
         "reinspection_withdrawn": N_("Re-inspection withdrawn"),
+        "assessed_safe": N_("Found safe by an assessment"),
         "continued": N_("Goes on in the record of the same defect"),
         "confirmed": N_("Confirmed"),
         "notified": N_("Owner notified"),

@@ -22,8 +22,8 @@ from core.i18n import N_
 from core.validation import between, length, one_of
 from inspections.queries.follow_up import WorkFilters
 from inspections.rules.catalogue import HOW
-from inspections.rules.condition import AssessmentOutcome
 from inspections.rules.evidence import Verdict, Weather
+from inspections.rules.load_safety import AssessmentOutcome
 from inspections.rules.violation import SEVERITY_ORDER, TAKEN, Stage
 from towers.rules import StructureType
 from towers.schemas import TowerFilters, filters_from, filters_of
@@ -176,6 +176,7 @@ class AssessmentAnswerSchema(StrictSchema):
     assessed_on = fields.Date(required=True)
     assessor = fields.String(required=True, validate=length(1, 300))
     conclusion = fields.String(load_default="", validate=length(0, 8000))
+    deadline = fields.Date(load_default=None, allow_none=True)
     document = fields.UUID(required=True)
 
 

@@ -92,8 +92,8 @@ def facts_of(session: Session, notice: Notice, *, link: str, press: Press) -> di
     for item in notice.items:
         violation = item.violation
         tower = violation.tower
-        catalogue = checklists.catalogue_of(session, violation.checklist_version)
-        asked = catalogue.item(violation.item_key)
+        asked = checklists.item_of(session, violation.checklist_version, violation.item_key)
+        defect = asked.text("vi") if asked else violation.item_key
         basis = violation.legal_basis or {}
         number = str(item.place)
         places.append(notice_map.Place(number, tower))
@@ -106,7 +106,7 @@ def facts_of(session: Session, notice: Notice, *, link: str, press: Press) -> di
                 "tower_name": tower.name,
                 "commune": tower.commune.name if tower.commune else "",
                 "address": tower.address or "",
-                "defect": asked.text("vi") if asked else violation.item_key,
+                "defect": f"{defect}: {violation.detail}" if violation.detail else defect,
                 "severity": severity,
                 "critical": violation.severity == "critical",
                 "found_on": f"{violation.found_on:%d/%m/%Y}",

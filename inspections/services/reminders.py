@@ -84,7 +84,7 @@ class Plan:
 def make_reminders(
     session: Session,
     *,
-    items: Callable[[int, str], str],
+    items: Callable[[int | None, str], str],
     now: datetime,
     today: date,
     limit: int = 200,
@@ -135,7 +135,7 @@ def _write(
     kind: ReminderKind,
     row: Any,
     plan: Plan,
-    items: Callable[[int, str], str],
+    items: Callable[[int | None, str], str],
     now: datetime,
     today: date,
 ) -> int:
@@ -198,7 +198,7 @@ def _body(
         (N_("Tower"), f"{tower.code} – {tower.name}"),
         (N_("Commune"), commune or "–"),
         (N_("Owner"), owner or "–"),
-        (N_("What must be fixed"), task),
+        (N_("What must be fixed"), f"{task}: {violation.detail}" if violation.detail else task),
         (N_("Found on"), _written(violation.found_on)),
         (N_("Deadline"), _written(violation.deadline)),
     ]
