@@ -255,6 +255,7 @@ def follow_up_body(row: Any) -> dict[str, Any]:
         "severity": row.severity,
         "stage": row.stage,
         "assignee": {"id": str(row.assignee_id), "name": row.assignee} if row.assignee_id else None,
+        "visitors": row.visitors or [],
         "found_on": row.found_on.isoformat(),
         "deadline": row.deadline.isoformat(),
         "days_overdue": row.days_overdue,

@@ -236,15 +236,19 @@ class ViolationQuery(PageQuery):
 
 
 class FollowUpFilters(TowerFilters):
-    """The filters of the register, and those of the follow-up list."""
+    """The filters of the register, and those of the follow-up list.
+
+    `assignee` finds what an inspector sees to and what is open at towers that they have to inspect.
+    """
 
     stage = fields.List(fields.String(validate=one_of(OPEN_STAGES)), load_default=list)
     assignee = fields.UUID(load_default=None)
     unassigned = fields.Boolean(load_default=False)
+    campaign = fields.UUID(load_default=None)
 
     @post_load
     def make(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        own = {name: data.pop(name) for name in ("assignee", "unassigned")}
+        own = {name: data.pop(name) for name in ("assignee", "unassigned", "campaign")}
         stages = tuple(data.pop("stage"))
         data["filters"] = WorkFilters.of(filters_of(data), stage=stages, **own)
         return data
@@ -252,16 +256,20 @@ class FollowUpFilters(TowerFilters):
 
 def work_filters_from(args: MultiDict[str, str]) -> WorkFilters:
     """The filters in the address of a page; it takes what it knows and leaves the rest out."""
-    try:
-        assignee: uuid.UUID | None = uuid.UUID(args.get("assignee", ""))
-    except ValueError:
-        assignee = None
     return WorkFilters.of(
         filters_from(args),
         stage=tuple(one for one in dict.fromkeys(args.getlist("stage")) if one in OPEN_STAGES),
-        assignee=assignee,
+        assignee=_number(args, "assignee"),
         unassigned=args.get("unassigned") in {"1", "true", "on"},
+        campaign=_number(args, "campaign"),
     )
+
+
+def _number(args: MultiDict[str, str], name: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(args.get(name, ""))
+    except ValueError:
+        return None
 
 
 class FollowUpQuery(FollowUpFilters, PageQuery):
