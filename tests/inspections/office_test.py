@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 
+import docx
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
@@ -72,3 +74,17 @@ def test_a_letter_is_laid_out_whole(app: Flask, session: Session, converted, rul
     assert w.here.tower.code in text
     assert "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM" in text
     assert "{{" not in text
+
+
+def test_columns_are_as_wide_for_every_program(app: Flask, session: Session) -> None:
+    """One program reads the widths of cells, another those of the grid."""
+    w = doors.world(app, session)
+    for path in (f"/inspections/{w.here.inspection}/record.docx",
+                 f"/notices/{w.here.notice}/document.docx"):  # fmt: skip
+        document = docx.Document(io.BytesIO(w["staff"].get(path).data))
+        laid_out = [one for one in document.tables if not one.autofit]
+        assert laid_out, path
+        for table in laid_out:
+            cells = [cell.width for cell in table.rows[0].cells]
+            assert [column.width for column in table.columns] == cells, path
+            assert len(set(cells)) > 1
