@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 from core import paging, policy
 from core.paging import Page
 from core.policy import Actor
-from inspections.models import Photo, Violation, ViolationEvent
+from inspections.models import LoadAssessment, Photo, Violation, ViolationEvent
 from inspections.notice_models import (
     Notice,
     NoticeItem,
@@ -226,6 +226,22 @@ def photos_of(session: Session, violations: Iterable[uuid.UUID]) -> dict[uuid.UU
         if photo not in photos:
             photos.append(photo)
     return found
+
+
+def reports_of(
+    session: Session, violations: Iterable[uuid.UUID]
+) -> dict[uuid.UUID, LoadAssessment]:
+    """The last report of a load-safety assessment by which each violation was found."""
+    rows = session.execute(
+        select(ViolationEvent.violation_id, LoadAssessment)
+        .join(LoadAssessment, LoadAssessment.id == ViolationEvent.assessment_id)
+        .where(
+            ViolationEvent.violation_id.in_(list(violations)),
+            ViolationEvent.kind == EventKind.FOUND,
+        )
+        .order_by(ViolationEvent.place)
+    )
+    return {number: report for number, report in rows}
 
 
 def template(session: Session) -> NoticeTemplate | None:

@@ -86,6 +86,7 @@ def pdf(facts: Mapping[str, Any]) -> bytes:
 def facts_of(session: Session, notice: Notice, *, link: str, press: Press) -> dict[str, Any]:
     """What templates can name; `notice_template.FIELDS` says it to those who write them."""
     photos = queries.photos_of(session, [item.violation_id for item in notice.items])
+    reports = queries.reports_of(session, [item.violation_id for item in notice.items])
     severities = VOCABULARIES["severity"]
     rows: list[dict[str, Any]] = []
     places: list[notice_map.Place] = []
@@ -94,6 +95,8 @@ def facts_of(session: Session, notice: Notice, *, link: str, press: Press) -> di
         tower = violation.tower
         asked = checklists.item_of(session, violation.checklist_version, violation.item_key)
         defect = asked.text("vi") if asked else violation.item_key
+        if (report := reports.get(violation.id)) is not None:
+            defect += f" ({report.assessor}, ngày {report.assessed_on:%d/%m/%Y})"
         basis = violation.legal_basis or {}
         number = str(item.place)
         places.append(notice_map.Place(number, tower))

@@ -28,6 +28,7 @@ from inspections.models import (
     Submission,
     Violation,
 )
+from inspections.rules.catalogue import LOAD_SAFETY
 from inspections.rules.evaluation import (
     Evaluation,
     GivenAnswer,
@@ -446,6 +447,10 @@ def judge(session: Session, inspection: Inspection, tower: Tower, visit: Visit) 
         fields["methods"] = [N_("Say how the visit was made")]
     for found in evaluation.problems:
         fields.setdefault(f"answers.{found.item_key}", []).append((found.message, found.facts))
+    if LOAD_SAFETY in answers and not beside:
+        fields[f"answers.{LOAD_SAFETY}"] = [
+            N_("No violation of a load-safety assessment is open here: leave this answer out")
+        ]
     if not answers:
         fields["answers"] = [N_("No item was answered")]
     needs_photo = evaluation.photos_required

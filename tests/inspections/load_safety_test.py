@@ -15,8 +15,10 @@ from core.audit import AuditEntry
 from core.errors import Invalid
 from core.policy import SYSTEM
 from inspections.models import LoadAssessment, Violation, ViolationEvent
-from inspections.queries import follow_up, lists
+from inspections.queries import follow_up, lists, statistics
 from inspections.queries.follow_up import WorkFilters
+from inspections.queries.statistics import Scope
+from inspections.rules.statistics import Period
 from inspections.rules.violation import EventKind
 from inspections.services import condition, load_safety, notice_documents
 from inspections.services.steps import Step, take_step
@@ -28,12 +30,14 @@ from tests.inspections.visits import (
     MINOR,
     NOW,
     TODAY,
+    ZONE,
     days,
     events,
     inspected,
     published,
     violations,
 )
+from towers.queries import Filters
 from towers.services.merge import merge_towers
 
 DONE = {"load_safety": {"outcome": "ok", "value": "yes"}}
@@ -160,6 +164,12 @@ def test_a_reinspection_is_asked_it_and_closes_it_with_a_photo(
     last = look(DONE, 4)
     assert (made.state, tower.condition) == ("closed", "ok")
     assert lists.found_by(session, last.id) == [made]
+    until = TODAY + days(4)
+    counted = statistics.statistics(
+        session, Scope(staff, Filters(), until, ZONE), Period(TODAY, until), "owner"
+    )
+    assert (counted.whole.now.dangerous, counted.whole.before.dangerous) == (0, 0)
+    assert (counted.whole.now.found, counted.whole.now.closed) == (1, 1)
     with pytest.raises(Invalid) as caught:
         inspected(session, tower, by=inspector, now=NOW + days(5), **DONE)
     assert set(caught.value.fields) == {"answers.load_safety"}, "nobody else is asked it"
@@ -213,7 +223,8 @@ def test_a_notice_tells_the_owner_what_the_report_demands(session, tower, staff,
     notice, _ = noticed.issued(session, case)
     facts = notice_documents.facts_of(session, notice, link="x", press=case.press)
     (row,) = facts["violations"]
-    assert row["defect"] == f"{load_safety_text()}: {DEMAND}"
+    report = f"Viện KHCN Xây dựng, ngày {TODAY:%d/%m/%Y}"
+    assert row["defect"] == f"{load_safety_text()} ({report}): {DEMAND}"
     assert (row["severity"], row["recommendation"]) == ("Nghiêm trọng", True)
     assert made.stage == "notified"
 
@@ -292,3 +303,16 @@ def test_assessments_of_before_are_raised_by_the_command_and_once(session, tower
     assert (made.found_on, made.deadline) == (TODAY, TODAY + days(7)), "its clock begins now"
     assert (tower.open_violations, other.condition) == (1, "needs_follow_up")
     assert load_safety.never_raised(session) == []
+
+
+def test_the_command_says_first_which_and_begins_their_clocks(app, session, tower) -> None:
+    before_the_change(session, tower, "dangerous", NOW - days(90))
+    session.commit()
+    runner = app.test_cli_runner()
+    told = runner.invoke(args=["assessments", "raise", "--dry-run"])
+    assert told.output.splitlines()[-1] == "1 would be raised." and tower.code in told.output
+    assert violations(session, tower) == {}
+    assert runner.invoke(args=["assessments", "raise"]).output.splitlines()[-1] == "1 raised."
+    session.expire_all()
+    assert violations(session, tower)["load_safety"].severity == "critical"
+    assert runner.invoke(args=["assessments", "raise"]).output == "0 raised.\n"
