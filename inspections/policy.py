@@ -128,12 +128,8 @@ def register() -> None:
     policy.register(
         "reminder",
         actions={"view": {"staff", "admin"}, "retry": {"staff"}},
-        visible=lambda actor: (
-            Reminder.violation_id.in_(select(Violation.id).where(visible_violations(actor)))
-            if actor.communes is not None
-            else true()
-        ),
-        reaches=lambda actor, reminder: towers.reaches(actor, reminder.violation.tower),
+        visible=lambda actor: _tower_in_scope(actor, Reminder.tower_id),
+        reaches=lambda actor, reminder: towers.reaches(actor, reminder.tower),
     )
     policy.register(
         "saved_list",

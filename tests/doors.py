@@ -139,7 +139,7 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
         batch=_batch(session, made["here"].tower),
         imported=_list(app, session),
         exports={role: _export(app, session, person, names) for role, person in people.items()},
-        reminder=_reminder(session, made["here"].violation, names),
+        reminder=_reminder(session, made["here"], names),
         saved=_saved_list(session, people["elsewhere"], names),
     )
 
@@ -170,17 +170,18 @@ def _export(app: Flask, session: Session, person: User, names: str) -> uuid.UUID
     return made.id
 
 
-def _reminder(session: Session, violation: uuid.UUID, names: str) -> uuid.UUID:
+def _reminder(session: Session, place: Place, names: str) -> uuid.UUID:
     """A message that was sent."""
     made = Reminder(
         id=uuid.uuid4(),
-        violation_id=violation,
+        tower_id=place.tower.id,
+        violation_id=place.violation,
         kind="due_soon",
         deadline=clock.today(),
         recipient="ai@example.org",
         subject=names or "Sắp đến hạn",
         body=names,
-        message_id=f"<{violation}@test>",
+        message_id=f"<{place.violation}@test>",
         state="sent",
         next_try_at=clock.now(),
         created_at=clock.now(),

@@ -12,7 +12,7 @@ from core import audit
 from core.i18n import N_
 from core.merging import Follower, Merge
 from inspections.campaign_models import Assignment
-from inspections.models import Inspection, LoadAssessment, Violation, ViolationEvent
+from inspections.models import Inspection, LoadAssessment, Reminder, Violation, ViolationEvent
 from inspections.notice_models import Notice
 from inspections.queries import lists
 from inspections.rules.campaign import Ending
@@ -146,5 +146,6 @@ FOLLOWERS = (
     Follower(N_("Violations"), Violation.tower_id, before=_continue_twins),
     Follower(N_("Assignments"), Assignment.tower_id, before=_settle_assignments),
     Follower(N_("Load-safety assessments"), LoadAssessment.tower_id, before=_settle_requests),
+    Follower(N_("Messages about deadlines"), Reminder.tower_id),
 )
 ORGANISATION_FOLLOWERS = (Follower(N_("Notices"), Notice.owner_id),)
