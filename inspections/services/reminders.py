@@ -158,7 +158,7 @@ def _violations(
         Reminder.audience == Audience.DEPARTMENT,
         same,
     )
-    rows: Sequence[Any] = session.execute(
+    rows = session.execute(
         select(Violation, Tower, Area.name, Organisation.name, User)
         .join(Tower, Tower.id == Violation.tower_id)
         .outerjoin(Area, Area.id == Tower.commune_id)
@@ -171,13 +171,16 @@ def _violations(
     return [
         Duty(
             violation,
-            *facts,
+            tower,
+            commune,
+            owner,
+            assignee,
             task=items(violation.checklist_version_id, violation.item_key),
             known_on=violation.found_on,
             deadline=moment.local(at).date() if at else violation.deadline,
             due_at=at,
         )
-        for violation, *facts in rows
+        for violation, tower, commune, owner, assignee in rows
         for at in [violation.emergency_by if emergency else None]
     ]
 
@@ -193,7 +196,7 @@ def _assessments(
         Reminder.kind == kind,
         Reminder.deadline == LoadAssessment.deadline,
     )
-    rows: Sequence[Any] = session.execute(
+    rows = session.execute(
         select(LoadAssessment, Tower, Area.name, Organisation.name, User)
         .join(Tower, Tower.id == LoadAssessment.tower_id)
         .outerjoin(Area, Area.id == Tower.commune_id)
@@ -211,8 +214,17 @@ def _assessments(
     with force_locale(LANGUAGE):
         task = translate(ASSESSMENT)
     return [
-        Duty(*row, task=task, known_on=row[0].requested_on, deadline=row[0].deadline)
-        for row in rows
+        Duty(
+            asked,
+            tower,
+            commune,
+            owner,
+            assignee,
+            task=task,
+            known_on=asked.requested_on,
+            deadline=asked.deadline,
+        )
+        for asked, tower, commune, owner, assignee in rows
     ]
 
 
