@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from accounts.models import User
+from accounts.models import Organisation, User
+from accounts.queries import message_address
 from core import audit, mail, paging, policy
 from core.errors import Conflict
 from core.mail import Connection, Later, Refused, Server
@@ -21,13 +22,15 @@ from core.paging import Page
 from core.policy import Actor
 from core.words import N_
 from inspections.models import LoadAssessment, Reminder, Violation
+from inspections.queries.duties import Plan, waits_for_owner
 from inspections.rules.reminding import (
     MOST_ATTEMPTS,
+    Audience,
     ReminderKind,
     ReminderState,
     pause_after,
 )
-from inspections.services.reminders import Plan
+from towers.models import Tower
 
 NOBODY_PAUSE = timedelta(hours=1)
 NOBODY = N_("Nobody is known who should have this message")
@@ -48,8 +51,7 @@ def send_next(
     if about is None:
         return _mark(session, found, ReminderState.OBSOLETE)
     if not found.recipient:
-        assignee = session.get(User, about.assignee_id) if about.assignee_id else None
-        found.recipient = Plan.of(session).recipient(ReminderKind(found.kind), assignee)
+        found.recipient = _recipient(session, found, about)
     if not found.recipient:
         found.error, found.next_try_at = NOBODY, now + NOBODY_PAUSE
         return _mark(session, found, ReminderState.WAITING)
@@ -83,12 +85,33 @@ def _about(session: Session, found: Reminder) -> Violation | LoadAssessment | No
         violation = session.get_one(Violation, found.violation_id, populate_existing=True)
         due = violation.emergency_by if found.due_at else violation.deadline
         holds = violation.state == "open" and due == (found.due_at or found.deadline)
+        if found.audience == Audience.OWNER:
+            holds = holds and _owner_waits(session, violation)
         return violation if holds else None
     if found.assessment_id is None:
         return None
     assessment = session.get_one(LoadAssessment, found.assessment_id, populate_existing=True)
     holds = assessment.answered_at is None and assessment.deadline == found.deadline
     return assessment if holds else None
+
+
+def _owner_waits(session: Session, violation: Violation) -> bool:
+    """Whether the owner is still to be told: wanted, and neither answered nor withdrawn."""
+    statement = (
+        select(Violation.id)
+        .join(Tower, Tower.id == Violation.tower_id)
+        .where(Violation.id == violation.id, waits_for_owner())
+    )
+    return Plan.of(session).owners and session.scalar(statement) is not None
+
+
+def _recipient(session: Session, found: Reminder, about: Violation | LoadAssessment) -> str:
+    """Who should have a message now; empty where nobody is known."""
+    if found.audience == Audience.OWNER:
+        owner = select(message_address()).where(Organisation.id == about.tower.owner_id)
+        return session.scalar(owner) or ""
+    assignee = session.get(User, about.assignee_id) if about.assignee_id else None
+    return Plan.of(session).recipient(ReminderKind(found.kind), assignee)
 
 
 def note_silence(session: Session, text: str, *, now: datetime) -> None:

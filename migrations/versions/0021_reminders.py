@@ -53,9 +53,11 @@ def upgrade() -> None:
         " (assessment_id, kind, deadline) WHERE assessment_id IS NOT NULL"
     )
     op.execute("CREATE INDEX ix_reminder_tower_id ON reminder (tower_id)")
+    op.execute("INSERT INTO setting (key, value) VALUES ('owner_reminders', 'false')")
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM setting WHERE key = 'owner_reminders'")
     op.execute(
         """
         DELETE FROM reminder
