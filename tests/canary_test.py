@@ -113,6 +113,8 @@ SHOWN = {
                          "/users", "/users/<uuid:user_id>"},
     "inspector": REGISTER | {"/inspections/<uuid:inspection_id>/edit",
                              "/towers/<code>/inspect", "/towers/<code>/propose"},
+    "operator": {"/own-violations", "/own-notices/<uuid:own_notice_id>",
+                 "/api/v1/own-notices/<uuid:own_notice_id>"},
 }  # fmt: skip
 TEXTS["all together"] = " ".join(TEXTS[kind] for kind in sorted(TEXTS) if kind != "combining")
 
@@ -123,6 +125,7 @@ TEXTS["all together"] = " ".join(TEXTS[kind] for kind in sorted(TEXTS) if kind !
         *((kind, "staff") for kind in sorted(TEXTS)),
         ("all together", "admin"),
         ("all together", "inspector"),
+        ("all together", "operator"),
     ],
 )
 def test_hostile_text_is_only_text(app: Flask, session: Session, kind: str, role: str) -> None:

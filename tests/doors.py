@@ -30,6 +30,7 @@ from core.policy import SYSTEM
 from inspections.models import LoadAssessment, Reminder, SavedList, ViolationEvent
 from inspections.notice_models import (
     Notice,
+    NoticeDocument,
     NoticeItem,
     NoticeLink,
     NoticeReply,
@@ -66,6 +67,7 @@ class Place:
     assignment: uuid.UUID
     notice: uuid.UUID
     notice_file: uuid.UUID
+    told: uuid.UUID
     words: str
     parts: dict[str, uuid.UUID]
 
@@ -325,7 +327,12 @@ def _place(
         instruments=[{"name": note[:200], "serial": note[:100]}],
     )
     answered(client.post("/api/v1/inspections", json={**draft, "id": str(inspection)}), 201)
-    answered(send_photo(client, inspection, photo_id=photo, content=picture(seed=word)), 201)
+    answered(
+        send_photo(
+            client, inspection, photo_id=photo, content=picture(seed=word), item="clb_ladder"
+        ),
+        201,
+    )
     found = answered(
         client.put(
             f"/api/v1/inspections/{inspection}",
@@ -377,7 +384,9 @@ def _place(
     violation = uuid.UUID(found["violations"][0]["id"])
     told = {"id": str(uuid.uuid4()), "owner": str(owner.id), "violations": [str(violation)]}
     answered(clients["staff"].post("/api/v1/notices", json={**told, "note": note}), 201)
-    sent = _owner_answer(session, client.application, violation, owner, names or "Đã sửa", word)
+    told_by, sent = _owner_answer(
+        session, client.application, violation, owner, names or "Đã sửa", word
+    )
     return Place(
         commune=commune,
         inspector=inspector,
@@ -393,6 +402,7 @@ def _place(
         assignment=uuid.uuid4(),
         notice=uuid.UUID(told["id"]),
         notice_file=sent,
+        told=told_by,
         words=tower.code,
         parts=parts,
     )
@@ -405,8 +415,8 @@ def _owner_answer(
     owner: Organisation,
     text_: str,
     word: str,
-) -> uuid.UUID:
-    """A file that an owner sent by the link of a notice of a year long past."""
+) -> tuple[uuid.UUID, uuid.UUID]:
+    """A notice of a year long past, and a file that its owner sent by its link."""
     now, digest = clock.now(), hashlib.sha256(PDF).digest()
     kept = app.config["SETTINGS"].instance / "notices" / digest.hex()[:2] / digest.hex()
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -421,6 +431,7 @@ def _owner_answer(
     )
     notice.items.append(NoticeItem(violation_id=violation, place=1))
     notice.links.append(link)
+    notice.documents.append(NoticeDocument(form="pdf", sha256=digest, byte_size=len(PDF)))
     session.add(notice)
     session.flush()
     event = session.scalars(
@@ -439,7 +450,7 @@ def _owner_answer(
         )
     )  # fmt: skip
     session.commit()
-    return file.id
+    return notice.id, file.id
 
 
 def visit(tower: str, *, submit: bool = True, **facts: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Messages about load-safety assessments, emergencies and notices to owners."""
+"""Messages about assessments, emergencies and notices to owners; owners answer by an account."""
 
 from __future__ import annotations
 
@@ -54,9 +54,34 @@ def upgrade() -> None:
     )
     op.execute("CREATE INDEX ix_reminder_tower_id ON reminder (tower_id)")
     op.execute("INSERT INTO setting (key, value) VALUES ('owner_reminders', 'false')")
+    op.execute(
+        """
+        ALTER TABLE notice_reply
+            ALTER link_id DROP NOT NULL,
+            ADD COLUMN by_id uuid CONSTRAINT fk_notice_reply_by_id REFERENCES "user",
+            ADD CONSTRAINT ck_notice_reply_speaker
+                CHECK ((link_id IS NULL) = (by_id IS NOT NULL))
+        """
+    )
 
 
 def downgrade() -> None:
+    # The words of accounts stay in the events of the violations.
+    op.execute(
+        """
+        DELETE FROM notice_reply_file USING notice_reply
+        WHERE notice_reply.id = reply_id AND link_id IS NULL
+        """
+    )
+    op.execute("DELETE FROM notice_reply WHERE link_id IS NULL")
+    op.execute(
+        """
+        ALTER TABLE notice_reply
+            DROP CONSTRAINT ck_notice_reply_speaker,
+            DROP COLUMN by_id,
+            ALTER link_id SET NOT NULL
+        """
+    )
     op.execute("DELETE FROM setting WHERE key = 'owner_reminders'")
     op.execute(
         """
