@@ -34,6 +34,8 @@ from inspections.services import checklists
 from tests import makers
 from tests.mailing import mail_server
 
+pytestmark = pytest.mark.slow
+
 # Late violations, as many that are emergencies as well, and as many assessments.
 THINGS = 15
 MESSAGES = 4 * THINGS
