@@ -17,7 +17,7 @@ from core.guard import current_actor
 from core.i18n import translate
 from core.policy import guard
 from core.validation import one_of
-from inspections.models import Reminder
+from inspections.reminder_models import Reminder
 from inspections.rules.reminding import Audience, ReminderKind, ReminderState
 from inspections.schemas import PageQuery
 from inspections.services import outbox as messages

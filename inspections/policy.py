@@ -10,8 +10,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 from core import policy
 from core.policy import Actor
 from inspections.campaign_models import Assignment, Campaign
-from inspections.models import Inspection, Reminder, SavedList, Violation
+from inspections.models import Inspection, SavedList, Violation
 from inspections.notice_models import Notice, NoticeItem
+from inspections.reminder_models import Reminder
 from inspections.rules.notice import NoticeState
 from towers import policy as towers
 from towers.models import Tower

@@ -27,7 +27,7 @@ from core.exports import Export
 from core.geo import to_polygon
 from core.model import Base
 from core.policy import SYSTEM
-from inspections.models import LoadAssessment, Reminder, SavedList, ViolationEvent
+from inspections.models import LoadAssessment, SavedList, ViolationEvent
 from inspections.notice_models import (
     Notice,
     NoticeDocument,
@@ -36,6 +36,7 @@ from inspections.notice_models import (
     NoticeReply,
     NoticeReplyFile,
 )
+from inspections.reminder_models import Reminder
 from inspections.services import back_tests, checklists, drafts
 from tests import makers
 from towers.imports.models import ImportBatch

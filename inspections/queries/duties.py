@@ -15,9 +15,10 @@ from accounts import queries as accounts
 from accounts.models import Organisation, User
 from areas.models import Area
 from core import store
-from inspections.models import LoadAssessment, Reminder, Violation
+from inspections.models import LoadAssessment, Violation
 from inspections.notice_models import Notice
 from inspections.queries import notices
+from inspections.reminder_models import Reminder
 from inspections.rules.reminding import Audience, ReminderKind
 from inspections.rules.violation import Stage
 from towers.models import Tower

@@ -12,9 +12,10 @@ from core import audit
 from core.i18n import N_
 from core.merging import Follower, Merge
 from inspections.campaign_models import Assignment
-from inspections.models import Inspection, LoadAssessment, Reminder, Violation, ViolationEvent
+from inspections.models import Inspection, LoadAssessment, Violation, ViolationEvent
 from inspections.notice_models import Notice
 from inspections.queries import lists
+from inspections.reminder_models import Reminder
 from inspections.rules.campaign import Ending
 from inspections.rules.violation import OF_INSPECTIONS, EventKind, Stage
 from inspections.services import condition

@@ -21,8 +21,9 @@ from core.mail import Connection, Later, Refused, Server
 from core.paging import Page
 from core.policy import Actor
 from core.words import N_
-from inspections.models import LoadAssessment, Reminder, Violation
+from inspections.models import LoadAssessment, Violation
 from inspections.queries.duties import Plan, waits_for_owner
+from inspections.reminder_models import Reminder
 from inspections.rules.reminding import (
     MOST_ATTEMPTS,
     Audience,

@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 from core.i18n import force_locale, translate
 from core.policy import SYSTEM
 from core.words import N_
-from inspections.models import Reminder, Violation
+from inspections.models import Violation
 from inspections.notice_models import Notice
 from inspections.queries import duties
 from inspections.queries.duties import Duty, Items, Moment, Plan
+from inspections.reminder_models import Reminder
 from inspections.rules.reminding import Audience, ReminderKind, ReminderState
 from inspections.rules.violation import EventKind
 from inspections.services import assessments, steps

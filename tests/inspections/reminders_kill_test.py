@@ -28,8 +28,9 @@ from core import clock, jobs, migrate, store
 from core.cluster import ClusterUrls
 from core.policy import SYSTEM
 from core.settings import ROOT
-from inspections.models import LoadAssessment, Reminder, Violation
+from inspections.models import LoadAssessment, Violation
 from inspections.reminder_jobs import JOB
+from inspections.reminder_models import Reminder
 from inspections.services import checklists
 from tests import makers
 from tests.mailing import mail_server

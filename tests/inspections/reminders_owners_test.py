@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from accounts.models import OrganisationContact
 from core import store
 from core.policy import SYSTEM
-from inspections.models import Reminder
+from inspections.reminder_models import Reminder
 from inspections.rules.violation import EventKind
 from inspections.services import notices
 from inspections.services.steps import Step, take_step

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import mail
-from inspections.models import Reminder
+from inspections.reminder_models import Reminder
 from inspections.rules.reminding import ReminderState
 from inspections.services import outbox, reminders
 from tests.inspections.visits import NOW, TODAY, ZONE
