@@ -35,6 +35,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "violation.return": N_("A returned list was read"),
         "reminder.retry": N_("Message sent again"),
         "assessment.assign": N_("Assigned to an inspector"),
+        "assessment.escalate": N_("Load-safety assessment escalated"),
         "assessment.join": N_("Two requests for a load-safety assessment became one"),
         "campaign.create": N_("Campaign planned"),
         "campaign.edit": N_("Changed"),

@@ -194,9 +194,14 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "annulled": N_("Annul"),
     },
     "reminder_kind": {
+        "emergency": N_("Emergency not secured"),
         "due_soon": N_("Due soon"),
         "overdue": N_("Overdue"),
         "escalated": N_("Escalated"),
+    },
+    "audience": {
+        "department": N_("Department"),
+        "owner": N_("Owner"),
     },
     "reminder_state": {
         "waiting": N_("Waiting to be sent"),
