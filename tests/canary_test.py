@@ -102,7 +102,7 @@ SHOWN = {
                          "/organisations/<uuid:organisation_id>/merge", "/towers/new",
                          "/towers/<code>/edit", "/towers/<code>/merge", "/campaigns/new",
                          "/campaigns/<uuid:campaign_id>/edit",
-                         "/campaigns/<uuid:campaign_id>/towers",
+                         "/campaigns/<uuid:campaign_id>/towers", "/towers/<code>/assignments",
                          "/towers/<code>/installations/new", "/towers/<code>/permits/new",
                          "/towers/<code>/anchors/new", "/towers/<code>/footprint/edit",
                          "/towers/<code>/installations/<uuid:part_id>/edit",

@@ -331,6 +331,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/towers/<code>/anchors/new", "GET"): {STAFF},
     ("/towers/<code>/anchors/new", "POST"): {STAFF},
     ("/towers/<code>/assessment", "POST"): {STAFF, INSPECTOR},
+    ("/towers/<code>/assignments", "GET"): {STAFF},
     ("/towers/<code>/assignments", "POST"): {STAFF},
     ("/towers/<code>/documents", "POST"): {STAFF, INSPECTOR, OFFICER},
     ("/towers/<code>/edit", "GET"): {STAFF},
@@ -632,7 +633,6 @@ def test_a_writing_route_that_is_allowed_refuses_an_empty_body(
         elif rule in {
             "/towers/<code>/assessment",
             "/outbox/<uuid:reminder_id>/retry",
-            "/towers/<code>/assignments",
             "/towers/<code>/documents",
             "/documents/<uuid:document_id>/remove",
             "/inspections/<uuid:inspection_id>/review",
