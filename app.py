@@ -21,6 +21,7 @@ import areas.policy
 import areas.services.following
 import inspections.api
 import inspections.back_test_jobs
+import inspections.campaign_jobs
 import inspections.cli
 import inspections.labels
 import inspections.notice_api
@@ -175,6 +176,7 @@ COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 JOBS: dict[str, jobs.Body] = {
     **towers.import_jobs.JOBS,
     **inspections.back_test_jobs.JOBS,
+    **inspections.campaign_jobs.JOBS,
     **towers.export_jobs.JOBS,
     **inspections.reminder_jobs.JOBS,
 }

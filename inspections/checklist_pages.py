@@ -17,6 +17,7 @@ from werkzeug.wrappers import Response
 from core import clock, jobs
 from core.db import current_session, transaction
 from core.errors import Conflict, DomainError, Invalid, NotFound, PreconditionFailed
+from core.formats import number
 from core.guard import current_actor
 from core.i18n import current_language, translate
 from core.i18n import gettext as _
@@ -446,10 +447,12 @@ def back_test_state(draft: int) -> FlaskResponse:
     version = the_version(draft)
     test = session.get(BackTest, version.id)
     progress = jobs.progress(session, test.job_id) if test and test.job_id else None
+    done, total = (progress.done, progress.total) if progress else (0, None)
     return jsonify(
         working=drafts.is_tested_now(session, version.id),
-        done=progress.done if progress else 0,
-        total=progress.total if progress else None,
+        done=done,
+        total=total,
+        text=_("%(done)s of %(total)s answers", done=number(done, 0), total=number(total or 0, 0)),
     )
 
 

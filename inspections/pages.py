@@ -21,6 +21,7 @@ from core.slots import panels, timeline
 from core.words import N_
 from inspections.assessing import assessment_routes
 from inspections.assignments import assignment_routes
+from inspections.campaign_work import campaign_work_routes
 from inspections.campaigns import campaign_routes
 from inspections.checklist_pages import checklist_routes
 from inspections.doors import given_day
@@ -52,6 +53,7 @@ statistics_routes(blueprint)
 work_routes(blueprint)
 outbox_routes(blueprint)
 campaign_routes(blueprint)
+campaign_work_routes(blueprint)
 assignment_routes(blueprint)
 checklist_routes(blueprint)
 
