@@ -32,6 +32,7 @@ import inspections.policy
 import inspections.reminder_jobs
 import inspections.services.condition
 import inspections.services.merge
+import inspections.timeline_sources
 import inspections.work
 import maps.pages
 import towers.api
@@ -155,16 +156,16 @@ PANELS = {
 }
 # What timelines tell; of one moment in this order.
 EVENTS = {
-    "tower": (towers.pages.tower.TOWER_EVENTS, *inspections.panels.TOWER_EVENTS),
-    "violation": (*inspections.panels.VIOLATION_EVENTS,),
+    "tower": (towers.pages.tower.TOWER_EVENTS, *inspections.timeline_sources.TOWER_EVENTS),
+    "violation": (*inspections.timeline_sources.VIOLATION_EVENTS,),
     "organisation": (
         *accounts.organisations.ORGANISATION_EVENTS,
-        *inspections.panels.ORGANISATION_EVENTS,
+        *inspections.timeline_sources.ORGANISATION_EVENTS,
         towers.panels.ORGANISATION_EVENTS,
     ),
     "area": (
         *areas.pages.AREA_EVENTS,
-        *inspections.panels.AREA_EVENTS,
+        *inspections.timeline_sources.AREA_EVENTS,
         towers.panels.AREA_EVENTS,
     ),
 }

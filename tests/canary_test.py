@@ -81,6 +81,7 @@ REGISTER = {
     "/api/v1/assignments", "/api/v1/assignments/<uuid:assignment_id>",
     "/api/v1/towers/<code>/permits/<uuid:part_id>", "/api/v1/towers/<code>/anchors",
     "/api/v1/towers/<code>/anchors/<uuid:part_id>", "/api/v1/towers/<code>/history",
+    "/api/v1/towers/<code>/timeline", "/api/v1/violations/<uuid:violation_id>/timeline",
     "/assessments/<uuid:assessment_id>", "/api/v1/assessments",
     "/api/v1/assessments/<uuid:assessment_id>",
     "/statistics", "/statistics.csv", "/statistics.xlsx", "/api/v1/statistics",
