@@ -23,6 +23,8 @@ from inspections.assessing import assessment_routes
 from inspections.assignments import assignment_routes
 from inspections.campaign_work import campaign_work_routes
 from inspections.campaigns import campaign_routes
+from inspections.checklist_changes import checklist_change_routes
+from inspections.checklist_items import checklist_item_routes
 from inspections.checklist_pages import checklist_routes
 from inspections.doors import given_day
 from inspections.labels import VOCABULARIES
@@ -56,6 +58,8 @@ campaign_routes(blueprint)
 campaign_work_routes(blueprint)
 assignment_routes(blueprint)
 checklist_routes(blueprint)
+checklist_item_routes(blueprint)
+checklist_change_routes(blueprint)
 
 
 @blueprint.get("/")

@@ -150,7 +150,7 @@ def assignment_days(
 
 def replies(
     session: Session, actor: Actor, wanted: ColumnElement[bool], place: Behind, *, limit: int
-) -> Sequence[Row[tuple[NoticeReply, str]]]:
+) -> Sequence[Row[NoticeReply, str]]:
     """What owners sent about violations, by when, each with the code of its tower."""
     statement = (
         select(NoticeReply, Tower.code)
