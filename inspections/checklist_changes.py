@@ -27,7 +27,7 @@ from inspections.queries import lists
 from inspections.rules.catalogue import (
     Catalogue,
 )
-from inspections.rules.documents import Differences, FieldChange, differences
+from inspections.rules.documents import Differences, FieldChange, Move, differences
 from inspections.services import back_tests, checklists, drafts
 from inspections.texts import item_texts
 
@@ -65,6 +65,7 @@ def changes_page(version: ChecklistVersion, error: DomainError | None = None) ->
         before=before,
         changes=shown_changes(before, version, found) if before and found else (),
         found=found,
+        moved=shown_moves(version, found) if found else (),
         beside=[
             (one.field, *(beside_text(one, side) for side in ("before", "after")))
             for one in (found.beside if found else ())
@@ -94,6 +95,18 @@ def beside_text(change: FieldChange, side: str) -> str:
         if isinstance(value, dict)
         else "\n".join(f"{one['key']}: {one['vi']} / {one['en']}" for one in value)
     )
+
+
+def shown_moves(version: ChecklistVersion, found: Differences) -> list[tuple[str, str, Move]]:
+    """The items that stand elsewhere, each with its group and its places in it."""
+    catalogue, language = checklists.catalogue_of(current_session(), version), current_language()
+    groups = {one.key: one.label.in_language(language) for one in catalogue.groups}
+    shown = []
+    for move in found.moved:
+        item = catalogue.item(move.key)
+        assert item is not None
+        shown.append((groups[item.group], item.text(language), move))
+    return shown
 
 
 def shown_changes(

@@ -40,9 +40,11 @@ def held_draft(number: int) -> Iterator[tuple[Session, ChecklistVersion]]:
 
 
 def version_page(
-    version: ChecklistVersion, errors: Mapping[str, Sequence[str]] | None = None
+    version: ChecklistVersion,
+    errors: Mapping[str, Sequence[str]] | None = None,
+    given: Mapping[str, str] | None = None,
 ) -> str:
-    """All items of a version by their groups; `errors` by the codes of items."""
+    """All items of a version by their groups; `errors` by the codes of items or by fields."""
     language = current_language()
     catalogue = checklists.catalogue_of(current_session(), version)
     everything = frozenset(key for key, one in catalogue.structure_types.items() if one.inspectable)
@@ -72,6 +74,7 @@ def version_page(
         catalogue=catalogue,
         groups=groups,
         errors=errors,
+        given=given or {},
         editable=version.status == "draft" and allows(current_actor(), "checklist.edit"),
         endings=files.ENDINGS,
     )

@@ -25,6 +25,7 @@ from inspections.campaign_work import campaign_work_routes
 from inspections.campaigns import campaign_routes
 from inspections.checklist_changes import checklist_change_routes
 from inspections.checklist_items import checklist_item_routes
+from inspections.checklist_order import checklist_order_routes
 from inspections.checklist_pages import checklist_routes
 from inspections.doors import given_day
 from inspections.labels import VOCABULARIES
@@ -59,6 +60,7 @@ campaign_work_routes(blueprint)
 assignment_routes(blueprint)
 checklist_routes(blueprint)
 checklist_item_routes(blueprint)
+checklist_order_routes(blueprint)
 checklist_change_routes(blueprint)
 
 
