@@ -12,7 +12,7 @@ IN = PATH="$(CURDIR)/.venv/bin:$$PATH"
 PYTHON = .venv/bin/python
 # Tests run in as many processes as there are cores, each with a database cluster of its own; what a
 # file makes for all of its tests is made once.
-SHARED = -n auto --maxprocesses 4 --dist loadfile
+SHARED = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # A given server makes the packages of a private one unnecessary.
 DATABASE = $(if $(DATABASE_URL),,database)
 

@@ -51,6 +51,16 @@ def communes(session: Session) -> Sequence[Area]:
     return current(session, Level.COMMUNE)
 
 
+def commune_choices(session: Session) -> Sequence[tuple[str, str]]:
+    """Code and name of the communes of today, as a select takes them, in Vietnamese order."""
+    statement = (
+        select(Area.code, Area.name)
+        .where(Area.level == Level.COMMUNE, valid_on(None))
+        .order_by(Area.name.collate("vi-x-icu"), Area.id)
+    )
+    return [(row[0], row[1]) for row in session.execute(statement)]
+
+
 def provinces(session: Session) -> Sequence[Area]:
     return current(session, Level.PROVINCE)
 

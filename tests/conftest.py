@@ -29,6 +29,12 @@ from tests.plans import crowd  # noqa: F401 - a fixture
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests begin first, so that no process has one left when others are done."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def instance() -> Iterator[Path]:
     """An instance folder of this run alone."""

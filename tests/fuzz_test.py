@@ -19,6 +19,8 @@ from sqlalchemy.orm import Session
 from accounts.models import Role
 from tests import doors, makers
 
+pytestmark = pytest.mark.slow
+
 # What a request that fits the document may still meet: no such thing, a version that is
 # missing or old, a state that does not allow it, a cursor that no list gave, another rule than
 # the document can say.

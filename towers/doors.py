@@ -139,7 +139,7 @@ def filter_choices(*, owners: bool = True) -> dict[str, Any]:
         "services": list(Service),
         "lifecycles": list(Lifecycle),
         "departments": list(ManagingDepartment),
-        "communes": areas.communes(session),
+        "communes": areas.commune_choices(session),
         "owners": queries.owners_with_towers(session, current_actor()) if owners else [],
     }
 

@@ -97,7 +97,7 @@ def statistics() -> ResponseReturnValue:
         ],
         texts=words,
         ways=list(BY),
-        communes=areas.communes(session),
+        communes=areas.commune_choices(session),
         owners=towers.owners_with_towers(session, current_actor()),
         structure_types=list(StructureType),
         forms=[FORMS[ending] for ending in ("xlsx", "csv")],

@@ -25,6 +25,7 @@ LONG: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "demo-million": demo.measure_million,
     "exports-million": exports.measure_memory,
     "imports-million": imports.measure_million,
+    "lists-million": lists.measure_million,
     "follow-up-million": lists.measure_follow_up_million,
     "search-million": search.measure_million,
 }

@@ -22,7 +22,7 @@ from tests.browser import checklist
 from tests.browser.checklist import FAILING, FIXED, FOUND, ITEMS
 from tests.browser.walk import Walk
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SEVERITIES = {"critical": "Critical", "major": "Major", "minor": "Minor"}
 # Where the towers of each language stand, in degrees, so that none is near another's, and in

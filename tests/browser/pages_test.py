@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from app import create_app
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PAGES = {
     "admin": {

@@ -17,6 +17,8 @@ from core.settings import Settings
 from tests import doors, makers
 from tests.doors import World
 
+pytestmark = pytest.mark.slow
+
 # Routes that answer without sign-in; whoever adds one here says why in the review.
 OPEN = {
     "static",

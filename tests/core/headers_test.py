@@ -19,6 +19,8 @@ from core.settings import ROOT, Settings
 from tests import doors, makers
 from tests.core.guard_test import address, ask, missing, of, routes
 
+pytestmark = pytest.mark.slow
+
 DIST = ROOT / "core" / "static" / "dist"
 MAPS = (
     "/map/document", "/map/picker", "/map/places", "/map/tower/TRU-here", "/map/area/1",
@@ -28,6 +30,17 @@ MAP_RULES = {
     *MAPS, "/map/tower/<code>", "/map/area/<int:area_id>", "/map/import/<uuid:batch_id>",
     "/map/campaign/<uuid:campaign_id>",
 }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def built() -> Path:
+    """The assets as the build makes them; built where nobody has yet."""
+    if not (DIST / "core-app.js").exists():
+        node = shutil.which("node")
+        if node is None or not (ROOT / "node_modules").exists():
+            pytest.skip("the assets are not built: run `make`")
+        subprocess.run([node, "core/assets/build.mjs"], cwd=ROOT, check=True, timeout=120)
+    return DIST
 
 
 def directives(policy: str) -> dict[str, set[str]]:
@@ -92,20 +105,44 @@ def check_headers(response, rule: str) -> None:
         assert {"Cookie", "Authorization"} <= vary, rule
 
 
-def test_every_answer_carries_the_headers(app: Flask, session: Session) -> None:
+def test_every_answer_carries_the_headers_and_every_page_fits_them(
+    app: Flask, session: Session, built: Path
+) -> None:
+    """One walk for all: no inline script, no handler, no other host, no icon that is not there."""
+    icons = set(re.findall(r'<symbol[^>]*id="([^"]+)"', (built / "icons.svg").read_text("utf-8")))
+    assert icons
     w = doors.world(app, session)
     stranger = app.test_client()
-    for rule, method, _ in routes(app):
-        values = of(w.here, w)
-        if rule.startswith("/api/v1/areas"):
-            values["code"] = "90001"
+    pages = 0
+    for rule, method, endpoint in routes(app):
         check_headers(ask(stranger, method, address(rule, missing())), rule)
-        if method == "GET":
-            for role in ("staff", "admin", "inspector"):
-                mine = {**values, "export_id": w.exports[role]}
-                check_headers(w[role].get(address(rule, mine)), rule)
+        if method != "GET":
+            continue
+        for role in ("staff", "admin", "inspector"):
+            values = of(w.here, w, role)
+            if rule.startswith("/api/v1/areas"):
+                values["code"] = "90001"
+            response = w[role].get(address(rule, values))
+            check_headers(response, rule)
+            if response.mimetype != "text/html" or endpoint in {"static", "security.static"}:
+                continue
+            page = response.get_data(as_text=True)
+            used = set(re.findall(r"icons\.svg#([\w-]+)", page))
+            assert used <= icons, (rule, used - icons)
+            if rule not in MAP_RULES:
+                check_page(page, rule)
+                pages += 1
+    assert pages > 30
     for path in ("/nowhere", "/api/v1/nowhere", "/static/nowhere.js"):
         check_headers(w["staff"].get(path), path)
+
+
+def check_page(page: str, rule: str) -> None:
+    found = parts(page)
+    assert found.inline_scripts == [], rule
+    assert found.handlers == [], rule
+    for place in found.addresses:
+        assert not re.match(r"(?i)(https?:|//|javascript:)", place), (rule, place)
 
 
 def test_over_https_cookies_are_secure_and_the_host_is_remembered(
@@ -121,25 +158,6 @@ def test_over_https_cookies_are_secure_and_the_host_is_remembered(
     cookies = response.headers.getlist("Set-Cookie")
     assert cookies
     assert all("Secure" in cookie for cookie in cookies)
-
-
-def test_pages_have_no_inline_script_and_no_handler(app: Flask, session: Session) -> None:
-    w = doors.world(app, session)
-    pages = 0
-    for rule, method, endpoint in routes(app):
-        if method != "GET" or endpoint in {"static", "security.static"}:
-            continue
-        for role in ("staff", "admin", "inspector"):
-            response = w[role].get(address(rule, of(w.here, w, role)))
-            if response.mimetype != "text/html" or rule in MAP_RULES:
-                continue
-            found = parts(response.get_data(as_text=True))
-            assert found.inline_scripts == [], rule
-            assert found.handlers == [], rule
-            for place in found.addresses:
-                assert not re.match(r"(?i)(https?:|//|javascript:)", place), (rule, place)
-            pages += 1
-    assert pages > 30
 
 
 @pytest.mark.parametrize("path", MAPS)
@@ -158,17 +176,6 @@ def test_a_map_document_fits_its_own_policy(app: Flask, session: Session, path: 
     for place in found.addresses:
         assert place.startswith("/static/dist/"), place
     assert "http:" not in response.get_data(as_text=True).replace("http://www.w3.org/", "")
-
-
-@pytest.fixture(scope="module")
-def built() -> Path:
-    """The assets as the build makes them; built where nobody has yet."""
-    if not (DIST / "core-app.js").exists():
-        node = shutil.which("node")
-        if node is None or not (ROOT / "node_modules").exists():
-            pytest.skip("the assets are not built: run `make`")
-        subprocess.run([node, "core/assets/build.mjs"], cwd=ROOT, check=True, timeout=120)
-    return DIST
 
 
 def test_every_address_of_a_page_is_served(app: Flask, session: Session, built: Path) -> None:
@@ -202,19 +209,6 @@ def test_no_asset_asks_another_host(built: Path) -> None:
             assert not FETCHES.search(text), (path, FETCHES.search(text))
             looked += 1
     assert looked >= 5
-
-
-def test_icons_that_templates_name_exist(app: Flask, session: Session, built: Path) -> None:
-    names = set(re.findall(r'<symbol[^>]*id="([^"]+)"', (built / "icons.svg").read_text("utf-8")))
-    assert names
-    w = doors.world(app, session)
-    for role in ("staff", "admin", "inspector"):
-        for rule, method, endpoint in routes(app):
-            if method == "GET" and endpoint not in {"static", "security.static"}:
-                response = w[role].get(address(rule, of(w.here, w, role)))
-                if response.mimetype == "text/html":
-                    used = set(re.findall(r"icons\.svg#([\w-]+)", response.get_data(as_text=True)))
-                    assert used <= names, (rule, used - names)
 
 
 def test_the_one_time_password_is_not_kept_by_the_browser(app: Flask, session: Session) -> None:

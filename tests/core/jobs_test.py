@@ -22,6 +22,8 @@ from core.cluster import ClusterUrls
 from core.jobs import Progress, State
 from core.settings import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 class Queue:
     """A database of its own, workers on it, and what a test asks of both."""

@@ -37,6 +37,8 @@ from tests.doors import answered, refused
 from tests.inspections.follow_up_test import violation
 from tests.inspections.visits import TODAY, published
 
+pytestmark = pytest.mark.slow
+
 PATH = "/api/v1/exports"
 
 

@@ -29,6 +29,8 @@ from inspections.services import checklists
 from tests import makers
 from tests.mailing import mail_server
 
+pytestmark = pytest.mark.slow
+
 MESSAGES = 60
 KILLS = 6
 

@@ -30,6 +30,8 @@ from towers.imports.models import ImportBatch
 from towers.imports.running import WRITING
 from towers.imports.states import State
 
+pytestmark = pytest.mark.slow
+
 ROWS = 300
 
 

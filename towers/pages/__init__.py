@@ -96,7 +96,7 @@ def form(
         near=near,
         doubts=doubts,
         confirmation=confirmation_of(given) if doubts else "",
-        communes=areas.communes(current_session()),
+        communes=areas.commune_choices(current_session()),
         groups=[(group, [one for one in FIELDS if one.group is group]) for group in Group],
         systems=named_systems(),
         organisations=accounts.organisation_names(current_session(), current_actor()),

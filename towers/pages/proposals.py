@@ -227,7 +227,7 @@ def correction_form(
         errors=errors,
         groups=[(group, [one for one in FIELDS if one.group is group]) for group in Group],
         systems=named_systems(),
-        communes=areas.communes(current_session()),
+        communes=areas.commune_choices(current_session()),
         organisations=accounts.organisation_names(current_session(), current_actor()),
         proposal_id=proposal_id or str(uuid.uuid4()),
     )
