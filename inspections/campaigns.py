@@ -181,7 +181,9 @@ def create() -> ResponseReturnValue:
             )
     except DomainError as error:
         return again(choice_page, None, error)
-    flash(_("The campaign was planned. Assign its towers, then start it."), "success")
+    session = current_session()
+    if not works.is_on_its_way(session, works.of_campaign(session, campaign_id)):
+        flash(_("The campaign was planned. Assign its towers, then start it."), "success")
     return redirect(url_for("inspections.campaign", campaign_id=campaign_id))
 
 

@@ -57,9 +57,9 @@ def changed(
         return version_page(
             the_version(draft), texts, given={**request.form, "group": group}
         ), error.status
-    address = url_for(
-        "inspections.checklist", number=draft, moved=anchor or None, _anchor=anchor or "groups"
-    )
+    # With an anchor in the address browsers give no field the focus.
+    here = {"moved": anchor} if anchor else {"_anchor": "groups"}
+    address = url_for("inspections.checklist", number=draft, **here)
     return redirect(address, 303)
 
 
