@@ -21,6 +21,7 @@ import areas.policy
 import areas.services.following
 import inspections.api
 import inspections.back_test_jobs
+import inspections.campaign_jobs
 import inspections.cli
 import inspections.labels
 import inspections.notice_api
@@ -33,6 +34,7 @@ import inspections.policy
 import inspections.reminder_jobs
 import inspections.services.condition
 import inspections.services.merge
+import inspections.timeline_sources
 import inspections.work
 import maps.pages
 import towers.api
@@ -164,16 +166,16 @@ PANELS = {
 }
 # What timelines tell; of one moment in this order.
 EVENTS = {
-    "tower": (towers.pages.tower.TOWER_EVENTS, *inspections.panels.TOWER_EVENTS),
-    "violation": (*inspections.panels.VIOLATION_EVENTS,),
+    "tower": (towers.pages.tower.TOWER_EVENTS, *inspections.timeline_sources.TOWER_EVENTS),
+    "violation": (*inspections.timeline_sources.VIOLATION_EVENTS,),
     "organisation": (
         *accounts.organisations.ORGANISATION_EVENTS,
-        *inspections.panels.ORGANISATION_EVENTS,
+        *inspections.timeline_sources.ORGANISATION_EVENTS,
         towers.panels.ORGANISATION_EVENTS,
     ),
     "area": (
         *areas.pages.AREA_EVENTS,
-        *inspections.panels.AREA_EVENTS,
+        *inspections.timeline_sources.AREA_EVENTS,
         towers.panels.AREA_EVENTS,
     ),
 }
@@ -185,6 +187,7 @@ COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 JOBS: dict[str, jobs.Body] = {
     **towers.import_jobs.JOBS,
     **inspections.back_test_jobs.JOBS,
+    **inspections.campaign_jobs.JOBS,
     **towers.export_jobs.JOBS,
     **inspections.reminder_jobs.JOBS,
 }

@@ -45,6 +45,8 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "campaign.add": N_("Towers added"),
         "campaign.remove": N_("Towers removed"),
         "campaign.assign": N_("Towers assigned"),
+        "campaign.put_off": N_("Left to the worker"),
+        "campaign.take_back": N_("Taken back from the worker"),
         "assignment.give": N_("Assigned"),
         "assignment.reassign": N_("Assigned anew"),
         "assignment.withdraw": N_("Assignment withdrawn"),

@@ -27,6 +27,7 @@ from core.exports import Export
 from core.geo import to_polygon
 from core.model import Base
 from core.policy import SYSTEM
+from inspections.campaign_models import CampaignWork
 from inspections.models import LoadAssessment, SavedList, ViolationEvent
 from inspections.notice_models import (
     Notice,
@@ -39,6 +40,7 @@ from inspections.notice_models import (
 from inspections.reminder_models import Reminder
 from inspections.services import back_tests, checklists, drafts
 from tests import makers
+from tests.makers import NOW
 from towers.imports.models import ImportBatch
 from towers.models import Tower
 
@@ -220,6 +222,20 @@ def _campaign(session: Session, place: Place, staff: FlaskClient, names: str) ->
     answered(staff.post(f"{path}/state", json={"state": "running"}, headers=tag), 200)
     share = {"inspectors": [str(place.inspector.id)]}
     answered(staff.post(f"{path}/assignments", json=share, headers=tag), 200)
+    # What the worker does to many towers leaves this behind.
+    session.add(
+        CampaignWork(
+            campaign_id=place.campaign,
+            what="add",
+            said={"q": names},
+            job_id=0,
+            by_id=place.inspector.id,
+            asked_at=NOW,
+            expected=1,
+            towers=1,
+            finished_at=NOW,
+        )
+    )
     alone = {"id": str(place.assignment), "tower": place.tower.code, "kind": "complaint"}
     alone |= {"inspector": str(place.inspector.id), "due_on": "2030-01-31", "note": note}
     answered(staff.post("/api/v1/assignments", json=alone), 201)

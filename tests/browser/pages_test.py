@@ -47,6 +47,7 @@ PAGES = {
         "campaigns": "/campaigns",
         "campaign-new": "/campaigns/new",
         "assignments": "/assignments",
+        "assignment-form": "/towers/DT-00001/assignments",
         "violations": "/violations",
         "follow-up": "/follow-up",
         "notices": "/notices",
