@@ -35,6 +35,12 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "closed": N_("Finished"),
         "cancelled": N_("Cancelled"),
     },
+    "campaign_work": {
+        "add": N_("Towers are being added"),
+        "share": N_("Towers are being assigned"),
+        "edit": N_("The days of the towers are being moved"),
+        "cancel": N_("The campaign is being cancelled"),
+    },
     "campaign_step": {
         "running": N_("Start"),
         "closed": N_("End the campaign"),
@@ -162,6 +168,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "withdrawn": N_("Withdrawn by a correction"),
         "reinspected": N_("Re-inspected"),
         "reinspection_withdrawn": N_("Re-inspection withdrawn"),
+        "assessed_safe": N_("Found safe by an assessment"),
         "continued": N_("Goes on in the record of the same defect"),
         "confirmed": N_("Confirmed"),
         "notified": N_("Owner notified"),
@@ -193,9 +200,14 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "annulled": N_("Annul"),
     },
     "reminder_kind": {
+        "emergency": N_("Emergency not secured"),
         "due_soon": N_("Due soon"),
         "overdue": N_("Overdue"),
         "escalated": N_("Escalated"),
+    },
+    "audience": {
+        "department": N_("Department"),
+        "owner": N_("Owner"),
     },
     "reminder_state": {
         "waiting": N_("Waiting to be sent"),

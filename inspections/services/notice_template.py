@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import io
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from docx.enum.table import WD_TABLE_ALIGNMENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt
+from docx.table import Table
 from docx.text.paragraph import Paragraph
 from PIL import Image
 from sqlalchemy import update
@@ -197,7 +199,7 @@ def _head(document: Document) -> None:
     table = document.add_table(rows=1, cols=2)
     table.alignment = WD_TABLE_ALIGNMENT.CENTER
     left, right = table.rows[0].cells
-    left.width, right.width = Mm(75), Mm(90)
+    _set_widths(table, (68, 97))
     _write(left.paragraphs[0], "{{ authority }}", align=CENTRE, size=12)
     _write(left.add_paragraph(), "{{ agency }}", align=CENTRE, size=12, bold=True)
     _write(left.add_paragraph(), "Số: {{ reference }}", align=CENTRE)
@@ -228,7 +230,7 @@ def _body(document: Document) -> None:
     _write(document.add_paragraph(), "{%p endif %}")
     first = _write(
         document.add_paragraph(),
-        "Căn cứ kết quả kiểm tra tại hiện trường các công trình thuộc trách nhiệm của quý đơn vị,"
+        "Căn cứ kết quả kiểm tra, đánh giá an toàn các công trình thuộc trách nhiệm của quý đơn vị,"
         " cơ quan chúng tôi thông báo {{ count }} nội dung phải khắc phục như sau:",
         align=BOTH,
     )
@@ -270,8 +272,14 @@ def _table(document: Document) -> None:
     )
     _write(cells[4].paragraphs[0], "{{ one.deadline }}", align=CENTRE, size=11, bold=True)
     table.rows[3].cells[0].text = "{%tr endfor %}"
-    for row in table.rows:
-        for cell, (_, width) in zip(row.cells, HEADS, strict=True):
+    _set_widths(table, [width for _, width in HEADS])
+
+
+def _set_widths(table: Table, widths: Sequence[float]) -> None:
+    """Widths of columns in mm: one program reads those of the cells, another those of the grid."""
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = Mm(width)
+        for cell in column.cells:
             cell.width = Mm(width)
 
 
@@ -330,7 +338,8 @@ def _annex(document: Document) -> None:
     _write(document.add_paragraph(), "{{ link }}", align=CENTRE, size=11)
     _write(
         document.add_paragraph(),
-        "Đường dẫn dành riêng cho quý đơn vị, có giá trị đến ngày {{ link_until }}.",
+        "Đường dẫn dành riêng cho quý đơn vị"
+        "{% if link_until %}, có giá trị đến ngày {{ link_until }}{% endif %}.",
         align=CENTRE,
         size=11,
         italic=True,
