@@ -169,6 +169,7 @@ def _violation(item: NoticeItem) -> dict[str, Any]:
         "state": one.state,
         "stage": one.stage,
         "legal_basis": one.legal_basis,
+        "detail": one.detail,
     }
 
 
