@@ -83,8 +83,9 @@ class Tiles:
                 env={**os.environ, "PGPASSWORD": str(url.password), "PGOPTIONS": PLANNER},
             )  # fmt: skip
             (log,) = Path(folder).glob("pgbench_log.*")
-            # The third number of a line is the time in microseconds.
-            return min(int(line.split()[2]) for line in log.read_text().splitlines()) / 1e6
+            # The third number of a line is the time in microseconds, 0 where the end cut it short.
+            times = [int(line.split()[2]) for line in log.read_text().splitlines()]
+        return min(one for one in times if one) / 1e6
 
     def against_sql(self, address: str) -> tuple[float, float]:
         """The seconds of an answer and those of its SQL alone, in turns."""
