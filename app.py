@@ -21,16 +21,20 @@ import areas.policy
 import areas.services.following
 import inspections.api
 import inspections.back_test_jobs
+import inspections.campaign_jobs
 import inspections.cli
 import inspections.labels
 import inspections.notice_api
 import inspections.notice_pages
+import inspections.owner_api
+import inspections.owner_pages
 import inspections.pages
 import inspections.panels
 import inspections.policy
 import inspections.reminder_jobs
 import inspections.services.condition
 import inspections.services.merge
+import inspections.timeline_sources
 import inspections.work
 import maps.pages
 import towers.api
@@ -115,6 +119,14 @@ MENU = (
     ),
     MenuItem("inspections.statistics", N_("Statistics"), "statistics", "statistics.view", "work"),
     MenuItem("inspections.outbox", N_("Outbox"), "mail", "reminder.view", "work"),
+    MenuItem(
+        "notices.own_violations",
+        N_("To be fixed"),
+        "violation",
+        "own_violation.view",
+        waiting=inspections.panels.own_waiting,
+    ),
+    MenuItem("notices.own", N_("Notices to us"), "notice", "own_notice.view"),
     MenuItem("accounts.users", N_("Users"), "users", "user.view", "admin"),
     MenuItem(
         "accounts.organisations", N_("Organisations"), "organisation", "organisation.view", "admin"
@@ -154,16 +166,16 @@ PANELS = {
 }
 # What timelines tell; of one moment in this order.
 EVENTS = {
-    "tower": (towers.pages.tower.TOWER_EVENTS, *inspections.panels.TOWER_EVENTS),
-    "violation": (*inspections.panels.VIOLATION_EVENTS,),
+    "tower": (towers.pages.tower.TOWER_EVENTS, *inspections.timeline_sources.TOWER_EVENTS),
+    "violation": (*inspections.timeline_sources.VIOLATION_EVENTS,),
     "organisation": (
         *accounts.organisations.ORGANISATION_EVENTS,
-        *inspections.panels.ORGANISATION_EVENTS,
+        *inspections.timeline_sources.ORGANISATION_EVENTS,
         towers.panels.ORGANISATION_EVENTS,
     ),
     "area": (
         *areas.pages.AREA_EVENTS,
-        *inspections.panels.AREA_EVENTS,
+        *inspections.timeline_sources.AREA_EVENTS,
         towers.panels.AREA_EVENTS,
     ),
 }
@@ -175,6 +187,7 @@ COLUMNS = {"organisations": (*towers.panels.ORGANISATION_COLUMNS,)}
 JOBS: dict[str, jobs.Body] = {
     **towers.import_jobs.JOBS,
     **inspections.back_test_jobs.JOBS,
+    **inspections.campaign_jobs.JOBS,
     **towers.export_jobs.JOBS,
     **inspections.reminder_jobs.JOBS,
 }
@@ -226,7 +239,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     ):
         app.register_blueprint(pages.blueprint)
     accounts.security.init_app(app, settings)
-    limits.limit(app, settings.link_limit, inspections.notice_pages.BY_LINK)
     guard.init_app(
         app,
         find_actor=accounts.security.find_actor,
@@ -265,6 +277,8 @@ def create_app(settings: Settings | None = None) -> Flask:
             service.register_blueprint(blueprint)
     for blueprint in inspections.notice_api.BLUEPRINTS:
         service.register_blueprint(blueprint)
+    by_link = (*inspections.owner_pages.BY_LINK, *inspections.owner_api.BY_LINK)
+    limits.limit(app, settings.link_limit, by_link)
     cli.init_app(app)
     for feature in FEATURES:
         feature.cli.init_app(app)

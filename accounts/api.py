@@ -27,6 +27,7 @@ from core.db import current_session, transaction
 from core.errors import Invalid, PreconditionFailed
 from core.guard import current_actor
 from core.policy import Actor, guard, may
+from core.timelines import TimelinePage, TimelineQuery, timeline_answer
 from core.words import N_
 
 organisations = Blueprint("api_organisations", __name__, url_prefix="/api/v1/organisations")
@@ -133,6 +134,16 @@ class OrganisationById(MethodView):
             found = held(session, organisation_id)
             services.delete_organisation(session, found, by=current_actor(), now=clock.now())
         return Response(status=204)
+
+
+@organisations.route("/<uuid:organisation_id>/timeline")
+class OrganisationTimeline(MethodView):
+    @guard("organisation.view")
+    @organisations.arguments(TimelineQuery, location="query")
+    @organisations.response(200, TimelinePage)
+    def get(self, query: dict[str, Any], organisation_id: uuid.UUID) -> Response:
+        """What happened to an organisation and to its towers."""
+        return timeline_answer("organisation", the_organisation(organisation_id), query)
 
 
 @organisations.route("/<uuid:organisation_id>/merge")

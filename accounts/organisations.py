@@ -158,7 +158,7 @@ def history_events(found: Organisation, limit: int, behind: Behind) -> list[Even
 
 
 # Who changed it stands in its history, which those see who may change it.
-ORGANISATION_EVENTS = (EventSource(history_events, "organisation.edit"),)
+ORGANISATION_EVENTS = (EventSource(history_events, "organisation.edit", "change"),)
 
 
 @guard("organisation.edit")

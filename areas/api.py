@@ -19,6 +19,7 @@ from core.api import Blueprint, StrictSchema
 from core.db import current_session
 from core.errors import NotFound
 from core.policy import guard
+from core.timelines import TimelinePage, TimelineQuery, timeline_answer
 from core.validation import between, length, one_of
 
 areas = Blueprint("api_areas", __name__, url_prefix="/api/v1/areas")
@@ -172,6 +173,16 @@ class Match(MethodView):
         return jsonify(areas=[body(area) for area in found.areas], exact=found.exact)
 
 
+def the_area(level: str, code: str, on: date | None) -> Area:
+    """The area with a code on a day (today without one); raises `NotFound`."""
+    if level not in LEVELS or "\x00" in code:
+        raise NotFound()
+    found = queries.area_by_code(current_session(), level, code, on=on)
+    if found is None:
+        raise NotFound()
+    return found
+
+
 @areas.route("/<level>/<code>")
 class AreaByCode(MethodView):
     @guard("area.view")
@@ -179,12 +190,7 @@ class AreaByCode(MethodView):
     @areas.response(200, AreaBody)
     def get(self, query: dict[str, Any], level: str, code: str) -> Response:
         """One area with its bounding box in degrees, and whose land it has or who has its."""
-        if level not in LEVELS or "\x00" in code:
-            raise NotFound()
-        session = current_session()
-        found = queries.area_by_code(session, level, code, on=query["on"])
-        if found is None:
-            raise NotFound()
+        session, found = current_session(), the_area(level, code, query["on"])
         return jsonify(
             {
                 **body(found),
@@ -193,3 +199,19 @@ class AreaByCode(MethodView):
                 "predecessors": [heir_body(one) for one in queries.predecessors(session, found)],
             }
         )
+
+
+class AreaTimelineQuery(TimelineQuery):
+    """`on` is a day of the area's validity."""
+
+    on = fields.Date(load_default=None)
+
+
+@areas.route("/<level>/<code>/timeline")
+class AreaTimeline(MethodView):
+    @guard("area.view")
+    @areas.arguments(AreaTimelineQuery, location="query")
+    @areas.response(200, TimelinePage)
+    def get(self, query: dict[str, Any], level: str, code: str) -> Response:
+        """What happened to an area and to the towers in it."""
+        return timeline_answer("area", the_area(level, code, query["on"]), query)

@@ -92,7 +92,7 @@ def validity_events(area: Area, limit: int, behind: Behind) -> list[Event]:
     return told[:limit]
 
 
-AREA_EVENTS = (EventSource(validity_events, "area.view"),)
+AREA_EVENTS = (EventSource(validity_events, "area.view", "validity"),)
 
 
 # Loading

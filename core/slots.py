@@ -86,11 +86,13 @@ class Event:
 class EventSource:
     """What a feature tells of a thing: so many of its latest events behind a place, in any order.
 
-    Those of one moment are ordered by their keys, the greatest first.
+    Those of one moment are ordered by their keys, the greatest first. `kind` is what programs call
+    them.
     """
 
     events: Callable[[Any, int, Behind], Sequence[Event]]
     action: str
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ class Timeline:
     earlier: str | None
     # Whether these are the latest of all.
     latest: bool
+    # The kind of the source of each of them.
+    kinds: Sequence[str] = ()
 
 
 @dataclass
@@ -181,4 +185,10 @@ def timeline(slot: str, thing: Any, *, limit: int, cursor: str | None = None) ->
     if len(found) > limit:
         moment, place, key, _ = shown[-1]
         earlier = paging.encode([moment, -place, key])
-    return Timeline([event for *_, event in shown], earlier, latest=not cursor)
+    sources = slots.events.get(slot, [])
+    return Timeline(
+        [event for *_, event in shown],
+        earlier,
+        latest=not cursor,
+        kinds=[sources[-place].kind for _, place, _, _ in shown],
+    )

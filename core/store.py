@@ -201,6 +201,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "notice_place": partial(_text_value, at_most=100),
     "notice_symbol": partial(_text_value, at_most=40),
     "notice_two_people": _yes_or_no,
+    "owner_reminders": _yes_or_no,
     "pdf_rows": partial(_rows_value, at_most=5_000),
     "permit_soon_days": _days_value,
     "public_url": _address_value,

@@ -23,6 +23,7 @@ from core.errors import Invalid, NotFound
 from core.guard import current_actor
 from core.pictures import COPIES, read_picture
 from core.policy import guard
+from core.timelines import TimelinePage, TimelineQuery, timeline_answer
 from core.words import N_
 from inspections import bodies
 from inspections.assessments_api import assessments
@@ -380,6 +381,16 @@ class ViolationById(MethodView):
     def get(self, violation_id: uuid.UUID) -> Response:
         """One violation with its events."""
         return violation_answer(the_violation(violation_id))
+
+
+@violations.route("/<uuid:violation_id>/timeline")
+class ViolationTimeline(MethodView):
+    @guard("violation.view")
+    @violations.arguments(TimelineQuery, location="query")
+    @violations.response(200, TimelinePage)
+    def get(self, query: dict[str, Any], violation_id: uuid.UUID) -> Response:
+        """What happened to a violation: its events, and the reminders that were sent."""
+        return timeline_answer("violation", the_violation(violation_id), query)
 
 
 @violations.route("/<uuid:violation_id>/events")

@@ -31,9 +31,10 @@ from inspections.doors import (
 )
 from inspections.queries import campaigns as queries
 from inspections.queries.campaigns import Wanted
-from inspections.rules.campaign import OPEN, OPEN_STANDINGS, Standing
+from inspections.rules.campaign import OPEN, OPEN_STANDINGS, Kind, Standing
 from inspections.services import assignments as giving
 from towers.doors import the_tower
+from towers.models import Tower
 
 
 def assignment_routes(blueprint: Blueprint) -> None:
@@ -45,6 +46,7 @@ def assignment_routes(blueprint: Blueprint) -> None:
         (one, assignment, "GET"),
         (f"{one}/give", give, "POST"),
         (f"{one}/withdraw", withdraw, "POST"),
+        ("/towers/<code>/assignments", new_assignment, "GET"),
         ("/towers/<code>/assignments", assign_tower, "POST"),
     ):
         blueprint.add_url_rule(rule, view_func=view, methods=[method])
@@ -190,9 +192,35 @@ def withdraw(assignment_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(url_for("towers.detail", code=code))
 
 
+def assign_page(
+    tower: Tower,
+    *,
+    errors: Mapping[str, Any] | None = None,
+    given: Mapping[str, Any] | None = None,
+) -> str:
+    given = given or {}
+    return render_template(
+        "inspections/assign_tower.html",
+        tower=tower,
+        form={
+            "inspectors": queries.inspectors(current_session()),
+            "kinds": list(Kind),
+            "new_id": given.get("id") or uuid.uuid4(),
+        },
+        errors=errors,
+        given=given,
+    )
+
+
+@guard("assignment.give")
+def new_assignment(code: str) -> str:
+    """The form that stands on the tower's page too, alone."""
+    return assign_page(the_tower(code))
+
+
 @guard("assignment.give")
 def assign_tower(code: str) -> ResponseReturnValue:
-    """One tower outside every campaign; what is wrong is said on the tower's page."""
+    """One tower outside every campaign; what is wrong is said beside what was typed."""
     tower = the_tower(code)
     try:
         assignment_id = uuid.UUID(request.form.get("id", ""))
@@ -201,10 +229,13 @@ def assign_tower(code: str) -> ResponseReturnValue:
     try:
         with transaction() as session:
             due_on, chosen = given_day("due_on"), given_ids("inspectors")
+            missing = {}
             if due_on is None:
-                raise Invalid(NO_DAY)
+                missing["due_on"] = [NO_DAY]
             if not chosen:
-                raise Invalid(N_("Choose at least one inspector"))
+                missing["inspectors"] = [N_("Choose at least one inspector")]
+            if due_on is None or missing:
+                raise Invalid(fields=missing)
             giving.assign_tower(
                 session,
                 assignment_id,
@@ -218,7 +249,6 @@ def assign_tower(code: str) -> ResponseReturnValue:
                 today=clock.today(),
             )
     except DomainError as error:
-        flash(error.text(), "warning")
-    else:
-        flash(_("The inspection was assigned."), "success")
+        return again(assign_page, tower, error)
+    flash(_("The inspection was assigned."), "success")
     return redirect(url_for("towers.detail", code=code, _anchor="assignments"))

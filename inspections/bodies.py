@@ -297,6 +297,7 @@ def differences_body(found: Differences) -> dict[str, Any]:
             for one in found.items
         ],
         "reordered": found.reordered,
+        "moved": [vars(one) for one in found.moved],
         "beside": [field_body(one) for one in found.beside],
     }
 

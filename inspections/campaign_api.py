@@ -8,155 +8,45 @@ from typing import Any
 
 from flask import Response, jsonify, request
 from flask.views import MethodView
-from marshmallow import fields
 from sqlalchemy.orm import Session
 
 from core import clock
-from core.api import Blueprint, StrictSchema, require_match, with_tag
+from core.api import Blueprint, require_match, with_tag
 from core.db import current_session, transaction
-from core.errors import Invalid
+from core.errors import Invalid, NotFound
 from core.guard import current_actor
 from core.outlines import outline
 from core.policy import guard
-from core.validation import between, length, one_of
 from core.words import N_
+from inspections.campaign_bodies import (
+    CampaignBody,
+    CampaignPage,
+    CampaignPreviewBody,
+    CampaignQuery,
+    CampaignRemovalSchema,
+    ChangedBody,
+    ChosenTowers,
+    NewCampaign,
+    PlanSchema,
+    ProgressBody,
+    SharingSchema,
+    StateSchema,
+    WorkBody,
+    work_body,
+)
 from inspections.campaign_models import Campaign
 from inspections.doors import the_campaign
 from inspections.queries import campaigns as queries
 from inspections.queries.campaigns import Numbers, Wanted
 from inspections.rules.campaign import NEXT, Kind, State
-from inspections.schemas import PageQuery
 from inspections.services import assignments as giving
+from inspections.services import campaign_works as works
 from inspections.services import campaigns as services
-from inspections.services.campaigns import Choice, Plan
-from towers.fields import FIRST_DAY, LAST_DAY
+from inspections.services.campaign_plans import Choice, Plan
 from towers.queries import understood
 from towers.schemas import MOST_CORNERS, TowerFilters, filters_of
 
 campaigns = Blueprint("api_campaigns", __name__, url_prefix="/api/v1/campaigns")
-
-DAYS = between(FIRST_DAY, LAST_DAY)
-KINDS, STATES = tuple(Kind), tuple(State)
-
-
-class ChoiceSchema(TowerFilters):
-    """Which towers: the filters of the register, with `area` as a GeoJSON polygon of one ring; or
-    some by their `codes`. Without any it is every tower in the reader's territory."""
-
-    # In JSON a number is a number: these are read from words in addresses.
-    due_within = fields.Integer(load_default=None, strict=True, validate=between(0, 3650))
-    built_before = fields.Integer(load_default=None, strict=True, validate=between(1900, 2201))
-    area = fields.Dict(load_default=None, allow_none=True)  # type: ignore[assignment]
-    codes = fields.List(
-        fields.String(validate=length(1, 64)),
-        load_default=list,
-        validate=length(0, services.MOST_CODES),
-    )
-
-
-class PlanSchema(StrictSchema):
-    """What a campaign says of itself; both days belong to it."""
-
-    name = fields.String(required=True, validate=length(1, 300))
-    kind = fields.String(required=True, validate=one_of(KINDS))
-    begins_on = fields.Date(required=True, validate=DAYS)
-    ends_on = fields.Date(required=True, validate=DAYS)
-    note = fields.String(load_default="", validate=length(0, 8000))
-
-
-class NewCampaign(PlanSchema):
-    """A campaign under the id that its client made, with its towers."""
-
-    id = fields.UUID(required=True)
-    choice = fields.Nested(ChoiceSchema, required=True)
-
-
-class ChosenTowers(StrictSchema):
-    choice = fields.Nested(ChoiceSchema, required=True)
-
-
-class StateSchema(StrictSchema):
-    """The next state; cancelling needs a reason."""
-
-    state = fields.String(required=True, validate=one_of(STATES))
-    reason = fields.String(load_default="", validate=length(0, 4000))
-
-
-class CampaignRemovalSchema(StrictSchema):
-    """The assignments whose towers leave the campaign."""
-
-    assignments = fields.List(fields.UUID(), required=True, validate=length(1, 5000))
-    reason = fields.String(required=True, validate=length(1, 4000))
-
-
-class SharingSchema(StrictSchema):
-    """Who gets which of the towers that are not done: those of some communes, those that nobody
-    has, or some assignments; all of them without these. Several inspectors get whole communes."""
-
-    inspectors = fields.List(fields.UUID(), required=True, validate=length(1, giving.MOST_AT_ONCE))
-    due_on = fields.Date(load_default=None, allow_none=True, validate=DAYS)
-    commune = fields.List(
-        fields.String(validate=length(1, 20)), load_default=list, validate=length(0, 500)
-    )
-    unassigned = fields.Boolean(load_default=False, truthy={True}, falsy={False})
-    assignments = fields.List(fields.UUID(), load_default=list, validate=length(0, 5000))
-
-
-class CampaignQuery(PageQuery):
-    state = fields.List(fields.String(validate=one_of(STATES)), load_default=list)
-    kind = fields.List(fields.String(validate=one_of(KINDS)), load_default=list)
-
-
-class CountsBody(StrictSchema):
-    """`assigned`, `done` and `overdue` are parts of `towers`."""
-
-    towers = fields.Integer(required=True)
-    assigned = fields.Integer(required=True)
-    done = fields.Integer(required=True)
-    overdue = fields.Integer(required=True)
-
-
-class CampaignBody(PlanSchema):
-    id = fields.UUID(required=True)
-    state = fields.String(required=True)
-    possible = fields.List(fields.String(), required=True)
-    reason = fields.String(required=True)
-    ended_at = fields.DateTime(allow_none=True, required=True)
-    created_at = fields.DateTime(required=True)
-    progress = fields.Nested(CountsBody, required=True)
-    version = fields.Integer(required=True)
-
-
-class CampaignPage(StrictSchema):
-    items = fields.List(fields.Nested(CampaignBody), required=True)
-    next_cursor = fields.String(allow_none=True, required=True)
-
-
-class CampaignPreviewBody(StrictSchema):
-    """How many towers were found."""
-
-    towers = fields.Integer(required=True)
-
-
-class ChangedBody(StrictSchema):
-    """How many towers a change touched, and the campaign as it is now."""
-
-    towers = fields.Integer(required=True)
-    campaign = fields.Nested(CampaignBody, required=True)
-
-
-class ShareBody(CountsBody):
-    id = fields.String(allow_none=True, required=True)
-    name = fields.String(required=True)
-
-
-class ProgressBody(StrictSchema):
-    """The numbers in all, of each inspector (by id) and of each commune (by code); `null` are the
-    towers that nobody has, and those outside all communes."""
-
-    total = fields.Nested(CountsBody, required=True)
-    inspectors = fields.List(fields.Nested(ShareBody), required=True)
-    communes = fields.List(fields.Nested(ShareBody), required=True)
 
 
 def choice_of(data: dict[str, Any]) -> Choice:
@@ -188,6 +78,8 @@ def plan_of(data: dict[str, Any]) -> Plan:
 def held_campaign(session: Session, campaign_id: uuid.UUID) -> Campaign:
     """The campaign as it is now, held until the transaction ends, if If-Match names it so."""
     found = the_campaign(campaign_id)
+    # The worker holds it for as long as it works: nobody waits for that.
+    works.require_free(session, found.id)
     session.refresh(found, with_for_update={"of": Campaign})
     require_match(request.headers.get("If-Match"), found.version)
     return found
@@ -226,6 +118,19 @@ def answer(campaign_id: uuid.UUID, status: int = 200, towers: int | None = None)
     return with_tag(response, version)
 
 
+def work_answer(campaign_id: uuid.UUID, status: int = 200) -> Response:
+    """How the worker stands with it; `NotFound` where it never had anything to do."""
+    session = current_session()
+    work = works.of_campaign(session, the_campaign(campaign_id).id)
+    if work is None:
+        raise NotFound()
+    response = jsonify(work_body(work, works.progress_of(session, work)))
+    response.status_code = status
+    if status == 202:
+        response.headers["Location"] = f"/api/v1/campaigns/{campaign_id}/work"
+    return response
+
+
 @campaigns.route("")
 class Campaigns(MethodView):
     @guard("campaign.view")
@@ -245,8 +150,12 @@ class Campaigns(MethodView):
     @campaigns.arguments(NewCampaign)
     @campaigns.response(201, CampaignBody)
     @campaigns.alt_response(200, schema=CampaignBody, description="Sent before: the same again")
+    @campaigns.alt_response(202, schema=WorkBody, description="The worker does it")
     def post(self, data: dict[str, Any]) -> Response:
-        """Plan a campaign with its towers, under the id the client made; resending is harmless."""
+        """Plan a campaign with its towers, under the id the client made; resending is harmless.
+
+        Many towers follow by the worker: the campaign is there, and `work` says how far it is.
+        """
         with transaction() as session:
             _, new = services.create_campaign(
                 session,
@@ -257,6 +166,9 @@ class Campaigns(MethodView):
                 now=clock.now(),
                 today=clock.today(),
             )
+        session = current_session()
+        if works.is_on_its_way(session, works.of_campaign(session, data["id"])):
+            return work_answer(data["id"], 202)
         response = answer(data["id"], 201 if new else 200)
         response.headers["Location"] = f"/api/v1/campaigns/{data['id']}"
         return response
@@ -286,14 +198,15 @@ class CampaignById(MethodView):
     @guard("campaign.plan")
     @campaigns.arguments(PlanSchema)
     @campaigns.response(200, CampaignBody)
+    @campaigns.alt_response(202, schema=WorkBody, description="The worker does it")
     def put(self, data: dict[str, Any], campaign_id: uuid.UUID) -> Response:
         """Change its name, kind, days or note while it is planned or running. Needs If-Match."""
         with transaction() as session:
             found = held_campaign(session, campaign_id)
-            services.edit_campaign(
+            done = services.edit_campaign(
                 session, found, plan_of(data), by=current_actor(), now=clock.now()
             )
-        return answer(campaign_id)
+        return answer(campaign_id) if done else work_answer(campaign_id, 202)
 
 
 @campaigns.route("/<uuid:campaign_id>/state")
@@ -301,13 +214,14 @@ class CampaignState(MethodView):
     @guard("campaign.plan")
     @campaigns.arguments(StateSchema)
     @campaigns.response(200, CampaignBody)
+    @campaigns.alt_response(202, schema=WorkBody, description="The worker does it")
     def post(self, data: dict[str, Any], campaign_id: uuid.UUID) -> Response:
         """Start, close, reopen or cancel it. Needs If-Match; an impossible step is a 409.
 
         Cancelling withdraws the towers that are not done.
         """
         with transaction() as session:
-            services.move_campaign(
+            withdrawn = services.move_campaign(
                 session,
                 held_campaign(session, campaign_id),
                 State(data["state"]),
@@ -316,7 +230,7 @@ class CampaignState(MethodView):
                 now=clock.now(),
                 today=clock.today(),
             )
-        return answer(campaign_id)
+        return answer(campaign_id) if withdrawn is not None else work_answer(campaign_id, 202)
 
 
 @campaigns.route("/<uuid:campaign_id>/progress")
@@ -349,6 +263,7 @@ class CampaignTowers(MethodView):
     @guard("campaign.plan")
     @campaigns.arguments(ChosenTowers)
     @campaigns.response(200, ChangedBody)
+    @campaigns.alt_response(202, schema=WorkBody, description="The worker does it")
     def post(self, data: dict[str, Any], campaign_id: uuid.UUID) -> Response:
         """Add the towers of a choice that are not in it yet. Needs If-Match."""
         with transaction() as session:
@@ -360,6 +275,8 @@ class CampaignTowers(MethodView):
                 now=clock.now(),
                 today=clock.today(),
             )
+        if number is None:
+            return work_answer(campaign_id, 202)
         return answer(campaign_id, towers=number)
 
 
@@ -387,6 +304,7 @@ class CampaignSharing(MethodView):
     @guard("campaign.plan")
     @campaigns.arguments(SharingSchema)
     @campaigns.response(200, ChangedBody)
+    @campaigns.alt_response(202, schema=WorkBody, description="The worker does it")
     def post(self, data: dict[str, Any], campaign_id: uuid.UUID) -> Response:
         """Give its open towers to an inspector, or to several by communes. Needs If-Match."""
         filters = filters_of({**TowerFilters().load({}), "commune": data["commune"]})
@@ -404,4 +322,30 @@ class CampaignSharing(MethodView):
                 now=clock.now(),
                 today=clock.today(),
             )
+        if given is None:
+            return work_answer(campaign_id, 202)
         return answer(campaign_id, towers=sum(given.values()))
+
+
+@campaigns.route("/<uuid:campaign_id>/work")
+class WorkOfCampaign(MethodView):
+    @guard("campaign.view")
+    @campaigns.response(200, WorkBody)
+    def get(self, campaign_id: uuid.UUID) -> Response:
+        """What the worker does, or did last, to many of its towers."""
+        return work_answer(campaign_id)
+
+
+@campaigns.route("/<uuid:campaign_id>/work/cancel")
+class CancelledWork(MethodView):
+    @guard("campaign.plan")
+    @campaigns.response(200, WorkBody)
+    def post(self, campaign_id: uuid.UUID) -> Response:
+        """Have the worker leave it: nothing of it is kept. A 409 for what has ended."""
+        with transaction() as session:
+            found = the_campaign(campaign_id)
+            work = works.of_campaign(session, found.id)
+            if work is None:
+                raise NotFound()
+            works.cancel(session, found, work, by=current_actor(), now=clock.now())
+        return work_answer(campaign_id)

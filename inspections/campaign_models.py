@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, datetime
+from typing import Any
 
 from geoalchemy2 import Geometry
 from geoalchemy2.elements import WKBElement, WKTElement
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from accounts.models import User
 from core.geo import SRID
 from core.model import Base, one_of
-from inspections.rules.campaign import Ending, Kind, State
+from inspections.rules.campaign import Ending, Kind, State, Work
 from towers.models import Tower
 
 
@@ -123,3 +125,28 @@ class Assignment(Base):
     campaign: Mapped[Campaign | None] = relationship()
     tower: Mapped[Tower] = relationship()
     inspector: Mapped[User | None] = relationship(foreign_keys=[inspector_id])
+
+
+class CampaignWork(Base):
+    """What the worker does, or did last, to the towers of a campaign: one thing at a time.
+
+    `said` is what was asked for, as JSON; `expected` how many towers were found when it was. It
+    is done with `finished_at` and the number of `towers` that it touched; until then the job
+    `job_id` says how it stands.
+    """
+
+    __tablename__ = "campaign_work"
+    __table_args__ = (
+        one_of("what", Work),
+        CheckConstraint("(finished_at IS NULL) = (towers IS NULL)", name="finished"),
+    )
+
+    campaign_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("campaign.id"), primary_key=True)
+    what: Mapped[str]
+    said: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    job_id: Mapped[int] = mapped_column(BigInteger)
+    by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("user.id"))
+    asked_at: Mapped[datetime]
+    expected: Mapped[int]
+    towers: Mapped[int | None]
+    finished_at: Mapped[datetime | None]

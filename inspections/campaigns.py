@@ -20,6 +20,7 @@ from core.i18n import gettext as _
 from core.policy import guard
 from core.problems import field_texts
 from core.words import N_
+from inspections.campaign_bodies import work_body
 from inspections.campaign_models import Campaign
 from inspections.doors import (
     NO_DAY,
@@ -35,8 +36,9 @@ from inspections.queries import campaigns as queries
 from inspections.queries.campaigns import Numbers, Wanted
 from inspections.rules.campaign import NEXT, OPEN, Ending, Kind, Standing, State
 from inspections.services import assignments as giving
+from inspections.services import campaign_works as works
 from inspections.services import campaigns as services
-from inspections.services.campaigns import Choice, Plan
+from inspections.services.campaign_plans import Choice, Plan
 from towers.doors import asked_filters, filter_choices
 from towers.queries import Filters
 
@@ -90,6 +92,8 @@ def held_campaign(session: Session, campaign_id: uuid.UUID) -> Campaign:
     """The campaign as the form showed it, held until the transaction ends."""
     found = the_campaign(campaign_id)
     policy.require(current_actor(), "campaign.plan", found)
+    # The worker holds it for as long as it works: nobody waits for that.
+    works.require_free(session, found.id)
     session.refresh(found, with_for_update={"of": Campaign})
     require_shown_version(found.version)
     return found
@@ -177,7 +181,9 @@ def create() -> ResponseReturnValue:
             )
     except DomainError as error:
         return again(choice_page, None, error)
-    flash(_("The campaign was planned. Assign its towers, then start it."), "success")
+    session = current_session()
+    if not works.is_on_its_way(session, works.of_campaign(session, campaign_id)):
+        flash(_("The campaign was planned. Assign its towers, then start it."), "success")
     return redirect(url_for("inspections.campaign", campaign_id=campaign_id))
 
 
@@ -202,8 +208,9 @@ def add_towers(campaign_id: uuid.UUID) -> ResponseReturnValue:
             )
     except DomainError as error:
         return again(choice_page, the_campaign(campaign_id), error)
-    said = ngettext("%(num)s tower was added.", "%(num)s towers were added.", number)
-    flash(said, "success" if number else "info")
+    if number is not None:
+        said = ngettext("%(num)s tower was added.", "%(num)s towers were added.", number)
+        flash(said, "success" if number else "info")
     return redirect(url_for("inspections.campaign", campaign_id=campaign_id))
 
 
@@ -238,8 +245,12 @@ def campaign_page(
 ) -> str:
     session, actor, today = current_session(), current_actor(), clock.today()
     wanted = wanted_in(found)
+    work = works.of_campaign(session, found.id)
+    working = works.is_on_its_way(session, work)
     return render_template(
         "inspections/campaign.html",
+        work=work_body(work, works.progress_of(session, work)) if work else None,
+        working=working,
         campaign=found,
         progress=queries.progress(session, actor, found.id, today=today),
         page=queries.assignments(
@@ -252,8 +263,8 @@ def campaign_page(
         inspectors=queries.inspectors(session),
         withdrawn=queries.ended(session, found.id, Ending.CANCELLED),
         may_plan=policy.may(actor, "campaign.plan", found),
-        open=found.state in OPEN,
-        possible=NEXT[State(found.state)],
+        open=found.state in OPEN and not working,
+        possible=() if working else NEXT[State(found.state)],
         history=audit.history(session, "campaign", [found.id]),
         errors=errors,
         given=given or {},
@@ -292,7 +303,7 @@ def edit_campaign(campaign_id: uuid.UUID) -> str:
 def save_campaign(campaign_id: uuid.UUID) -> ResponseReturnValue:
     try:
         with transaction() as session:
-            services.edit_campaign(
+            done = services.edit_campaign(
                 session,
                 held_campaign(session, campaign_id),
                 given_plan(),
@@ -301,7 +312,8 @@ def save_campaign(campaign_id: uuid.UUID) -> ResponseReturnValue:
             )
     except DomainError as error:
         return again(edit_page, the_campaign(campaign_id), error)
-    flash(_("The campaign was saved."), "success")
+    if done:
+        flash(_("The campaign was saved."), "success")
     return redirect(url_for("inspections.campaign", campaign_id=campaign_id))
 
 
@@ -313,7 +325,7 @@ def move(campaign_id: uuid.UUID) -> ResponseReturnValue:
             held = held_campaign(session, campaign_id)
             if state not in VOCABULARIES["campaign_state"]:
                 raise Invalid(N_("Choose one of the answers"))
-            services.move_campaign(
+            withdrawn = services.move_campaign(
                 session,
                 held,
                 State(state),
@@ -324,7 +336,8 @@ def move(campaign_id: uuid.UUID) -> ResponseReturnValue:
             )
     except DomainError as error:
         return again(campaign_page, the_campaign(campaign_id), error)
-    flash(_("The state of the campaign was saved."), "success")
+    if withdrawn is not None:
+        flash(_("The state of the campaign was saved."), "success")
     return redirect(url_for("inspections.campaign", campaign_id=campaign_id))
 
 
@@ -371,7 +384,8 @@ def share_out(campaign_id: uuid.UUID) -> ResponseReturnValue:
             )
     except DomainError as error:
         return again(campaign_page, the_campaign(campaign_id), error)
-    number = sum(given.values())
-    said = ngettext("%(num)s tower was assigned.", "%(num)s towers were assigned.", number)
-    flash(said, "success")
+    if given is not None:
+        number = sum(given.values())
+        said = ngettext("%(num)s tower was assigned.", "%(num)s towers were assigned.", number)
+        flash(said, "success")
     return redirect(url_for("inspections.campaign", campaign_id=campaign_id))

@@ -26,11 +26,14 @@ from inspections.rules.documents import differences
 from inspections.schemas import (
     ContentSchema,
     FindingQuery,
+    GroupSchema,
     ItemSchema,
     NewDraftSchema,
     PageQuery,
+    PlaceSchema,
 )
 from inspections.services import back_tests, drafts
+from inspections.services import checklist_order as order
 
 checklists = Blueprint("api_checklists", __name__, url_prefix="/api/v1/checklists")
 
@@ -131,6 +134,51 @@ class ItemByKey(MethodView):
         """Take an item out of a draft; needs If-Match of the draft."""
         with held_draft(draft) as (session, held):
             drafts.remove_item(session, held, key, by=current_actor(), now=clock.now())
+        return version_answer(the_version(draft))
+
+
+@checklists.route("/<int:draft>/items/<key>/place")
+class PlaceOfItem(MethodView):
+    @guard("checklist.edit")
+    @checklists.arguments(PlaceSchema)
+    @checklists.response(200, ObjectSchema)
+    def post(self, data: dict[str, Any], draft: int, key: str) -> Response:
+        """Put an item at a place of its group; needs If-Match of the draft."""
+        with held_draft(draft) as (session, held):
+            order.move_item(session, held, key, data["place"], by=current_actor(), now=clock.now())
+        return version_answer(the_version(draft))
+
+
+@checklists.route("/<int:draft>/groups/<key>")
+class GroupByKey(MethodView):
+    @guard("checklist.edit")
+    @checklists.arguments(GroupSchema)
+    @checklists.response(200, ObjectSchema)
+    @checklists.alt_response(201, schema=ObjectSchema, description="The group is new")
+    def put(self, data: dict[str, Any], draft: int, key: str) -> Response:
+        """Add a group to a draft, or name it otherwise; needs If-Match of the draft."""
+        with held_draft(draft) as (session, held):
+            new = order.put_group(session, held, key, **data, by=current_actor(), now=clock.now())
+        return version_answer(the_version(draft), 201 if new else 200)
+
+    @guard("checklist.edit")
+    @checklists.response(200, ObjectSchema)
+    def delete(self, draft: int, key: str) -> Response:
+        """Take a group without items out of a draft; needs If-Match of the draft."""
+        with held_draft(draft) as (session, held):
+            order.remove_group(session, held, key, by=current_actor(), now=clock.now())
+        return version_answer(the_version(draft))
+
+
+@checklists.route("/<int:draft>/groups/<key>/place")
+class PlaceOfGroup(MethodView):
+    @guard("checklist.edit")
+    @checklists.arguments(PlaceSchema)
+    @checklists.response(200, ObjectSchema)
+    def post(self, data: dict[str, Any], draft: int, key: str) -> Response:
+        """Put a group at a place among all; needs If-Match of the draft."""
+        with held_draft(draft) as (session, held):
+            order.move_group(session, held, key, data["place"], by=current_actor(), now=clock.now())
         return version_answer(the_version(draft))
 
 

@@ -35,6 +35,12 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "closed": N_("Finished"),
         "cancelled": N_("Cancelled"),
     },
+    "campaign_work": {
+        "add": N_("Towers are being added"),
+        "share": N_("Towers are being assigned"),
+        "edit": N_("The days of the towers are being moved"),
+        "cancel": N_("The campaign is being cancelled"),
+    },
     "campaign_step": {
         "running": N_("Start"),
         "closed": N_("End the campaign"),
@@ -194,9 +200,14 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "annulled": N_("Annul"),
     },
     "reminder_kind": {
+        "emergency": N_("Emergency not secured"),
         "due_soon": N_("Due soon"),
         "overdue": N_("Overdue"),
         "escalated": N_("Escalated"),
+    },
+    "audience": {
+        "department": N_("Department"),
+        "owner": N_("Owner"),
     },
     "reminder_state": {
         "waiting": N_("Waiting to be sent"),

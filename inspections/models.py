@@ -33,7 +33,6 @@ from core.geo import SRID
 from core.model import Base, one_of
 from inspections.rules.evidence import PhotoSource, SignaturePlace, Verdict, Weather
 from inspections.rules.load_safety import AssessmentOutcome
-from inspections.rules.reminding import ReminderKind, ReminderState
 from inspections.rules.violation import FINDINGS, EventKind, Stage, Voice, said_by
 from towers.models import Document, Tower
 
@@ -524,48 +523,6 @@ class LoadAssessment(Base):
     requested_by: Mapped[User | None] = relationship(foreign_keys=[requested_by_id])
     answered_by: Mapped[User | None] = relationship(foreign_keys=[answered_by_id])
     document: Mapped[Document | None] = relationship()
-
-
-class Reminder(Base):
-    """A message about a deadline: one a violation, kind and deadline; it stays here for ever.
-
-    `recipient` is empty while nobody is known who should have it. It is tried at `next_try_at` and
-    always under its `message_id`, so that a second copy can be told from a second message.
-    """
-
-    __tablename__ = "reminder"
-    __table_args__ = (
-        one_of("kind", ReminderKind),
-        one_of("state", ReminderState),
-        CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_at"),
-        UniqueConstraint("violation_id", "kind", "deadline"),
-        UniqueConstraint("message_id"),
-        Index(
-            "ix_reminder_waiting",
-            "next_try_at",
-            "id",
-            postgresql_where=text("state = 'waiting'"),
-        ),
-        Index("ix_reminder_created_at_id", "created_at", "id"),
-    )
-
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    violation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("violation.id"))
-    kind: Mapped[str]
-    deadline: Mapped[date]
-    recipient: Mapped[str]
-    subject: Mapped[str]
-    body: Mapped[str]
-    message_id: Mapped[str]
-    state: Mapped[str]
-    attempts: Mapped[int] = mapped_column(server_default="0", default=0)
-    next_try_at: Mapped[datetime]
-    error: Mapped[str] = mapped_column(server_default="", default="")
-    created_at: Mapped[datetime]
-    sent_at: Mapped[datetime | None]
-    version: Mapped[int] = mapped_column(server_default="1", default=1)
-
-    violation: Mapped[Violation] = relationship()
 
 
 class SavedList(Base):

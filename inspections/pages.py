@@ -21,7 +21,11 @@ from core.slots import panels, timeline
 from core.words import N_
 from inspections.assessing import assessment_routes
 from inspections.assignments import assignment_routes
+from inspections.campaign_work import campaign_work_routes
 from inspections.campaigns import campaign_routes
+from inspections.checklist_changes import checklist_change_routes
+from inspections.checklist_items import checklist_item_routes
+from inspections.checklist_order import checklist_order_routes
 from inspections.checklist_pages import checklist_routes
 from inspections.doors import given_day
 from inspections.labels import VOCABULARIES
@@ -52,8 +56,12 @@ statistics_routes(blueprint)
 work_routes(blueprint)
 outbox_routes(blueprint)
 campaign_routes(blueprint)
+campaign_work_routes(blueprint)
 assignment_routes(blueprint)
 checklist_routes(blueprint)
+checklist_item_routes(blueprint)
+checklist_order_routes(blueprint)
+checklist_change_routes(blueprint)
 
 
 @blueprint.get("/")

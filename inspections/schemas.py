@@ -198,6 +198,19 @@ class ItemSchema(StrictSchema):
     item = fields.Dict(required=True)
 
 
+class GroupSchema(StrictSchema):
+    """The names of a group, without its code, which the address names."""
+
+    vi = fields.String(required=True, validate=length(1, 200))
+    en = fields.String(required=True, validate=length(1, 200))
+
+
+class PlaceSchema(StrictSchema):
+    """A place, from 1 on: of a group among all, of an item in its group."""
+
+    place = fields.Integer(required=True, strict=True, validate=between(1, 1000))
+
+
 class PageQuery(StrictSchema):
     """Paging of every list."""
 

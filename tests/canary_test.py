@@ -84,6 +84,7 @@ REGISTER = {
     "/api/v1/assignments", "/api/v1/assignments/<uuid:assignment_id>",
     "/api/v1/towers/<code>/permits/<uuid:part_id>", "/api/v1/towers/<code>/anchors",
     "/api/v1/towers/<code>/anchors/<uuid:part_id>", "/api/v1/towers/<code>/history",
+    "/api/v1/towers/<code>/timeline", "/api/v1/violations/<uuid:violation_id>/timeline",
     "/assessments/<uuid:assessment_id>", "/api/v1/assessments",
     "/api/v1/assessments/<uuid:assessment_id>",
     "/statistics", "/statistics.csv", "/statistics.xlsx", "/api/v1/statistics",
@@ -105,7 +106,7 @@ SHOWN = {
                          "/organisations/<uuid:organisation_id>/merge", "/towers/new",
                          "/towers/<code>/edit", "/towers/<code>/merge", "/campaigns/new",
                          "/campaigns/<uuid:campaign_id>/edit",
-                         "/campaigns/<uuid:campaign_id>/towers",
+                         "/campaigns/<uuid:campaign_id>/towers", "/towers/<code>/assignments",
                          "/towers/<code>/installations/new", "/towers/<code>/permits/new",
                          "/towers/<code>/anchors/new", "/towers/<code>/footprint/edit",
                          "/towers/<code>/installations/<uuid:part_id>/edit",
@@ -116,6 +117,8 @@ SHOWN = {
                          "/users", "/users/<uuid:user_id>"},
     "inspector": REGISTER | {"/inspections/<uuid:inspection_id>/edit",
                              "/towers/<code>/inspect", "/towers/<code>/propose"},
+    "operator": {"/own-violations", "/own-notices/<uuid:own_notice_id>",
+                 "/api/v1/own-notices/<uuid:own_notice_id>"},
 }  # fmt: skip
 
 
@@ -123,7 +126,7 @@ SHOWN = {
 # pages of print takes longest, and asks most of the longest text and of the tallest letters.
 WALKS = [
     *((kind, "staff", (("vi", "en")[place % 2],)) for place, kind in enumerate(sorted(TEXTS))),
-    *(("all together", role, ("vi", "en")) for role in ("admin", "inspector", "staff")),
+    *(("all together", role, ("vi", "en")) for role in ("admin", "inspector", "operator", "staff")),
 ]
 PRINTED = {"all together", "combining"}
 

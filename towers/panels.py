@@ -119,7 +119,10 @@ AREA_PANELS = (Panel("towers/_area_towers.html", towers_in, "tower.view"),)
 ORGANISATION_EVENTS = EventSource(
     lambda organisation, limit, behind: registered(owned(organisation), limit, behind),
     "tower.view",
+    "towers",
 )
 AREA_EVENTS = EventSource(
-    lambda area, limit, behind: registered(standing_in(area), limit, behind), "tower.view"
+    lambda area, limit, behind: registered(standing_in(area), limit, behind),
+    "tower.view",
+    "towers",
 )

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, select, tuple_
+from sqlalchemy import ScalarSelect, exists, select, tuple_
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from core import paging, policy
@@ -158,6 +158,23 @@ def is_latest(session: Session, notice: Notice, violation: Violation) -> bool:
             .where(later.state == NoticeState.ISSUED)
             .where(tuple_(later.year, later.number) > tuple_(notice.year, notice.number))
         )
+    )
+
+
+def told_by() -> ScalarSelect[uuid.UUID]:
+    """The last notice that stands about a violation of a query, to the owner its tower has now."""
+    return (
+        select(Notice.id)
+        .join(NoticeItem, NoticeItem.notice_id == Notice.id)
+        .where(
+            NoticeItem.violation_id == Violation.id,
+            Notice.owner_id == Tower.owner_id,
+            Notice.state == NoticeState.ISSUED,
+        )
+        .order_by(Notice.year.desc(), Notice.number.desc())
+        .limit(1)
+        .correlate(Violation, Tower)
+        .scalar_subquery()
     )
 
 

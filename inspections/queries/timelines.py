@@ -83,7 +83,7 @@ def violation_days(
                 rows.c.what,
                 func.count().label("number"),
                 severity.label("severities"),
-                *_towers_of(rows.c.code),
+                *towers_of(rows.c.code),
             )
             .group_by(rows.c.day, rows.c.what)
             .order_by(rows.c.day.desc(), rows.c.what.collate("C").desc())
@@ -109,7 +109,7 @@ def visit_days(
                 Inspection.inspected_on,
                 Inspection.kind,
                 func.count().label("number"),
-                *_towers_of(Tower.code),
+                *towers_of(Tower.code),
             )
             .join(Tower, Tower.id == Inspection.tower_id)
             .where(
@@ -127,7 +127,7 @@ def visit_days(
     ]
 
 
-def _towers_of(code: Any) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+def towers_of(code: Any) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     """How many towers these are, and the codes of the first."""
     codes = func.array_agg(aggregate_order_by(code.distinct(), code))
     return (

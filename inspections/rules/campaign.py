@@ -58,6 +58,15 @@ class Ending(StrEnum):
     MERGED = "merged"
 
 
+class Work(StrEnum):
+    """What is done to so many towers of a campaign at once that the worker does it."""
+
+    ADD = "add"
+    SHARE = "share"
+    EDIT = "edit"
+    CANCEL = "cancel"
+
+
 def standing(*, done: bool, assigned: bool, due_on: date, today: date) -> Standing:
     """The day on which it is due is still in time; whom nobody has can be late too."""
     if done:

@@ -34,15 +34,28 @@ class ItemChange:
 
 
 @dataclass(frozen=True)
+class Move:
+    """An item that stands elsewhere; its places in its group, from 1 on, before and after."""
+
+    key: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
 class Differences:
     """What differs between two versions: items, their order, and what stands beside them."""
 
     items: tuple[ItemChange, ...]
-    reordered: bool
+    moved: tuple[Move, ...]
     beside: tuple[FieldChange, ...]
 
+    @property
+    def reordered(self) -> bool:
+        return bool(self.moved)
+
     def __bool__(self) -> bool:
-        return bool(self.items or self.reordered or self.beside)
+        return bool(self.items or self.moved or self.beside)
 
 
 def normal(value: Any) -> Any:
@@ -89,13 +102,43 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Differen
     beside = {"items", "version", "catalogue"}
     return Differences(
         items=tuple(changes),
-        reordered=[key for key in old_items if key in new_items]
-        != [key for key in new_items if key in old_items],
+        moved=_moved(old_items, new_items),
         beside=_changed(
             {key: value for key, value in old.items() if key not in beside},
             {key: value for key, value in new.items() if key not in beside},
         ),
     )
+
+
+def _moved(
+    old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]]
+) -> tuple[Move, ...]:
+    """The fewest items of both that must have been moved to come from one order to the other."""
+    place = {key: at for at, key in enumerate(key for key in old if key in new)}
+    stay = set(_longest_rising([(place[key], key) for key in new if key in place]))
+    before, after = _places(old), _places(new)
+    return tuple(
+        Move(key, before[key], after[key]) for key in new if key in place and key not in stay
+    )
+
+
+def _places(items: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Where each item stands in its group, from 1 on."""
+    counted: dict[str, int] = {}
+    found = {}
+    for key, item in items.items():
+        counted[item["group"]] = counted.get(item["group"], 0) + 1
+        found[key] = counted[item["group"]]
+    return found
+
+
+def _longest_rising(given: list[tuple[int, str]]) -> list[str]:
+    """The names of a longest part of a sequence that rises."""
+    chains: list[list[tuple[int, str]]] = []
+    for one in given:
+        shorter = [chain for chain in chains if chain[-1][0] < one[0]]
+        chains.append([*max(shorter, key=len, default=[]), one])
+    return [name for _, name in max(chains, key=len, default=[])]
 
 
 def _flat(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -193,6 +193,27 @@ def _check(
         raise Invalid(fields=wrong)
 
 
+def note_escalation(
+    session: Session,
+    assessment: LoadAssessment,
+    *,
+    reason: str,
+    party: str,
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Write into the history of the tower that the next level is told of a late assessment."""
+    audit.record(
+        session,
+        "assessment.escalate",
+        "tower",
+        assessment.tower_id,
+        by=by,
+        now=now,
+        after={"deadline": assessment.deadline.isoformat(), "reason": reason, "party": party},
+    )
+
+
 def withdraw_request(session: Session, inspection: Inspection) -> None:
     """Take back what an inspection asked for and nobody answered, when it no longer asks.
 

@@ -12,6 +12,7 @@ import orjson
 from sqlalchemy import (
     Integer,
     Select,
+    Subquery,
     Uuid,
     case,
     column,
@@ -37,8 +38,11 @@ from core.policy import Actor
 from inspections.campaign_models import Assignment, Campaign
 from inspections.queries import campaigns as queries
 from inspections.queries.campaigns import Wanted
-from inspections.rules.campaign import OPEN, Ending, Kind, Worker, shared_out
+from inspections.rules.campaign import OPEN, Ending, Kind, Work, Worker, shared_out
+from inspections.services import campaign_works as works
+from inspections.services.campaign_works import Staged, Tell, unheard
 from towers.models import Tower
+from towers.queries import Filters
 
 MOST_AT_ONCE = 50
 # No commune has this number: it stands for those outside all of them.
@@ -56,39 +60,91 @@ def share_out(
     by: Actor,
     now: datetime,
     today: date,
-) -> dict[uuid.UUID, int]:
+) -> dict[uuid.UUID, int] | None:
     """Give towers of a campaign to one inspector, or to several by whole communes, evenly.
 
     Of those that `wanted` names (or of `ids`), the ones that are not done. Who had one before is
-    kept beside it. Without `due_on` each keeps its day. Returns how many each inspector got.
+    kept beside it. Without `due_on` each keeps its day. Returns how many each inspector got, `None`
+    where these are more than `works.AT_ONCE` towers, which the worker gives.
     Raises `Invalid` for somebody who is no active inspector, a day before today, a commune that
     is nobody's territory among them, or when there is nothing to give.
     """
     policy.require(by, "campaign.plan", campaign)
+    works.require_free(session, campaign.id)
     if campaign.state not in OPEN:
         raise Conflict(
             N_("This campaign is over and can no longer be changed"), state=campaign.state
         )
     _check_day(due_on, today)
     people = workers(session, inspectors)
+    allow_long_statements(session)
+    # From filters come no ids: those of many towers are never sent.
     chosen = _open_ones(by, campaign, wanted, ids, today=today)
-    towers = {
-        row[0]: row[1]
-        for row in session.execute(
-            select(Tower.commune_id, func.count())
-            .join(Assignment, Assignment.tower_id == Tower.id)
-            .where(Assignment.id.in_(chosen))
-            .group_by(Tower.commune_id)
-        )
+    with works.staged(session, chosen, Assignment.tower_id) as rows:
+        shares, towers = _shares(session, rows, people)
+        if rows.number <= works.AT_ONCE:
+            _give(session, rows, shares, due_on, by=by, now=now)
+            return _given(session, campaign, shares, towers, due_on, by=by, now=now)
+    said = {
+        "inspectors": [str(one.id) for one in people],
+        "nobody": wanted.nobody,
+        "commune": list(wanted.filters.commune),
+        "due_on": due_on.isoformat() if due_on else None,
     }
+    works.put_off(session, campaign, Work.SHARE, said, rows.number, by=by, now=now)
+    return None
+
+
+def share_now(
+    session: Session,
+    campaign: Campaign,
+    said: Mapping[str, Any],
+    *,
+    by: Actor,
+    now: datetime,
+    today: date,
+    tell: Tell,
+) -> int:
+    """What `share_out` left to the worker; returns how many towers were given."""
+    people = workers(session, [uuid.UUID(one) for one in said["inspectors"]])
+    due_on = date.fromisoformat(said["due_on"]) if said["due_on"] else None
+    filters = Filters(commune=tuple(said["commune"]), include_dismantled=True)
+    wanted = Wanted(nobody=said["nobody"], filters=filters)
+    allow_long_statements(session)
+    chosen = _open_ones(by, campaign, wanted, (), today=today)
+    with works.staged(session, chosen, Assignment.tower_id) as rows:
+        shares, towers = _shares(session, rows, people)
+        _give(session, rows, shares, due_on, by=by, now=now, tell=tell)
+    _given(session, campaign, shares, towers, due_on, by=by, now=now)
+    return rows.number
+
+
+def _shares(
+    session: Session, rows: Staged, people: Sequence[Worker]
+) -> tuple[dict[int | None, uuid.UUID], dict[int | None, int]]:
+    """Who gets which communes, and how many towers each of them has; raises `Invalid`."""
+    commune = rows.rows.commune_id
+    counted = session.execute(select(commune, func.count()).group_by(commune))
+    towers = {row[0]: row[1] for row in counted}
     if not towers:
         message = N_("There is nothing to assign: no tower that is still open was chosen")
         raise Invalid(message, fields={"assignments": [message]})
     shares, beyond = shared_out(towers, people)
     if beyond:
         raise _beyond(session, beyond[0], sum(towers[one] for one in beyond))
-    allow_long_statements(session)
-    _give(session, chosen, shares, due_on, by=by, now=now)
+    return shares, towers
+
+
+def _given(
+    session: Session,
+    campaign: Campaign,
+    shares: Mapping[int | None, uuid.UUID],
+    towers: Mapping[int | None, int],
+    due_on: date | None,
+    *,
+    by: Actor,
+    now: datetime,
+) -> dict[uuid.UUID, int]:
     given: dict[uuid.UUID, int] = {}
     for commune, person in shares.items():
         given[person] = given.get(person, 0) + towers[commune]
@@ -150,19 +206,20 @@ def _beyond(session: Session, commune: int | None, number: int) -> Invalid:
 def _open_ones(
     by: Actor, campaign: Campaign, wanted: Wanted, ids: Sequence[uuid.UUID], *, today: date
 ) -> Select[Any]:
-    statement = queries.live(by, wanted, select(Assignment.id), today=today)
+    statement = queries.live(by, wanted, select(Assignment.id, Tower.commune_id), today=today)
     statement = statement.where(Assignment.campaign_id == campaign.id, ~queries.is_done())
     return statement.where(Assignment.id.in_(ids)) if ids else statement
 
 
 def _give(
     session: Session,
-    chosen: Select[Any],
+    rows: Staged,
     shares: Mapping[int | None, uuid.UUID],
     due_on: date | None,
     *,
     by: Actor,
     now: datetime,
+    tell: Tell = unheard,
 ) -> None:
     """Write who has what by two statements: first who had it before, then who has it now."""
     share = values(column("commune_id", Integer), column("inspector_id", Uuid), name="share").data(
@@ -174,11 +231,14 @@ def _give(
             share.c.inspector_id.label("inspector_id"),
             (literal(due_on) if due_on else Assignment.due_on).label("due_on"),
         )
-        .join(Tower, Tower.id == Assignment.tower_id)
-        .join(share, share.c.commune_id == func.coalesce(Tower.commune_id, OUTSIDE))
-        .where(Assignment.id.in_(chosen))
-        .subquery("plan")
+        .join(rows.rows.id.table, rows.rows.id == Assignment.id)
+        .join(share, share.c.commune_id == func.coalesce(rows.rows.commune_id, OUTSIDE))
     )
+    for batch in rows.batches(tell):
+        _write(session, plan.where(batch).subquery("plan"), by=by, now=now)
+
+
+def _write(session: Session, plan: Subquery, *, by: Actor, now: datetime) -> None:
     past = (
         "campaign_id", "tower_id", "kind", "counts_from", "note", "inspector_id", "due_on",
         "added_at", "added_by_id", "assigned_at", "assigned_by_id",
@@ -297,15 +357,12 @@ def give_to(
     _check_day(due_on, today)
     _require_reach(session, workers(session, [inspector])[0], assignment.tower)
     before = _plain(assignment)
-    shares = {assignment.tower.commune_id: inspector}
-    _give(
-        session,
-        select(Assignment.id).where(Assignment.id == assignment.id),
-        shares,
-        due_on,
-        by=by,
-        now=now,
-    )
+    plan = select(
+        Assignment.id,
+        literal(inspector).label("inspector_id"),
+        (literal(due_on) if due_on else Assignment.due_on).label("due_on"),
+    ).where(Assignment.id == assignment.id)
+    _write(session, plan.subquery("plan"), by=by, now=now)
     session.refresh(assignment)
     after = _plain(assignment)
     if after != before:
@@ -332,6 +389,8 @@ def withdraw(
 
 
 def _require_standing(session: Session, assignment: Assignment) -> None:
+    if assignment.campaign is not None:
+        works.require_free(session, assignment.campaign.id)
     if assignment.campaign is not None and assignment.campaign.state not in OPEN:
         raise Conflict(
             N_("This campaign is over and can no longer be changed"),

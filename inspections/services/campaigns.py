@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from typing import Any
 
 import orjson
 from geoalchemy2 import WKTElement
-from sqlalchemy import func, literal, select, update
+from sqlalchemy import Integer, Select, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -23,62 +22,13 @@ from core.outlines import outline
 from core.policy import Actor
 from inspections.campaign_models import Assignment, Campaign
 from inspections.queries import campaigns as queries
-from inspections.rules.campaign import NEXT, OPEN, Ending, Kind, State
+from inspections.rules.campaign import NEXT, OPEN, Ending, Kind, State, Work
+from inspections.services import campaign_works as works
+from inspections.services.campaign_plans import MOST_CODES, MOST_NAMED, Choice, Plan
+from inspections.services.campaign_works import Tell, unheard
 from towers.models import Tower
-from towers.queries import Filters
+from towers.queries import understood
 from towers.schemas import MOST_CORNERS
-
-# Towers that are named one by one; more are chosen by filters.
-MOST_CODES = 5_000
-# An audit entry names as many codes as these; the rows themselves tell of each tower.
-MOST_NAMED = 200
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which towers: those that the filters of the register find, or some by their codes."""
-
-    filters: Filters = field(default_factory=Filters)
-    codes: tuple[str, ...] = ()
-
-    def plain(self) -> dict[str, Any]:
-        """The choice as JSON, what is empty left out."""
-        if self.codes:
-            return {"codes": list(self.codes[:MOST_NAMED]), "number": len(self.codes)}
-        said = {}
-        for one in fields(self.filters):
-            value = getattr(self.filters, one.name)
-            if one.compare and value != one.default:
-                said[one.name] = _json(value)
-        return said
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_json(one) for one in value]
-    if hasattr(value, "west"):
-        return [value.west, value.south, value.east, value.north]
-    return value if isinstance(value, bool | int | float | str) else str(value)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a campaign says of itself; both days belong to it."""
-
-    name: str
-    kind: Kind
-    begins_on: date
-    ends_on: date
-    note: str = ""
-
-    def plain(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "kind": self.kind.value,
-            "begins_on": self.begins_on.isoformat(),
-            "ends_on": self.ends_on.isoformat(),
-            "note": self.note,
-        }
 
 
 def preview(
@@ -130,8 +80,9 @@ def create_campaign(
     """Make a campaign with the towers that are chosen, under the id that its client made.
 
     Returns it and whether it is new: the same body again is the first answer, another one a
-    `Conflict`. Raises `Invalid` for wrong days, for a drawn area that is not sound, and where the
-    choice finds no tower or names one that the actor does not see.
+    `Conflict`. More than `works.AT_ONCE` towers follow by the worker. Raises `Invalid` for wrong
+    days, for a drawn area that is not sound, and where the choice finds no tower or names one that
+    the actor does not see.
     """
     policy.require(by, "campaign.plan")
     _check(plan)
@@ -158,7 +109,8 @@ def create_campaign(
         if known.body_hash != digest:
             raise Conflict(N_("Another campaign was sent under this number before"))
         return known, False
-    number = _add(session, known, choice, by=by, now=now, today=today)
+    _require_codes(session, choice.codes, by)
+    number = queries.count_matching(session, by, choice.filters, choice.codes, today=today)
     if not number:
         message = N_("No tower matches: a campaign needs at least one")
         raise Invalid(message, fields={"choice": [message]})
@@ -171,6 +123,10 @@ def create_campaign(
         now=now,
         after={**plan.plain(), "towers": number, "choice": choice.plain()},
     )
+    if number > works.AT_ONCE:
+        works.put_off(session, known, Work.ADD, choice.plain(), number, by=by, now=now)
+    else:
+        _add(session, known, choice, by=by, now=now, today=today)
     return known, True
 
 
@@ -195,38 +151,69 @@ def _check(plan: Plan) -> None:
 
 def edit_campaign(
     session: Session, campaign: Campaign, plan: Plan, *, by: Actor, now: datetime
-) -> None:
+) -> bool:
     """Change what a campaign says of itself while it is planned or running.
 
     What was due on its last day is due on the new one. The kind stays once it runs, since it
-    decides which inspections count. Raises `Invalid` and `Conflict`.
+    decides which inspections count. Returns whether it is done: the worker moves the days of more
+    than `works.AT_ONCE` towers. Raises `Invalid` and `Conflict`.
     """
-    _require_open(campaign, by)
+    _require_open(session, campaign, by)
     _check(plan)
     if campaign.state != State.PLANNED and plan.kind != campaign.kind:
         message = N_("The kind of a running campaign cannot be changed")
         raise Conflict(message)
+    if plan.ends_on != campaign.ends_on:
+        number = session.scalar(
+            select(func.count()).select_from(_due_at_the_end(campaign).subquery())
+        )
+        if (number or 0) > works.AT_ONCE:
+            works.put_off(session, campaign, Work.EDIT, plan.plain(), number or 0, by=by, now=now)
+            return False
+    edit_now(session, campaign, plan, by=by, now=now)
+    return True
+
+
+def edit_now(
+    session: Session,
+    campaign: Campaign,
+    plan: Plan,
+    *,
+    by: Actor,
+    now: datetime,
+    tell: Tell = unheard,
+) -> int:
+    """The same however many towers it moves; returns how many these are."""
     before = _plain(campaign)
     if before == plan.plain():
-        return
-    moved = campaign.ends_on
+        return 0
+    moved = 0
+    if plan.ends_on != campaign.ends_on:
+        allow_long_statements(session)
+        with works.staged(session, _due_at_the_end(campaign), Assignment.tower_id) as rows:
+            for batch in rows.batches(tell):
+                session.execute(
+                    update(Assignment)
+                    .where(Assignment.id == rows.rows.id, batch)
+                    .values(due_on=plan.ends_on, version=Assignment.version + 1)
+                    .execution_options(synchronize_session=False)
+                )
+            moved = rows.number
     for name, value in _columns(plan).items():
         setattr(campaign, name, value)
     campaign.version += 1
     session.flush()
-    if plan.ends_on != moved:
-        allow_long_statements(session)
-        session.execute(
-            update(Assignment)
-            .where(
-                Assignment.campaign_id == campaign.id,
-                Assignment.ended_at.is_(None),
-                Assignment.due_on == moved,
-            )
-            .values(due_on=plan.ends_on, version=Assignment.version + 1)
-            .execution_options(synchronize_session=False)
-        )
     _written(session, campaign, "campaign.edit", by=by, now=now, before=before, after=plan.plain())
+    return moved
+
+
+def _due_at_the_end(campaign: Campaign) -> Select[*tuple[Any, ...]]:
+    """The assignments of a campaign that are due on its last day."""
+    return select(Assignment.id, literal(None, Integer)).where(
+        Assignment.campaign_id == campaign.id,
+        Assignment.ended_at.is_(None),
+        Assignment.due_on == campaign.ends_on,
+    )
 
 
 def _plain(campaign: Campaign) -> dict[str, Any]:
@@ -244,13 +231,15 @@ def move_campaign(
     by: Actor,
     now: datetime,
     today: date,
-) -> int:
+) -> int | None:
     """Start, close, reopen or cancel a campaign; returns how many towers were withdrawn.
 
-    Cancelling needs a reason, and takes the towers that nobody has inspected yet out of it.
-    Raises `Conflict` for a step that is not possible, with those that are.
+    Cancelling needs a reason, and takes the towers that nobody has inspected yet out of it; the
+    worker takes more than `works.AT_ONCE`, then it is `None`. Raises `Conflict` for a step that is
+    not possible, with those that are.
     """
     policy.require(by, "campaign.plan", campaign)
+    works.require_free(session, campaign.id)
     possible = NEXT[State(campaign.state)]
     if state not in possible:
         raise Conflict(
@@ -261,23 +250,54 @@ def move_campaign(
     if state is State.CANCELLED and not reason.strip():
         message = N_("Say why the campaign is cancelled")
         raise Invalid(message, fields={"reason": [message]})
-    before = {"state": campaign.state}
-    withdrawn = 0
     if state is State.CANCELLED:
-        open_ones = queries.live(
-            by_all(by), queries.Wanted(campaign=campaign.id), select(Assignment.id), today=today
-        ).where(~queries.is_done())
-        withdrawn = _end(session, open_ones, Ending.CANCELLED, reason.strip(), by=by, now=now)
-    campaign.state = state.value
-    campaign.reason = reason.strip() if state is State.CANCELLED else ""
+        open_ones = _open_ones(campaign, by, today).subquery()
+        number = session.scalar(select(func.count()).select_from(open_ones)) or 0
+        if number > works.AT_ONCE:
+            said = {"reason": reason.strip()}
+            works.put_off(session, campaign, Work.CANCEL, said, number, by=by, now=now)
+            return None
+        return cancel_now(session, campaign, reason.strip(), by=by, now=now, today=today)
+    before = {"state": campaign.state}
+    campaign.state, campaign.reason = state.value, ""
     campaign.ended_at = None if state in OPEN else now
     campaign.version += 1
     session.flush()
-    after: dict[str, Any] = {"state": state.value}
-    if state is State.CANCELLED:
-        after |= {"reason": campaign.reason, "withdrawn": withdrawn}
+    after = {"state": state.value}
     _written(session, campaign, f"campaign.{state}", by=by, now=now, before=before, after=after)
-    return withdrawn
+    return 0
+
+
+def cancel_now(
+    session: Session,
+    campaign: Campaign,
+    reason: str,
+    *,
+    by: Actor,
+    now: datetime,
+    today: date,
+    tell: Tell = unheard,
+) -> int:
+    """Cancel a campaign however many towers are withdrawn by that; returns how many."""
+    before = {"state": campaign.state}
+    allow_long_statements(session)
+    with works.staged(session, _open_ones(campaign, by, today), Assignment.tower_id) as rows:
+        for batch in rows.batches(tell):
+            chosen = select(rows.rows.id).where(batch)
+            _end(session, chosen, Ending.CANCELLED, reason, by=by, now=now)
+    campaign.state, campaign.reason, campaign.ended_at = State.CANCELLED.value, reason, now
+    campaign.version += 1
+    session.flush()
+    after = {"state": State.CANCELLED.value, "reason": reason, "withdrawn": rows.number}
+    _written(session, campaign, "campaign.cancelled", by=by, now=now, before=before, after=after)
+    return rows.number
+
+
+def _open_ones(campaign: Campaign, by: Actor, today: date) -> Select[Any]:
+    """The assignments of a campaign that nobody has inspected yet, in every commune."""
+    wanted = queries.Wanted(campaign=campaign.id)
+    columns = select(Assignment.id, Tower.commune_id)
+    return queries.live(by_all(by), wanted, columns, today=today).where(~queries.is_done())
 
 
 def by_all(by: Actor) -> Actor:
@@ -287,11 +307,33 @@ def by_all(by: Actor) -> Actor:
 
 def add_towers(
     session: Session, campaign: Campaign, choice: Choice, *, by: Actor, now: datetime, today: date
-) -> int:
-    """Add the towers of a choice that are not in it yet; returns how many these are."""
-    _require_open(campaign, by)
+) -> int | None:
+    """Add the towers of a choice that are not in it yet; returns how many these are.
+
+    It is `None` where they are more than `works.AT_ONCE` and follow by the worker.
+    """
+    _require_open(session, campaign, by)
     drawn_area(session, choice)
-    number = _add(session, campaign, choice, by=by, now=now, today=today)
+    _require_codes(session, choice.codes, by)
+    number = queries.count_matching(session, by, choice.filters, choice.codes, today=today)
+    if number > works.AT_ONCE:
+        works.put_off(session, campaign, Work.ADD, choice.plain(), number, by=by, now=now)
+        return None
+    return add_now(session, campaign, choice, by=by, now=now, today=today)
+
+
+def add_now(
+    session: Session,
+    campaign: Campaign,
+    choice: Choice,
+    *,
+    by: Actor,
+    now: datetime,
+    today: date,
+    tell: Tell = unheard,
+) -> int:
+    """The same however many they are."""
+    number = _add(session, campaign, choice, by=by, now=now, today=today, tell=tell)
     if number:
         campaign.version += 1
         after = {"towers": number, "choice": choice.plain()}
@@ -300,12 +342,30 @@ def add_towers(
 
 
 def _add(
-    session: Session, campaign: Campaign, choice: Choice, *, by: Actor, now: datetime, today: date
+    session: Session,
+    campaign: Campaign,
+    choice: Choice,
+    *,
+    by: Actor,
+    now: datetime,
+    today: date,
+    tell: Tell = unheard,
 ) -> int:
-    """Put the chosen towers into a campaign by one statement."""
-    _require_codes(session, choice.codes, by)
+    """Put the chosen towers into a campaign by statements of many rows."""
     allow_long_statements(session)
-    chosen = queries.matching(by, choice.filters, choice.codes, today=today).subquery()
+    filters = understood(session, by, choice.filters)
+    chosen = queries.matching(by, filters, choice.codes, today=today)
+    added = 0
+    with works.staged(session, chosen.add_columns(Tower.commune_id), Tower.id) as rows:
+        for batch in rows.batches(tell):
+            added += _put(session, campaign, select(rows.rows.id).where(batch), by=by, now=now)
+    return added
+
+
+def _put(
+    session: Session, campaign: Campaign, towers: Select[Any], *, by: Actor, now: datetime
+) -> int:
+    chosen = towers.subquery()
     rows = select(
         literal(campaign.id), chosen.c.id, literal(campaign.ends_on), literal(now), literal(by.id)
     )
@@ -355,7 +415,7 @@ def remove_towers(
 
     A reason is needed; each row stays with it, with who removed it and when.
     """
-    _require_open(campaign, by)
+    _require_open(session, campaign, by)
     if not reason.strip():
         message = N_("Say why these towers are removed")
         raise Invalid(message, fields={"reason": [message]})
@@ -401,8 +461,9 @@ def _end(
     ).rowcount  # type: ignore[attr-defined]
 
 
-def _require_open(campaign: Campaign, by: Actor) -> None:
+def _require_open(session: Session, campaign: Campaign, by: Actor) -> None:
     policy.require(by, "campaign.plan", campaign)
+    works.require_free(session, campaign.id)
     if campaign.state not in OPEN:
         raise Conflict(
             N_("This campaign is over and can no longer be changed"), state=campaign.state

@@ -15,6 +15,7 @@ from inspections.campaign_models import Assignment
 from inspections.models import Inspection, LoadAssessment, Violation, ViolationEvent
 from inspections.notice_models import Notice
 from inspections.queries import lists
+from inspections.reminder_models import Reminder
 from inspections.rules.campaign import Ending
 from inspections.rules.violation import FINDINGS, EventKind, Stage
 from inspections.services import condition
@@ -146,5 +147,6 @@ FOLLOWERS = (
     Follower(N_("Violations"), Violation.tower_id, before=_continue_twins),
     Follower(N_("Assignments"), Assignment.tower_id, before=_settle_assignments),
     Follower(N_("Load-safety assessments"), LoadAssessment.tower_id, before=_settle_requests),
+    Follower(N_("Messages about deadlines"), Reminder.tower_id),
 )
 ORGANISATION_FOLLOWERS = (Follower(N_("Notices"), Notice.owner_id),)

@@ -226,6 +226,7 @@ def test_every_table_is_granted_what_the_list_says(as_application: psycopg.Conne
         "back_test": all_four,
         "back_test_finding": all_four,
         "campaign": {"INSERT", "SELECT", "UPDATE"},
+        "campaign_work": all_four,
         "checklist_version": all_four,
         # Beside these its tower and the marks of its removal may be updated, by column.
         "document": {"INSERT", "SELECT"},

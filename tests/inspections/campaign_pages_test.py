@@ -174,3 +174,30 @@ def test_one_assignment_is_given_on_or_withdrawn_on_its_page(staff, session, ins
     left = staff.post(f"{path}/withdraw", data={"version": 2, "reason": "nhầm"})
     assert left.status_code == 302
     assert staff.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"due_on": ""}, "due_on"), ({"due_on": "2020-01-01"}, "due_on"),
+        ({"due_on": "31/01/2030"}, "due_on"), ({"inspectors": ""}, "inspectors"),
+        ({"inspectors": "x"}, "inspectors"), ({"kind": "x"}, "kind"),
+    ],
+)  # fmt: skip
+def test_a_wrong_assignment_keeps_what_was_typed(staff, session, inspector, wrong, field) -> None:
+    before = counts(session)
+    given = {
+        "id": str(uuid.uuid4()), "inspectors": str(inspector.id), "kind": "after_storm",
+        "due_on": "2030-01-31", "note": "Cột nghiêng sau bão <số 9>", **wrong,
+    }  # fmt: skip
+    response = staff.post("/towers/IN/assignments", data=given)
+    assert response.status_code == 422
+    page = text(response)
+    assert f'id="f-{field}-wrong"' in page
+    assert "Cột nghiêng sau bão &lt;số 9&gt;" in page
+    assert f'value="{given["id"]}"' in page
+    if field != "inspectors":
+        assert f'value="{inspector.id}" selected' in page
+    if field != "kind":
+        assert 'value="after_storm" selected' in page
+    assert counts(session) == before

@@ -19,7 +19,7 @@ from inspections.queries import campaigns as queries
 from inspections.rules.campaign import Kind, State, Worker, shared_out, standing
 from inspections.services import campaigns as services
 from inspections.services import review
-from inspections.services.campaigns import Choice
+from inspections.services.campaign_plans import Choice
 from tests import makers
 from tests.inspections import visits
 from tests.inspections.campaigns import campaign, live, move, plan, standings

@@ -16,7 +16,7 @@ from inspections.queries import campaigns as queries
 from inspections.queries.campaigns import Wanted
 from inspections.rules.campaign import Kind, State
 from inspections.services import campaigns as services
-from inspections.services.campaigns import Choice, Plan
+from inspections.services.campaign_plans import Choice, Plan
 from tests.inspections.visits import TODAY
 from tests.makers import NOW
 from towers.models import Tower

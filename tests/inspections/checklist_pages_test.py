@@ -246,7 +246,7 @@ def test_a_wide_back_test_is_waited_for(
     page = shown(staff, "/checklists/2/changes")
     assert 'data-state="/checklists/2/back-test/state.json"' in page
     state = doors.answered(staff.get("/checklists/2/back-test/state.json"), 200)
-    assert state == {"working": True, "done": 0, "total": None}
+    assert state == {"working": True, "done": 0, "total": None, "text": ""}
     again = staff.post("/checklists/2/back-test", data={"revision": revision(staff)})
     assert again.status_code == 409
 

@@ -11,6 +11,7 @@ from core.api import Blueprint
 from core.audit import AuditEntry
 from core.db import current_session
 from core.policy import guard
+from core.timelines import TimelinePage, TimelineQuery, timeline_answer
 from towers.doors import the_tower
 from towers.part_schemas import HistoryPage, HistoryQuery
 from towers.queries import history
@@ -55,3 +56,12 @@ def add_to(blueprint: Blueprint) -> None:
                 now = parts.state(session, tower)
                 found["state"] = history.state_at(session, tower, now, query["at"])
             return jsonify(found)
+
+    @blueprint.route("/<code>/timeline", endpoint="timeline")
+    class OfTower(MethodView):
+        @guard("tower.view")
+        @blueprint.arguments(TimelineQuery, location="query")
+        @blueprint.response(200, TimelinePage)
+        def get(self, query: dict[str, Any], code: str) -> Response:
+            """What happened to a tower: its register, inspections, violations, assignments."""
+            return timeline_answer("tower", the_tower(code), query)

@@ -209,7 +209,7 @@ def changed_names(entry: Any) -> str:
     return ", ".join(labels[:6]) + (" …" if len(labels) > 6 else "")
 
 
-TOWER_EVENTS = EventSource(register_events, "tower.view")
+TOWER_EVENTS = EventSource(register_events, "tower.view", "register")
 
 
 # Sign
