@@ -58,7 +58,7 @@ def changed(
             the_version(draft), texts, given={**request.form, "group": group}
         ), error.status
     # With an anchor in the address browsers give no field the focus.
-    here = {"moved": anchor} if anchor else {"_anchor": "groups"}
+    here: dict[str, Any] = {"moved": anchor} if anchor else {"_anchor": "groups"}
     address = url_for("inspections.checklist", number=draft, **here)
     return redirect(address, 303)
 
