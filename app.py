@@ -26,6 +26,8 @@ import inspections.cli
 import inspections.labels
 import inspections.notice_api
 import inspections.notice_pages
+import inspections.owner_api
+import inspections.owner_pages
 import inspections.pages
 import inspections.panels
 import inspections.policy
@@ -117,6 +119,14 @@ MENU = (
     ),
     MenuItem("inspections.statistics", N_("Statistics"), "statistics", "statistics.view", "work"),
     MenuItem("inspections.outbox", N_("Outbox"), "mail", "reminder.view", "work"),
+    MenuItem(
+        "notices.own_violations",
+        N_("To be fixed"),
+        "violation",
+        "own_violation.view",
+        waiting=inspections.panels.own_waiting,
+    ),
+    MenuItem("notices.own", N_("Notices to us"), "notice", "own_notice.view"),
     MenuItem("accounts.users", N_("Users"), "users", "user.view", "admin"),
     MenuItem(
         "accounts.organisations", N_("Organisations"), "organisation", "organisation.view", "admin"
@@ -229,7 +239,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     ):
         app.register_blueprint(pages.blueprint)
     accounts.security.init_app(app, settings)
-    limits.limit(app, settings.link_limit, inspections.notice_pages.BY_LINK)
     guard.init_app(
         app,
         find_actor=accounts.security.find_actor,
@@ -268,6 +277,8 @@ def create_app(settings: Settings | None = None) -> Flask:
             service.register_blueprint(blueprint)
     for blueprint in inspections.notice_api.BLUEPRINTS:
         service.register_blueprint(blueprint)
+    by_link = (*inspections.owner_pages.BY_LINK, *inspections.owner_api.BY_LINK)
+    limits.limit(app, settings.link_limit, by_link)
     cli.init_app(app)
     for feature in FEATURES:
         feature.cli.init_app(app)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import ColumnElement, Row, func, or_, select
 from sqlalchemy.orm import Session
 
-from accounts.models import Organisation, Role, User
+from accounts.models import Organisation, OrganisationContact, Role, User
 from accounts.rules import tax_code
 from core import paging, policy
 from core.paging import Page
@@ -103,6 +103,29 @@ def organisation(session: Session, actor: Actor, organisation_id: uuid.UUID) -> 
         select(Organisation).where(
             Organisation.id == organisation_id, policy.visible(actor, "organisation")
         )
+    )
+
+
+def message_address() -> ColumnElement[str]:
+    """Where messages to an organisation of a query go, empty where it has no address.
+
+    To the person responsible, else to the organisation, else to the first person there.
+    """
+    person = (
+        select(OrganisationContact.email)
+        .where(
+            OrganisationContact.organisation_id == Organisation.id, OrganisationContact.email != ""
+        )
+        .order_by(OrganisationContact.place, OrganisationContact.id)
+        .limit(1)
+        .correlate(Organisation)
+        .scalar_subquery()
+    )
+    return func.coalesce(
+        func.nullif(Organisation.responsible_email, ""),
+        func.nullif(Organisation.email, ""),
+        person,
+        "",
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from core import clock
+from core import clock, store
 from core.db import current_session, transaction
 from core.errors import DomainError, Invalid, NotFound
 from core.guard import current_actor
@@ -19,11 +19,13 @@ from core.problems import field_texts
 from core.words import N_
 from inspections.doors import NO_DAY, given_day, require_shown_version, the_assessment
 from inspections.queries import assessments as queries
-from inspections.rules.condition import AssessmentOutcome
+from inspections.rules.load_safety import SEVERITY_OF, AssessmentOutcome
 from inspections.services.assessments import Report, answer_assessment
 from towers.doors import arriving_file, document_store
 from towers.rules import DocumentKind
 from towers.services import documents
+
+SEVERITIES = tuple(SEVERITY_OF.values())
 
 
 def assessment_routes(blueprint: Blueprint) -> None:
@@ -69,9 +71,12 @@ def assessment_page(
     assessment_id: uuid.UUID, given: Mapping[str, str] | None = None, errors: Any = None
 ) -> str:
     found = the_assessment(assessment_id)
+    session = current_session()
     return render_template(
         "inspections/assessment.html",
         assessment=found,
+        violation=queries.touched_by(session, current_actor(), [found]).get(found.id),
+        days={one: store.value_of(session, f"load_safety_{one}_days") for one in SEVERITIES},
         tower=found.tower,
         outcomes=list(AssessmentOutcome),
         given=given or {},
@@ -130,7 +135,7 @@ def _report(form: Mapping[str, str]) -> Report:
         name: form.get(name, "").replace("\x00", "")
         for name in ("outcome", "assessor", "conclusion")
     }
-    return Report(assessed_on=assessed_on, **texts)
+    return Report(assessed_on=assessed_on, deadline=given_day("deadline"), **texts)
 
 
 def _number(form: Mapping[str, str]) -> uuid.UUID:

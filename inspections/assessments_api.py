@@ -45,6 +45,7 @@ class AssessmentBody(StrictSchema):
     assessor = fields.String(required=True)
     conclusion = fields.String(required=True)
     document = fields.UUID(required=True, allow_none=True)
+    violation = fields.UUID(required=True, allow_none=True)
     version = fields.Integer(required=True)
 
 
@@ -56,7 +57,8 @@ class AssessmentPage(StrictSchema):
 
 
 def answer(found: LoadAssessment) -> Response:
-    return with_tag(jsonify(assessment_body(found, clock.today())), found.version)
+    touched = queries.touched_by(current_session(), current_actor(), [found])
+    return with_tag(jsonify(assessment_body(found, clock.today(), touched)), found.version)
 
 
 @assessments.route("")
@@ -76,8 +78,10 @@ class Assessments(MethodView):
             limit=query["limit"],
             cursor=query["cursor"],
         )
+        touched = queries.touched_by(current_session(), current_actor(), page.rows)
         return jsonify(
-            items=[assessment_body(one, today) for one in page.rows], next_cursor=page.next_cursor
+            items=[assessment_body(one, today, touched) for one in page.rows],
+            next_cursor=page.next_cursor,
         )
 
 
@@ -98,7 +102,8 @@ class AssessmentAnswer(MethodView):
     def post(self, data: dict[str, Any], assessment_id: uuid.UUID) -> Response:
         """Answer an assessment with its report; needs If-Match.
 
-        The report is sent to `/api/v1/documents` before.
+        The report is sent to `/api/v1/documents` before. Danger and conditions become a violation,
+        due on `deadline` or as the settings say; a safe tower closes it.
         """
         with transaction() as session:
             found = the_assessment(assessment_id)

@@ -20,7 +20,7 @@ from inspections.models import (
     ViolationEvent,
 )
 from inspections.queries.lines import Line
-from inspections.rules.catalogue import Catalogue, Item, Number
+from inspections.rules.catalogue import Item, Number
 from inspections.rules.documents import Differences, FieldChange, ordered
 from inspections.rules.evidence import Evidence
 from inspections.rules.violation import is_overdue
@@ -131,6 +131,7 @@ def line_body(line: Line) -> dict[str, Any]:
     return {
         "violation": str(one.id),
         "item": one.item_key,
+        "detail": one.detail,
         "severity": one.severity,
         "found_on": one.found_on.isoformat(),
         "deadline": one.deadline.isoformat(),
@@ -141,8 +142,14 @@ def line_body(line: Line) -> dict[str, Any]:
     }
 
 
-def assessment_body(one: LoadAssessment, today: date) -> dict[str, Any]:
-    """A load-safety assessment; `outcome` is null while it waits for its report."""
+def assessment_body(
+    one: LoadAssessment, today: date, touched: Mapping[uuid.UUID, Violation]
+) -> dict[str, Any]:
+    """A load-safety assessment; `outcome` is null while it waits for its report.
+
+    `touched` are the violations that assessments raised, continued or closed.
+    """
+    violation = touched.get(one.id)
     return {
         "id": str(one.id),
         "tower": one.tower.code,
@@ -158,6 +165,7 @@ def assessment_body(one: LoadAssessment, today: date) -> dict[str, Any]:
         "assessor": one.assessor,
         "conclusion": one.conclusion,
         "document": str(one.document_id) if one.document_id else None,
+        "violation": str(violation.id) if violation else None,
         "version": one.version,
     }
 
@@ -190,6 +198,7 @@ def violation_head(violation: Violation, today: date) -> dict[str, Any]:
         "tower": violation.tower.code,
         "tower_name": violation.tower.name,
         "item": violation.item_key,
+        "detail": violation.detail,
         "severity": violation.severity,
         "state": violation.state,
         "stage": violation.stage,
@@ -201,7 +210,9 @@ def violation_head(violation: Violation, today: date) -> dict[str, Any]:
         "ended_on": violation.ended_on.isoformat() if violation.ended_on else None,
         "legal_basis": violation.legal_basis,
         "recommendation": violation.legal_basis is None,
-        "checklist_version": violation.checklist_version.version,
+        "checklist_version": violation.checklist_version.version
+        if violation.checklist_version
+        else None,
     }
 
 
@@ -220,6 +231,7 @@ def event_body(event: ViolationEvent) -> dict[str, Any]:
         "kind": event.kind,
         "at": event.at.isoformat(),
         "inspection": str(event.inspection_id) if event.inspection_id else None,
+        "assessment": str(event.assessment_id) if event.assessment_id else None,
         "severity": event.severity,
         "deadline": event.deadline.isoformat() if event.deadline else None,
         "outcome": event.outcome,
@@ -239,9 +251,11 @@ def follow_up_body(row: Any) -> dict[str, Any]:
         "structure_type": row.structure_type,
         "condition": row.condition,
         "item": row.item_key,
+        "detail": row.detail,
         "severity": row.severity,
         "stage": row.stage,
         "assignee": {"id": str(row.assignee_id), "name": row.assignee} if row.assignee_id else None,
+        "visitors": row.visitors or [],
         "found_on": row.found_on.isoformat(),
         "deadline": row.deadline.isoformat(),
         "days_overdue": row.days_overdue,
@@ -322,7 +336,7 @@ def finding_body(row: Any) -> dict[str, Any]:
     }
 
 
-def item_form(item: Item, catalogue: Catalogue, language: str) -> dict[str, Any]:
+def item_form(item: Item, language: str) -> dict[str, Any]:
     """An item as a form needs it, in one language."""
     answer = item.answer
     return {

@@ -14,7 +14,7 @@ from core.db import current_session, transaction
 from core.policy import SYSTEM
 from inspections.checklist_files import read_file
 from inspections.demo import commands as demo_commands
-from inspections.services import checklists, condition
+from inspections.services import checklists, condition, load_safety
 
 checklist_commands = AppGroup("checklists", help="Versions of the checklist catalogue.")
 
@@ -54,7 +54,32 @@ def recompute_conditions(write: bool) -> None:
         raise SystemExit(1)
 
 
+assessment_commands = AppGroup("assessments", help="Load-safety assessments.")
+
+
+@assessment_commands.command("raise")
+@click.option("--dry-run", is_flag=True, help="Only say which.")
+def raise_violations(dry_run: bool) -> None:
+    """Raise a violation for each tower that an assessment found unsafe before assessments did so.
+
+    Their deadlines count from today, by the settings load_safety_critical_days and
+    load_safety_major_days. A second time there is nothing left to raise.
+    """
+    with explained(), transaction() as session:
+        waiting = load_safety.never_raised(session)
+        for one in waiting:
+            said = f"{one.tower.code}: {one.outcome}, {one.assessed_on}"
+            if not dry_run:
+                made = load_safety.raise_violation(
+                    session, one, by=SYSTEM, now=clock.now(), today=clock.today()
+                )
+                said += f" -> {made.severity}, {made.deadline}" if made else ""
+            click.echo(said)
+        click.echo(f"{len(waiting)} {'would be raised' if dry_run else 'raised'}.")
+
+
 def init_app(app: Flask) -> None:
+    app.cli.add_command(assessment_commands)
     app.cli.add_command(checklist_commands)
     app.cli.add_command(recompute_conditions)
     app.cli.add_command(demo_commands)

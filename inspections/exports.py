@@ -34,6 +34,7 @@ COLUMNS = (
     Column("owner", N_("Owner"), width=30),
     Column("commune", N_("Commune"), width=22),
     Column("assignee", N_("Inspector"), width=24),
+    Column("visitors", N_("Has the tower to inspect"), width=24),
     Column("structure_type", N_("Structure type"), width=26),
     Column("latitude", N_("Latitude"), Kind.COORDINATE, 12, digits=6),
     Column("longitude", N_("Longitude"), Kind.COORDINATE, 12, digits=6),
@@ -130,7 +131,11 @@ def statement(
         text(rows.c.condition, labels["condition"]).label("condition"),
         case(
             (rows.c.item_key.is_(None), literal(translate(N_("Load-safety assessment")))),
-            else_=_item_text(rows.c.checklist_version_id, rows.c.item_key, items),
+            else_=func.concat_ws(
+                ": ",
+                _item_text(rows.c.checklist_version_id, rows.c.item_key, items),
+                func.nullif(rows.c.detail, ""),
+            ),
         ).label("task"),
         text(rows.c.severity, labels["severity"]).label("severity"),
         text(rows.c.stage, labels["violation_stage"]).label("stage"),
@@ -145,6 +150,7 @@ def statement(
         rows.c.owner,
         rows.c.commune,
         rows.c.assignee,
+        func.array_to_string(rows.c.visitors, ", ").label("visitors"),
         text(rows.c.structure_type, labels["structure_type"]).label("structure_type"),
         rows.c.latitude,
         rows.c.longitude,

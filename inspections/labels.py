@@ -168,6 +168,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "withdrawn": N_("Withdrawn by a correction"),
         "reinspected": N_("Re-inspected"),
         "reinspection_withdrawn": N_("Re-inspection withdrawn"),
+        "assessed_safe": N_("Found safe by an assessment"),
         "continued": N_("Goes on in the record of the same defect"),
         "confirmed": N_("Confirmed"),
         "notified": N_("Owner notified"),
@@ -199,9 +200,14 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "annulled": N_("Annul"),
     },
     "reminder_kind": {
+        "emergency": N_("Emergency not secured"),
         "due_soon": N_("Due soon"),
         "overdue": N_("Overdue"),
         "escalated": N_("Escalated"),
+    },
+    "audience": {
+        "department": N_("Department"),
+        "owner": N_("Owner"),
     },
     "reminder_state": {
         "waiting": N_("Waiting to be sent"),

@@ -71,7 +71,7 @@ def _facts(session: Session, inspection: Inspection, store: FileStore) -> dict[s
         raise Conflict(N_("A draft has no record yet: submit it first"), status=inspection.status)
     tower, again = inspection.tower, inspection.kind == "reinspection"
     catalogue = checklists.catalogue_of(session, inspection.checklist_version)
-    items = {item.key: item for item in catalogue.items}
+    items = {item.key: item for item in (*catalogue.items, checklists.LOAD_SAFETY_ITEM)}
     order = {key: index for index, key in enumerate(items)}
     answers = sorted(inspection.answers, key=lambda one: order.get(one.item_key, len(order)))
     evidence = evidence_of(session, inspection)
@@ -121,7 +121,7 @@ def _facts(session: Session, inspection: Inspection, store: FileStore) -> dict[s
         "violations": [
             {
                 "number": str(place_),
-                "item": _item_text(items, one.item_key),
+                "item": _item_text(items, one.item_key) + (f": {one.detail}" if one.detail else ""),
                 "severity": label(one.severity, "severity"),
                 "basis": _basis(one),
                 "deadline": day(one.deadline),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -30,13 +31,17 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from accounts.models import User
 from core.geo import SRID
 from core.model import Base, one_of
-from inspections.rules.condition import AssessmentOutcome
 from inspections.rules.evidence import PhotoSource, SignaturePlace, Verdict, Weather
-from inspections.rules.reminding import ReminderKind, ReminderState
-from inspections.rules.violation import EventKind, Stage
+from inspections.rules.load_safety import AssessmentOutcome
+from inspections.rules.violation import FINDINGS, EventKind, Stage, Voice, said_by
 from towers.models import Document, Tower
 
 SEVERITIES = "('critical', 'major', 'minor')"
+
+
+def _listed(kinds: Iterable[EventKind]) -> str:
+    """Kinds of events as SQL writes a list."""
+    return "(" + ", ".join(f"'{kind}'" for kind in EventKind if kind in set(kinds)) + ")"
 
 
 class ChecklistVersion(Base):
@@ -321,6 +326,9 @@ class Violation(Base):
             "(state = 'open') = (stage NOT IN ('closed', 'withdrawn'))", name="stage_state"
         ),
         CheckConstraint("(state = 'open') = (ended_on IS NULL)", name="ended_on"),
+        CheckConstraint(
+            "(checklist_version_id IS NULL) = (item_key = 'load_safety')", name="load_safety"
+        ),
         Index(
             "uq_violation_open_tower_id_item_key",
             "tower_id",
@@ -367,7 +375,10 @@ class Violation(Base):
     )
     tower_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tower.id"))
     item_key: Mapped[str]
-    checklist_version_id: Mapped[int] = mapped_column(ForeignKey("checklist_version.id"))
+    # The version that judged it; none where a load-safety assessment found it.
+    checklist_version_id: Mapped[int | None] = mapped_column(ForeignKey("checklist_version.id"))
+    # What a load-safety assessment demands, beside the text of the item.
+    detail: Mapped[str] = mapped_column(server_default="", default="")
     legal_basis: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     severity: Mapped[str]
     # 1 critical, 3 major, 4 minor; 2 is left to a requested load-safety assessment.
@@ -392,7 +403,7 @@ class Violation(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     tower: Mapped[Tower] = relationship()
-    checklist_version: Mapped[ChecklistVersion] = relationship()
+    checklist_version: Mapped[ChecklistVersion | None] = relationship()
     assignee: Mapped[User | None] = relationship()
     events: Mapped[list[ViolationEvent]] = relationship(order_by="ViolationEvent.place")
 
@@ -403,15 +414,28 @@ class ViolationEvent(Base):
     __tablename__ = "violation_event"
     __table_args__ = (
         one_of("kind", EventKind),
+        # One finding has one source: an inspection or an assessment, as `SAID_BY` says.
         CheckConstraint(
-            "(kind IN ('found', 'withdrawn', 'reinspected', 'reinspection_withdrawn'))"
-            " = (inspection_id IS NOT NULL)",
+            f"num_nonnulls(inspection_id, assessment_id) = (kind IN {_listed(FINDINGS)})::integer",
+            name="source",
+        ),
+        CheckConstraint(
+            f"inspection_id IS NULL OR kind IN {_listed(said_by(Voice.INSPECTION))}",
             name="inspection",
+        ),
+        CheckConstraint(
+            f"assessment_id IS NULL OR kind IN {_listed(said_by(Voice.ASSESSMENT))}",
+            name="assessment",
         ),
         CheckConstraint("outcome IN ('fixed', 'not_fixed', 'cannot_verify')", name="outcome"),
         CheckConstraint(f"severity IN {SEVERITIES}", name="severity"),
         Index("ix_violation_event_violation_id", "violation_id", "id"),
         Index("ix_violation_event_inspection_id", "inspection_id"),
+        Index(
+            "ix_violation_event_assessment_id",
+            "assessment_id",
+            postgresql_where=text("assessment_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -420,6 +444,7 @@ class ViolationEvent(Base):
     at: Mapped[datetime]
     by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
     inspection_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("inspection.id"))
+    assessment_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("load_assessment.id"))
     severity: Mapped[str | None]
     deadline: Mapped[date | None]
     outcome: Mapped[str | None]
@@ -498,48 +523,6 @@ class LoadAssessment(Base):
     requested_by: Mapped[User | None] = relationship(foreign_keys=[requested_by_id])
     answered_by: Mapped[User | None] = relationship(foreign_keys=[answered_by_id])
     document: Mapped[Document | None] = relationship()
-
-
-class Reminder(Base):
-    """A message about a deadline: one a violation, kind and deadline; it stays here for ever.
-
-    `recipient` is empty while nobody is known who should have it. It is tried at `next_try_at` and
-    always under its `message_id`, so that a second copy can be told from a second message.
-    """
-
-    __tablename__ = "reminder"
-    __table_args__ = (
-        one_of("kind", ReminderKind),
-        one_of("state", ReminderState),
-        CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_at"),
-        UniqueConstraint("violation_id", "kind", "deadline"),
-        UniqueConstraint("message_id"),
-        Index(
-            "ix_reminder_waiting",
-            "next_try_at",
-            "id",
-            postgresql_where=text("state = 'waiting'"),
-        ),
-        Index("ix_reminder_created_at_id", "created_at", "id"),
-    )
-
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    violation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("violation.id"))
-    kind: Mapped[str]
-    deadline: Mapped[date]
-    recipient: Mapped[str]
-    subject: Mapped[str]
-    body: Mapped[str]
-    message_id: Mapped[str]
-    state: Mapped[str]
-    attempts: Mapped[int] = mapped_column(server_default="0", default=0)
-    next_try_at: Mapped[datetime]
-    error: Mapped[str] = mapped_column(server_default="", default="")
-    created_at: Mapped[datetime]
-    sent_at: Mapped[datetime | None]
-    version: Mapped[int] = mapped_column(server_default="1", default=1)
-
-    violation: Mapped[Violation] = relationship()
 
 
 class SavedList(Base):

@@ -17,6 +17,7 @@ from core.db import current_session, transaction
 from core.errors import NotFound
 from core.guard import current_actor
 from core.policy import guard
+from inspections import owner_api
 from inspections.doors import held_notice, notice_file, press, the_notice
 from inspections.notice_bodies import link_body, notice_body, notice_head
 from inspections.notice_models import Notice
@@ -33,7 +34,7 @@ from inspections.services import notice_links, notices
 from inspections.services.notices import Draft, Service
 
 blueprint = Blueprint("api_notices", __name__, url_prefix="/api/v1/notices")
-BLUEPRINTS = (blueprint,)
+BLUEPRINTS = (blueprint, *owner_api.BLUEPRINTS)
 
 
 class NoticeSchema(StrictSchema):

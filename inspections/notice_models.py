@@ -163,12 +163,13 @@ class NoticeLink(Base):
 
 
 class NoticeReply(Base):
-    """What an owner said through a link of one violation: evidence, only ever added."""
+    """What an owner said of one violation, by a link or an account: evidence, only ever added."""
 
     __tablename__ = "notice_reply"
     __table_args__ = (
         one_of("kind", ReplyKind),
         CheckConstraint("(kind = 'extension') = (wanted_on IS NOT NULL)", name="wanted_on"),
+        CheckConstraint("(link_id IS NULL) = (by_id IS NOT NULL)", name="speaker"),
         CheckConstraint("length(body_hash) = 32", name="body_hash"),
         Index("ix_notice_reply_notice_id", "notice_id"),
         Index("ix_notice_reply_violation_id", "violation_id"),
@@ -177,7 +178,8 @@ class NoticeReply(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     body_hash: Mapped[bytes] = mapped_column(LargeBinary)
     notice_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("notice.id"))
-    link_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("notice_link.id"))
+    link_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("notice_link.id"))
+    by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
     violation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("violation.id"))
     event_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("violation_event.id"))
     kind: Mapped[str]

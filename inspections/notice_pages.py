@@ -1,10 +1,9 @@
-"""Pages of notices for staff, and the page that the link of a notice opens without an account."""
+"""Pages of notices for staff; those of owners are added from `owner_pages`."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from datetime import date
 from typing import Any
 
@@ -17,12 +16,10 @@ from core import clock
 from core.db import current_session, transaction
 from core.errors import Conflict, DomainError, Invalid, NotFound
 from core.file_types import PICTURES, TYPES
-from core.files import FileStore
 from core.guard import current_actor
 from core.i18n import current_language
 from core.i18n import gettext as _
-from core.pages import large_body
-from core.policy import PUBLIC, allows, guard
+from core.policy import allows, guard
 from core.problems import field_texts
 from core.words import N_
 from inspections.doors import (
@@ -30,26 +27,23 @@ from inspections.doors import (
     held_notice,
     notice_file,
     notice_store,
-    photo_store,
     press,
     the_notice,
 )
 from inspections.labels import VOCABULARIES
-from inspections.notice_models import Notice, NoticeLink, NoticeReply
+from inspections.notice_models import Notice
+from inspections.owner_pages import owner_routes
 from inspections.queries import notices as queries
-from inspections.rules.notice import NoticeState, ReplyKind, possible
+from inspections.rules.notice import NoticeState, possible
 from inspections.rules.violation import EventKind
 from inspections.services import notice_documents, notice_links, notice_template, notices
 from inspections.services.notices import Draft, Service
 from inspections.services.steps import state_of
 from inspections.texts import item_texts
-from towers.services.documents import checked
 
 blueprint = Blueprint("notices", __name__, template_folder="templates")
-# What answers without sign-in to whoever holds the link.
-BY_LINK = ("notices.by_link", "notices.answer", "notices.photo_by_link", "notices.file_by_link")
+owner_routes(blueprint)
 DOCX = TYPES["docx"].media_type
-FILE_LIMIT = 8 * 26 * 1024 * 1024
 
 
 @blueprint.get("/notices")
@@ -411,135 +405,6 @@ def template_file() -> Response:
     content = notice_documents.template_of(current_session(), notice_store())
     response = Response(content, mimetype=DOCX)
     response.headers["Content-Disposition"] = 'attachment; filename="mau-thong-bao.docx"'
-    return response
-
-
-# The owner's side.
-
-
-@blueprint.get("/n/<token>")
-@guard(PUBLIC)
-def by_link(token: str) -> Response:
-    return owner_page(notice_links.opened(current_session(), token, now=clock.now()), token)
-
-
-@blueprint.post("/n/<token>")
-@guard(PUBLIC)
-@large_body(FILE_LIMIT)
-def answer(token: str) -> ResponseReturnValue:
-    """Take evidence that something is fixed, or a request for more time."""
-    session = current_session()
-    link = notice_links.opened(session, token, now=clock.now())
-    try:
-        with ExitStack() as stack, transaction():
-            reply = given_reply(stack, notice_store())
-            notice_links.answer(
-                session, link, reply, kept=notice_store(), now=clock.now(), today=clock.today()
-            )
-    except NotFound:
-        raise
-    except DomainError as error:
-        session.expire_all()
-        texts = field_texts(error) or {"form": [error.text()]}
-        response = owner_page(link, token, texts)
-        response.status_code = error.status
-        return response
-    flash(_("Thank you. What you sent was recorded; the department will look at it."), "success")
-    return redirect(url_for("notices.by_link", token=token))
-
-
-def given_reply(stack: ExitStack, kept: FileStore) -> notice_links.Reply:
-    """The answer in the form with its files; raises `Invalid`."""
-    kind = request.form.get("kind", "")
-    violation_id, number = (
-        _uuid(request.form.get("violation", "")),
-        _uuid(request.form.get("id", "")),
-    )
-    if kind not in set(ReplyKind) or violation_id is None or number is None:
-        raise Invalid(fields={"kind": [N_("Choose one of the answers")]})
-    sent = [one for one in request.files.getlist("files") if one.filename]
-    if len(sent) > notice_links.MOST_FILES:
-        message = N_("Send at most %(most)s files at once")
-        raise Invalid(fields={"files": [(message, {"most": notice_links.MOST_FILES})]})
-    files = []
-    for one in sent:
-        arrival = stack.enter_context(kept.arriving(one.stream))
-        try:
-            files.append(checked(arrival, one.filename or "", kept))
-        except DomainError as error:
-            raise Invalid(fields={"files": [(error.message, error.facts)]}) from error
-    return notice_links.Reply(
-        id=number,
-        violation_id=violation_id,
-        kind=ReplyKind(kind),
-        name=request.form.get("name", ""),
-        text=request.form.get("text", ""),
-        wanted_on=given_day("wanted_on") if kind == ReplyKind.EXTENSION else None,
-        files=tuple(files),
-    )
-
-
-def owner_page(
-    link: NoticeLink, token: str, errors: Mapping[str, list[str]] | None = None
-) -> Response:
-    session = current_session()
-    notice = link.notice
-    replies: dict[uuid.UUID, list[NoticeReply]] = {}
-    for one in notice.replies:
-        replies.setdefault(one.violation_id, []).append(one)
-    text = render_template(
-        "inspections/notices/owner.html",
-        notice=notice,
-        link=link,
-        token=token,
-        replies=replies,
-        possible={
-            item.violation_id: state_of(item.violation.events).possible
-            if item.violation.continued_in_id is None
-            else frozenset()
-            for item in notice.items
-        },
-        photos=queries.photos_of(session, [item.violation_id for item in notice.items]),
-        items=item_texts(session, current_language()),
-        accept=",".join(f".{ending}" for ending in TYPES),
-        most_files=notice_links.MOST_FILES,
-        megabytes=notice_store().max_bytes // 10**6,
-        new_id=uuid.uuid4,
-        today=clock.today(),
-        errors=errors,
-        given=request.form,
-    )
-    return _hidden(Response(text))
-
-
-@blueprint.get("/n/<token>/photos/<uuid:photo_id>")
-@guard(PUBLIC)
-def photo_by_link(token: str, photo_id: uuid.UUID) -> Response:
-    """A photo of a finding that the notice is about, without hidden data."""
-    session = current_session()
-    link = notice_links.opened(session, token, now=clock.now())
-    named = [item.violation_id for item in link.notice.items]
-    for photos in queries.photos_of(session, named).values():
-        for photo in photos:
-            path = photo_store().path(photo.sha256, "full")
-            if photo.id == photo_id and path.exists():
-                return _hidden(send_file(path, mimetype="image/jpeg"))
-    raise NotFound()
-
-
-@blueprint.get("/n/<token>/notice.<form>")
-@guard(PUBLIC)
-def file_by_link(token: str, form: str) -> Response:
-    """The notice itself, as it was issued."""
-    link = notice_links.opened(current_session(), token, now=clock.now())
-    return _hidden(notice_file(link.notice, form))
-
-
-def _hidden(response: Response) -> Response:
-    """The address is a key: no other site is told it, nobody keeps or lists it."""
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["X-Robots-Tag"] = "noindex, nofollow"
-    response.headers["Cache-Control"] = "no-store"
     return response
 
 

@@ -17,10 +17,10 @@ from core.guard import current_actor
 from core.i18n import translate
 from core.policy import guard
 from core.validation import one_of
-from inspections.models import Reminder
-from inspections.rules.reminding import ReminderKind, ReminderState
+from inspections.reminder_models import Reminder
+from inspections.rules.reminding import Audience, ReminderKind, ReminderState
 from inspections.schemas import PageQuery
-from inspections.services import reminders
+from inspections.services import outbox as messages
 
 outbox = Blueprint("api_outbox", __name__, url_prefix="/api/v1/outbox")
 
@@ -31,12 +31,20 @@ class OutboxQuery(PageQuery):
 
 
 class ReminderBody(StrictSchema):
-    """A message: `error` says why it waits or was not delivered."""
+    """A message: `error` says why it waits or was not delivered.
+
+    It is about a violation or about an assessment; about neither where the request for an
+    assessment was taken back. `due_at` is the end of an emergency's hours.
+    """
 
     id = fields.UUID(required=True)
-    violation = fields.UUID(required=True)
+    tower = fields.String(required=True)
+    violation = fields.UUID(required=True, allow_none=True)
+    assessment = fields.UUID(required=True, allow_none=True)
+    audience = fields.String(required=True, validate=one_of(list(Audience)))
     kind = fields.String(required=True, validate=one_of(list(ReminderKind)))
     deadline = fields.Date(required=True)
+    due_at = fields.DateTime(required=True, allow_none=True)
     recipient = fields.String(required=True)
     subject = fields.String(required=True)
     body = fields.String(required=True)
@@ -58,9 +66,13 @@ class ReminderPage(StrictSchema):
 def body(one: Reminder) -> dict[str, Any]:
     return {
         "id": str(one.id),
-        "violation": str(one.violation_id),
+        "tower": one.tower.code,
+        "violation": str(one.violation_id) if one.violation_id else None,
+        "assessment": str(one.assessment_id) if one.assessment_id else None,
+        "audience": one.audience,
         "kind": one.kind,
         "deadline": one.deadline.isoformat(),
+        "due_at": one.due_at.isoformat() if one.due_at else None,
         "recipient": one.recipient,
         "subject": one.subject,
         "body": one.body,
@@ -76,7 +88,7 @@ def body(one: Reminder) -> dict[str, Any]:
 
 
 def the_reminder(reminder_id: uuid.UUID) -> Reminder:
-    found = reminders.reminder(current_session(), current_actor(), reminder_id)
+    found = messages.reminder(current_session(), current_actor(), reminder_id)
     if found is None:
         raise NotFound()
     return found
@@ -89,7 +101,7 @@ class Outbox(MethodView):
     @outbox.response(200, ReminderPage)
     def get(self, query: dict[str, Any]) -> Response:
         """Messages about deadlines, the latest first."""
-        page = reminders.reminders(current_session(), current_actor(), **query)
+        page = messages.reminders(current_session(), current_actor(), **query)
         return jsonify(items=[body(one) for one in page.rows], next_cursor=page.next_cursor)
 
 
@@ -113,5 +125,5 @@ class ReminderRetried(MethodView):
             found = the_reminder(reminder_id)
             session.refresh(found, with_for_update={"of": Reminder})
             require_match(request.headers.get("If-Match"), found.version)
-            reminders.retry(session, found, by=current_actor(), now=clock.now())
+            messages.retry(session, found, by=current_actor(), now=clock.now())
         return with_tag(jsonify(body(found)), found.version)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import ColumnElement, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, func, not_, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from core import policy
 from core.policy import Actor
 from inspections.campaign_models import Assignment, Campaign
-from inspections.models import Inspection, Reminder, SavedList, Violation
+from inspections.models import Inspection, SavedList, Violation
 from inspections.notice_models import Notice, NoticeItem
+from inspections.reminder_models import Reminder
+from inspections.rules.notice import NoticeState
 from towers import policy as towers
 from towers.models import Tower
 
@@ -77,6 +79,24 @@ def reaches_notice(actor: Actor, notice: Notice) -> bool:
     return all(towers.reaches(actor, item.violation.tower) for item in notice.items)
 
 
+def visible_own_notices(actor: Actor) -> ColumnElement[bool]:
+    """The notices in force that were issued to the reader's organisation."""
+    if actor.organisation_id is None:
+        return false()
+    return and_(Notice.owner_id == actor.organisation_id, Notice.state == NoticeState.ISSUED)
+
+
+def visible_own_violations(actor: Actor) -> ColumnElement[bool]:
+    """What those notices are about, at towers that still belong to the reader's organisation."""
+    told = (
+        select(NoticeItem.notice_id)
+        .join(Notice, Notice.id == NoticeItem.notice_id)
+        .where(NoticeItem.violation_id == Violation.id, visible_own_notices(actor))
+    )
+    own = select(Tower.id).where(Tower.owner_id == actor.organisation_id)
+    return and_(Violation.tower_id.in_(own), told.exists())
+
+
 def register() -> None:
     policy.register(
         "campaign",
@@ -111,8 +131,8 @@ def register() -> None:
             "view": READERS,
             "export": READERS,
             "follow_up": {"staff"},
-            # Whoever holds the link of a notice speaks for the owner, and may nothing else.
-            "claim": {"staff", "owner_by_link"},
+            # Who answers to a notice speaks for the owner, and may nothing else.
+            "claim": {"staff", "owner_by_link", "owner_by_account"},
             "decide": {"staff"},
             "assign": {"staff"},
         },
@@ -128,12 +148,8 @@ def register() -> None:
     policy.register(
         "reminder",
         actions={"view": {"staff", "admin"}, "retry": {"staff"}},
-        visible=lambda actor: (
-            Reminder.violation_id.in_(select(Violation.id).where(visible_violations(actor)))
-            if actor.communes is not None
-            else true()
-        ),
-        reaches=lambda actor, reminder: towers.reaches(actor, reminder.violation.tower),
+        visible=lambda actor: _tower_in_scope(actor, Reminder.tower_id),
+        reaches=lambda actor, reminder: towers.reaches(actor, reminder.tower),
     )
     policy.register(
         "saved_list",
@@ -151,6 +167,24 @@ def register() -> None:
         },
         visible=visible_notices,
         reaches=reaches_notice,
+    )
+    policy.register(
+        "own_notice",
+        actions={"view": {"operator"}, "answer": {"operator"}},
+        visible=visible_own_notices,
+        reaches=lambda actor, notice: (
+            notice.state == NoticeState.ISSUED
+            and actor.organisation_id is not None
+            and notice.owner_id == actor.organisation_id
+        ),
+    )
+    policy.register(
+        "own_violation",
+        actions={"view": {"operator"}},
+        visible=visible_own_violations,
+        reaches=lambda actor, violation: (
+            actor.organisation_id is not None and violation.tower.owner_id == actor.organisation_id
+        ),
     )
     policy.register(
         "assessment",

@@ -12,7 +12,7 @@ from core.db import current_session, transaction
 from core.jobs import Body, Running
 from core.mail import Later
 from core.words import N_
-from inspections.services import reminders
+from inspections.services import outbox, reminders
 from inspections.texts import item_texts
 
 JOB = "reminders"
@@ -27,7 +27,7 @@ def remind(job: Running, *, timestamp: int | None = None) -> None:
     while True:
         with transaction() as session:
             made = reminders.make_reminders(
-                session, items=items, now=clock.now(), today=clock.today()
+                session, items=items, now=clock.now(), today=clock.today(), zone=clock.zone()
             )
         written += made
         job.progress(written, None, N_("Writing messages about deadlines"))
@@ -48,7 +48,7 @@ def send_waiting(job: Running) -> None:
                 silent: Later | None = None
                 with transaction() as session:
                     try:
-                        done = reminders.send_next(session, connection, server, now=clock.now())
+                        done = outbox.send_next(session, connection, server, now=clock.now())
                     except Later as error:
                         # What was tried is written down first.
                         silent, done = error, None
@@ -60,7 +60,7 @@ def send_waiting(job: Running) -> None:
                 job.progress(sent, None, N_("Sending messages about deadlines"))
     except Later as error:
         with transaction() as session:
-            reminders.note_silence(session, str(error), now=clock.now())
+            outbox.note_silence(session, str(error), now=clock.now())
         structlog.get_logger().warning("mail server", why=str(error))
 
 

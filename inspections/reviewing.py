@@ -75,7 +75,10 @@ def detail(inspection_id: uuid.UUID) -> str:
     session, language = current_session(), current_language()
     inspection = the_inspection(inspection_id)
     catalogue = checklists.catalogue_of(session, inspection.checklist_version)
-    items = {item.key: item_form(item, catalogue, language) for item in catalogue.items}
+    items = {
+        item.key: item_form(item, language)
+        for item in (*catalogue.items, checklists.LOAD_SAFETY_ITEM)
+    }
     order = {item.key: index for index, item in enumerate(catalogue.items)}
     actor = current_actor()
     return render_template(

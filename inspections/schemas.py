@@ -22,8 +22,8 @@ from core.i18n import N_
 from core.validation import between, length, one_of
 from inspections.queries.follow_up import WorkFilters
 from inspections.rules.catalogue import HOW
-from inspections.rules.condition import AssessmentOutcome
 from inspections.rules.evidence import Verdict, Weather
+from inspections.rules.load_safety import AssessmentOutcome
 from inspections.rules.violation import SEVERITY_ORDER, TAKEN, Stage
 from towers.rules import StructureType
 from towers.schemas import TowerFilters, filters_from, filters_of
@@ -176,6 +176,7 @@ class AssessmentAnswerSchema(StrictSchema):
     assessed_on = fields.Date(required=True)
     assessor = fields.String(required=True, validate=length(1, 300))
     conclusion = fields.String(load_default="", validate=length(0, 8000))
+    deadline = fields.Date(load_default=None, allow_none=True)
     document = fields.UUID(required=True)
 
 
@@ -248,15 +249,19 @@ class ViolationQuery(PageQuery):
 
 
 class FollowUpFilters(TowerFilters):
-    """The filters of the register, and those of the follow-up list."""
+    """The filters of the register, and those of the follow-up list.
+
+    `assignee` finds what an inspector sees to and what is open at towers that they have to inspect.
+    """
 
     stage = fields.List(fields.String(validate=one_of(OPEN_STAGES)), load_default=list)
     assignee = fields.UUID(load_default=None)
     unassigned = fields.Boolean(load_default=False)
+    campaign = fields.UUID(load_default=None)
 
     @post_load
     def make(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        own = {name: data.pop(name) for name in ("assignee", "unassigned")}
+        own = {name: data.pop(name) for name in ("assignee", "unassigned", "campaign")}
         stages = tuple(data.pop("stage"))
         data["filters"] = WorkFilters.of(filters_of(data), stage=stages, **own)
         return data
@@ -264,16 +269,20 @@ class FollowUpFilters(TowerFilters):
 
 def work_filters_from(args: MultiDict[str, str]) -> WorkFilters:
     """The filters in the address of a page; it takes what it knows and leaves the rest out."""
-    try:
-        assignee: uuid.UUID | None = uuid.UUID(args.get("assignee", ""))
-    except ValueError:
-        assignee = None
     return WorkFilters.of(
         filters_from(args),
         stage=tuple(one for one in dict.fromkeys(args.getlist("stage")) if one in OPEN_STAGES),
-        assignee=assignee,
+        assignee=_number(args, "assignee"),
         unassigned=args.get("unassigned") in {"1", "true", "on"},
+        campaign=_number(args, "campaign"),
     )
+
+
+def _number(args: MultiDict[str, str], name: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(args.get(name, ""))
+    except ValueError:
+        return None
 
 
 class FollowUpQuery(FollowUpFilters, PageQuery):

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from inspections.models import ChecklistVersion
-from inspections.services.checklists import catalogue_of
+from inspections.rules.catalogue import Item
+from inspections.services.checklists import LOAD_SAFETY_ITEM, catalogue_of
 
 
 class ItemTexts:
     """What each version of the checklist calls its items: old answers keep the words they had."""
 
-    def __init__(self, versions: Mapping[int, Mapping[str, str]]) -> None:
+    def __init__(self, versions: Mapping[int | None, Mapping[str, str]]) -> None:
         self.versions = versions
 
-    def of(self, version_id: int, key: str) -> str:
-        """The text of an item in a version; its code where that version has no such item."""
-        return self.versions.get(version_id, {}).get(key, key)
+    def of(self, version_id: int | None, key: str) -> str:
+        """The text of an item in a version, or of one that stands beside all of them (`None`);
+        its code where there is no such item."""
+        beside = self.versions.get(None, {}).get(key, key)
+        return self.versions.get(version_id, {}).get(key, beside)
 
     def by_place(self) -> dict[str, str]:
         """All texts by `version/code`, for a look-up that the database makes."""
@@ -30,8 +33,8 @@ class ItemTexts:
         }
 
 
-def place(version_id: int, key: str) -> str:
-    return f"{version_id}/{key}"
+def place(version_id: int | None, key: str) -> str:
+    return f"{'' if version_id is None else version_id}/{key}"
 
 
 def item_texts(session: Session, language: str) -> ItemTexts:
@@ -41,11 +44,9 @@ def item_texts(session: Session, language: str) -> ItemTexts:
         .where(ChecklistVersion.status != "draft")
         .order_by(ChecklistVersion.id)
     )
+    items: dict[int | None, Sequence[Item]] = {None: (LOAD_SAFETY_ITEM,)}
+    for version in versions:
+        items[version.id] = catalogue_of(session, version).items
     return ItemTexts(
-        {
-            version.id: {
-                item.key: item.text(language) for item in catalogue_of(session, version).items
-            }
-            for version in versions
-        }
+        {number: {item.key: item.text(language) for item in of} for number, of in items.items()}
     )

@@ -20,10 +20,11 @@ from core.i18n import gettext as _
 from core.paging import Behind, at_noon
 from core.slots import Event, EventSource
 from inspections.bodies import item_form
-from inspections.models import Violation
+from inspections.models import Violation, ViolationEvent
 from inspections.queries import lists, notices, timelines
 from inspections.queries import timeline_events as events
 from inspections.queries.timelines import DayOf
+from inspections.reminder_models import Reminder
 from inspections.rules.notice import ReplyKind
 from inspections.rules.violation import EventKind
 from inspections.services import checklists
@@ -114,12 +115,11 @@ def _places(one: DayOf) -> str:
 def chain(violation: Violation, limit: int, behind: Behind) -> list[Event]:
     """The events of a violation with what proves them; a copy stands where it happened."""
     session = current_session()
-    catalogue = checklists.catalogue_of(session, violation.checklist_version)
-    item = next((one for one in catalogue.items if one.key == violation.item_key), None)
+    item = checklists.item_of(session, violation.checklist_version, violation.item_key)
     proofs = lists.proofs_of(session, violation)
     photos = [photo for proof in proofs.values() for photo in proof.photos]
     shown = {
-        "item": item_form(item, catalogue, current_language()) if item else None,
+        "item": item_form(item, current_language()) if item else None,
         "reused": lists.reused_photos(session, current_actor(), photos),
     }
     replies = notices.replies_to(session, current_actor(), violation)
@@ -128,9 +128,7 @@ def chain(violation: Violation, limit: int, behind: Behind) -> list[Event]:
             one.at,
             label(one.kind, "violation_event"),
             " · ".join(filter(None, (one.party, _name(one.by) if one.by else ""))),
-            url_for("inspections.detail", inspection_id=one.inspection_id)
-            if one.inspection_id
-            else "",
+            _source_address(one),
             "violation" if one.kind == EventKind.FOUND else "",
             key=f"{one.place:019d}",
             template="inspections/_violation_event.html",
@@ -147,6 +145,15 @@ def chain(violation: Violation, limit: int, behind: Behind) -> list[Event]:
         if behind.holds(one.at, f"{one.place:019d}")
     ]
     return sorted(told, key=lambda event: (event.at, event.key), reverse=True)[:limit]
+
+
+def _source_address(event: ViolationEvent) -> str:
+    """The page of the inspection or the assessment that an event is the finding of."""
+    if event.inspection_id:
+        return url_for("inspections.detail", inspection_id=event.inspection_id)
+    if event.assessment_id:
+        return url_for("inspections.assessment", assessment_id=event.assessment_id)
+    return ""
 
 
 def issued_notices(owner: Organisation, limit: int, behind: Behind) -> list[Event]:
@@ -309,21 +316,27 @@ def replies(
 def reminders(
     wanted: ColumnElement[bool], limit: int, behind: Behind, *, linked: bool = True
 ) -> list[Event]:
-    """The messages about deadlines that were sent, to whom; `linked` to their violations."""
+    """The messages about deadlines that were sent, to whom; `linked` to what they are about."""
     return [
         Event(
             one.sent_at,
             _("Reminder sent"),
             _line(label(one.kind, "reminder_kind"), shown_day(one.deadline), one.recipient),
-            url_for("inspections.violation", violation_id=one.violation_id)
-            if linked
-            else url_for("inspections.outbox"),
+            _reminded_of(one) if linked else url_for("inspections.outbox"),
             "mail",
             key=str(one.id),
         )
         for one in events.reminders(current_session(), current_actor(), wanted, behind, limit=limit)
         if one.sent_at is not None
     ]
+
+
+def _reminded_of(reminder: Reminder) -> str:
+    if reminder.violation_id:
+        return url_for("inspections.violation", violation_id=reminder.violation_id)
+    if reminder.assessment_id:
+        return url_for("inspections.assessment", assessment_id=reminder.assessment_id)
+    return ""
 
 
 def _line(*parts: str) -> str:

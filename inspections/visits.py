@@ -164,10 +164,10 @@ def form_page(
     session, language = current_session(), current_language()
     catalogue = checklists.catalogue_of(session, inspection.checklist_version)
     structure = record.structure_of(inspection.tower, inspection.structure_type)
-    items = applicable_items(catalogue, structure)
     lines = {}
     if inspection.kind == "reinspection":
         lines = lines_of(session, inspection, looked_at(session, inspection))
+    items = applicable_items(catalogue, structure, checklists.beside(lines))
     labels = {f"answers.{item.key}": item.text(language) for item in items}
     # What is wrong is named in the order in which it stands on the page.
     places = {name: index for index, name in enumerate(labels, 1)}
@@ -175,7 +175,7 @@ def form_page(
     photo_of: dict[str | None, list[Any]] = {}
     for photo in inspection.photos:
         photo_of.setdefault(photo.item_key, []).append(photo)
-    forms = {item.key: item_form(item, catalogue, language) for item in items}
+    forms = {item.key: item_form(item, language) for item in items}
     asked = [(lines[key], forms[key]) for key in lines if key in forms]
     groups = []
     for group in catalogue.groups:

@@ -117,6 +117,8 @@ SHOWN = {
                          "/users", "/users/<uuid:user_id>"},
     "inspector": REGISTER | {"/inspections/<uuid:inspection_id>/edit",
                              "/towers/<code>/inspect", "/towers/<code>/propose"},
+    "operator": {"/own-violations", "/own-notices/<uuid:own_notice_id>",
+                 "/api/v1/own-notices/<uuid:own_notice_id>"},
 }  # fmt: skip
 
 
@@ -124,7 +126,7 @@ SHOWN = {
 # pages of print takes longest, and asks most of the longest text and of the tallest letters.
 WALKS = [
     *((kind, "staff", (("vi", "en")[place % 2],)) for place, kind in enumerate(sorted(TEXTS))),
-    *(("all together", role, ("vi", "en")) for role in ("admin", "inspector", "staff")),
+    *(("all together", role, ("vi", "en")) for role in ("admin", "inspector", "operator", "staff")),
 ]
 PRINTED = {"all together", "combining"}
 

@@ -28,14 +28,16 @@ from core.geo import to_polygon
 from core.model import Base
 from core.policy import SYSTEM
 from inspections.campaign_models import CampaignWork
-from inspections.models import LoadAssessment, Reminder, SavedList, ViolationEvent
+from inspections.models import LoadAssessment, SavedList, ViolationEvent
 from inspections.notice_models import (
     Notice,
+    NoticeDocument,
     NoticeItem,
     NoticeLink,
     NoticeReply,
     NoticeReplyFile,
 )
+from inspections.reminder_models import Reminder
 from inspections.services import back_tests, checklists, drafts
 from tests import makers
 from tests.makers import NOW
@@ -68,6 +70,7 @@ class Place:
     assignment: uuid.UUID
     notice: uuid.UUID
     notice_file: uuid.UUID
+    told: uuid.UUID
     words: str
     parts: dict[str, uuid.UUID]
 
@@ -141,7 +144,7 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
         batch=_batch(session, made["here"].tower),
         imported=_list(app, session),
         exports={role: _export(app, session, person, names) for role, person in people.items()},
-        reminder=_reminder(session, made["here"].violation, names),
+        reminder=_reminder(session, made["here"], names),
         saved=_saved_list(session, people["elsewhere"], names),
     )
 
@@ -172,17 +175,18 @@ def _export(app: Flask, session: Session, person: User, names: str) -> uuid.UUID
     return made.id
 
 
-def _reminder(session: Session, violation: uuid.UUID, names: str) -> uuid.UUID:
+def _reminder(session: Session, place: Place, names: str) -> uuid.UUID:
     """A message that was sent."""
     made = Reminder(
         id=uuid.uuid4(),
-        violation_id=violation,
+        tower_id=place.tower.id,
+        violation_id=place.violation,
         kind="due_soon",
         deadline=clock.today(),
         recipient="ai@example.org",
         subject=names or "Sắp đến hạn",
         body=names,
-        message_id=f"<{violation}@test>",
+        message_id=f"<{place.violation}@test>",
         state="sent",
         next_try_at=clock.now(),
         created_at=clock.now(),
@@ -340,7 +344,12 @@ def _place(
         instruments=[{"name": note[:200], "serial": note[:100]}],
     )
     answered(client.post("/api/v1/inspections", json={**draft, "id": str(inspection)}), 201)
-    answered(send_photo(client, inspection, photo_id=photo, content=picture(seed=word)), 201)
+    answered(
+        send_photo(
+            client, inspection, photo_id=photo, content=picture(seed=word), item="clb_ladder"
+        ),
+        201,
+    )
     found = answered(
         client.put(
             f"/api/v1/inspections/{inspection}",
@@ -392,7 +401,9 @@ def _place(
     violation = uuid.UUID(found["violations"][0]["id"])
     told = {"id": str(uuid.uuid4()), "owner": str(owner.id), "violations": [str(violation)]}
     answered(clients["staff"].post("/api/v1/notices", json={**told, "note": note}), 201)
-    sent = _owner_answer(session, client.application, violation, owner, names or "Đã sửa", word)
+    told_by, sent = _owner_answer(
+        session, client.application, violation, owner, names or "Đã sửa", word
+    )
     return Place(
         commune=commune,
         inspector=inspector,
@@ -408,6 +419,7 @@ def _place(
         assignment=uuid.uuid4(),
         notice=uuid.UUID(told["id"]),
         notice_file=sent,
+        told=told_by,
         words=tower.code,
         parts=parts,
     )
@@ -420,8 +432,8 @@ def _owner_answer(
     owner: Organisation,
     text_: str,
     word: str,
-) -> uuid.UUID:
-    """A file that an owner sent by the link of a notice of a year long past."""
+) -> tuple[uuid.UUID, uuid.UUID]:
+    """A notice of a year long past, and a file that its owner sent by its link."""
     now, digest = clock.now(), hashlib.sha256(PDF).digest()
     kept = app.config["SETTINGS"].instance / "notices" / digest.hex()[:2] / digest.hex()
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -436,6 +448,7 @@ def _owner_answer(
     )
     notice.items.append(NoticeItem(violation_id=violation, place=1))
     notice.links.append(link)
+    notice.documents.append(NoticeDocument(form="pdf", sha256=digest, byte_size=len(PDF)))
     session.add(notice)
     session.flush()
     event = session.scalars(
@@ -454,7 +467,7 @@ def _owner_answer(
         )
     )  # fmt: skip
     session.commit()
-    return file.id
+    return notice.id, file.id
 
 
 def visit(tower: str, *, submit: bool = True, **facts: Any) -> dict[str, Any]:

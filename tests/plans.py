@@ -114,6 +114,22 @@ ROWS = (
         sha256(id::text::bytea), now()
     FROM tower
     """,
+    # A campaign of 500 towers, of which one inspector has 40, and one of half the province.
+    """
+    INSERT INTO campaign (id, body_hash, name, kind, begins_on, ends_on, state, created_at)
+    SELECT ('00000000-0000-0000-0000-00000000000' || n)::uuid, '', 'x', 'reinspection',
+        '2026-11-01', '2026-11-30', 'running', now()
+    FROM generate_series(1, 2) n
+    """,
+    """
+    INSERT INTO assignment (campaign_id, tower_id, inspector_id, due_on, added_at, assigned_at)
+    SELECT c.id, t.id, CASE WHEN n % 500 = 0 THEN u.id END, '2026-11-30', now(),
+        CASE WHEN n % 500 = 0 THEN now() END
+    FROM (SELECT id, row_number() OVER (ORDER BY code)::int AS n FROM tower) t,
+        (SELECT id, row_number() OVER (ORDER BY id) AS nth FROM campaign) c,
+        (SELECT id FROM "user" ORDER BY id LIMIT 1) u
+    WHERE n % CASE WHEN nth = 1 THEN 40 ELSE 2 END = 0
+    """,
     "ANALYZE",
 )
 

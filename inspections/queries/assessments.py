@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import date
 
 from sqlalchemy import select
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 from core import paging, policy
 from core.paging import Page
 from core.policy import Actor
-from inspections.models import LoadAssessment
+from inspections.models import LoadAssessment, Violation, ViolationEvent
 from towers.models import Tower
 from towers.search import exactly, matches
 
@@ -26,6 +27,23 @@ def assessment(session: Session, actor: Actor, assessment_id: uuid.UUID) -> Load
         .where(LoadAssessment.id == assessment_id, policy.visible(actor, "tower"))
         .options(joinedload(LoadAssessment.tower), joinedload(LoadAssessment.document))
     )
+
+
+def touched_by(
+    session: Session, actor: Actor, assessments: Iterable[LoadAssessment]
+) -> dict[uuid.UUID, Violation]:
+    """By assessment the violation that it raised, continued or closed, as it goes on today."""
+    rows = session.execute(
+        select(LoadAssessment.id, Violation)
+        .join(ViolationEvent, ViolationEvent.assessment_id == LoadAssessment.id)
+        .join(Violation, Violation.id == ViolationEvent.violation_id)
+        .where(
+            LoadAssessment.id.in_([one.id for one in assessments]),
+            Violation.continued_in_id.is_(None),
+            policy.visible(actor, "violation"),
+        )
+    )
+    return {number: violation for number, violation in rows}
 
 
 def assessments(

@@ -40,6 +40,7 @@ from towers.queries import Filters, filtered, narrowed
 # So many are offered where one of them is chosen.
 MOST_INSPECTORS = 500
 MOST_NEAR = 50
+MOST_CHOICES = 200
 
 
 def campaign(session: Session, actor: Actor, campaign_id: uuid.UUID) -> Campaign | None:
@@ -428,6 +429,19 @@ def ended(session: Session, campaign_id: uuid.UUID, ending: str) -> int:
         )
         or 0
     )
+
+
+def choices(session: Session, actor: Actor) -> Sequence[Row[uuid.UUID, str]]:
+    """What a choice of campaigns offers: those in scope that still have towers, the latest first.
+
+    Running ones stand above those that are planned or closed.
+    """
+    return session.execute(
+        select(Campaign.id, Campaign.name)
+        .where(Campaign.state != State.CANCELLED, policy.visible(actor, "campaign"))
+        .order_by((Campaign.state != State.RUNNING), Campaign.begins_on.desc(), Campaign.id.desc())
+        .limit(MOST_CHOICES)
+    ).all()
 
 
 def inspectors(session: Session) -> Sequence[User]:

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import and_, func, select, true
+from sqlalchemy import ColumnElement, and_, func, select, true
 from sqlalchemy.orm import Session
 
-from inspections.models import Inspection, LoadAssessment, Violation
-from inspections.rules.condition import AssessmentOutcome
+from inspections.models import Inspection, LoadAssessment, Violation, ViolationEvent
+from inspections.rules.load_safety import AssessmentOutcome
 from towers.models import StructureKind, Tower
 
 # A returned or voided inspection no longer counts, a draft not yet.
@@ -30,6 +30,20 @@ class TowerFacts:
     last_on: date | None
     last_complete: bool
     assessed_dangerous: bool
+
+
+def dangerous_alone(*said: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether an assessment found danger and no violation carries that.
+
+    From when on one does, that one says when the danger is over. `said` narrows its events.
+    """
+    raised = (
+        select(ViolationEvent.id)
+        .where(ViolationEvent.assessment_id == LoadAssessment.id, *said)
+        .correlate(LoadAssessment)
+        .exists()
+    )
+    return and_(LoadAssessment.outcome == AssessmentOutcome.DANGEROUS, ~raised)
 
 
 def facts(session: Session, tower_ids: Sequence[uuid.UUID]) -> Iterator[TowerFacts]:
@@ -71,7 +85,7 @@ def facts(session: Session, tower_ids: Sequence[uuid.UUID]) -> Iterator[TowerFac
         .exists()
     )
     assessed = (
-        select(LoadAssessment.outcome)
+        select(dangerous_alone())
         .where(LoadAssessment.tower_id == Tower.id, LoadAssessment.answered_at.is_not(None))
         .order_by(LoadAssessment.answered_at.desc(), LoadAssessment.id.desc())
         .limit(1)
@@ -102,5 +116,5 @@ def facts(session: Session, tower_ids: Sequence[uuid.UUID]) -> Iterator[TowerFac
             assessment_pending=row[4],
             last_on=row[5],
             last_complete=bool(row[6]),
-            assessed_dangerous=row[7] == AssessmentOutcome.DANGEROUS,
+            assessed_dangerous=bool(row[7]),
         )

@@ -11,27 +11,33 @@ from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Date,
     Integer,
     Select,
     SmallInteger,
     String,
+    any_,
     cast,
     func,
     literal,
     null,
+    or_,
     select,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Session
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+from sqlalchemy.orm import Session, aliased
 
 from accounts.models import Organisation, User
 from areas.models import Area
 from core import paging, policy
 from core.paging import Page
 from core.policy import Actor
+from inspections.campaign_models import Assignment, Campaign
 from inspections.models import LoadAssessment, Violation
+from inspections.queries.campaigns import Wanted, is_done, live
+from inspections.rules.campaign import State
 from towers.models import Tower
 from towers.queries import Filters, condition_on, narrowed
 
@@ -43,13 +49,15 @@ ASSESSMENT_URGENCY = 2
 class WorkFilters(Filters):
     """The filters of the register, with those that only the rows of this list have.
 
-    `assignee` is who sees to a row, `unassigned` keeps those that nobody sees to. `ids` and
-    `towers` are rows that somebody chose, and the towers whose rows are wanted.
+    `assignee` is whose work a row is: who sees to it, or who has its tower to inspect.
+    `unassigned` keeps those that nobody sees to, `campaign` those of the towers of a campaign.
+    `ids` and `towers` are rows that somebody chose, and the towers whose rows are wanted.
     """
 
     stage: tuple[str, ...] = ()
     assignee: uuid.UUID | None = None
     unassigned: bool = False
+    campaign: uuid.UUID | None = None
     ids: tuple[uuid.UUID, ...] = ()
     towers: tuple[uuid.UUID, ...] = ()
 
@@ -60,7 +68,9 @@ class WorkFilters(Filters):
 
     @property
     def narrow(self) -> bool:
-        return super().narrow or bool(self.stage or self.assignee or self.unassigned)
+        return super().narrow or bool(
+            self.stage or self.assignee or self.unassigned or self.campaign
+        )
 
     @property
     def of_violations(self) -> bool:
@@ -76,6 +86,7 @@ def _violations(actor: Actor, filters: WorkFilters, today: date) -> Select[Any]:
             Violation.id.label("id"),
             Violation.tower_id.label("tower_id"),
             Violation.item_key.label("item_key"),
+            Violation.detail.label("detail"),
             Violation.severity.label("severity"),
             Violation.found_on.label("found_on"),
             Violation.legal_basis.label("legal_basis"),
@@ -91,7 +102,7 @@ def _violations(actor: Actor, filters: WorkFilters, today: date) -> Select[Any]:
         statement = statement.where(Violation.severity.in_(filters.severity))
     if filters.stage:
         statement = statement.where(Violation.stage.in_(filters.stage))
-    return _asked(statement, Violation, filters, today)
+    return _asked(statement, Violation, actor, filters, today)
 
 
 def _assessments(actor: Actor, filters: WorkFilters, today: date) -> Select[Any]:
@@ -102,6 +113,7 @@ def _assessments(actor: Actor, filters: WorkFilters, today: date) -> Select[Any]
             LoadAssessment.id.label("id"),
             LoadAssessment.tower_id.label("tower_id"),
             cast(null(), String).label("item_key"),
+            cast(literal(""), String).label("detail"),
             cast(null(), String).label("severity"),
             LoadAssessment.requested_on.label("found_on"),
             cast(null(), JSONB).label("legal_basis"),
@@ -113,12 +125,13 @@ def _assessments(actor: Actor, filters: WorkFilters, today: date) -> Select[Any]
         .where(LoadAssessment.answered_at.is_(None), policy.visible(actor, "tower"))
         .where(*narrowed(_of_towers(filters), today))
     )
-    return _asked(statement, LoadAssessment, filters, today)
+    return _asked(statement, LoadAssessment, actor, filters, today)
 
 
 def _asked(
     statement: Select[Any],
     of: type[Violation] | type[LoadAssessment],
+    actor: Actor,
     filters: WorkFilters,
     today: date,
 ) -> Select[Any]:
@@ -129,7 +142,9 @@ def _asked(
         last = today + timedelta(days=filters.due_within)
         statement = statement.where(of.deadline.between(today, last))
     if filters.assignee:
-        statement = statement.where(of.assignee_id == filters.assignee)
+        statement = statement.where(_work_of(of, actor, filters.assignee, today))
+    if filters.campaign:
+        statement = statement.where(of.tower_id.in_(_of_campaign(actor, filters.campaign)))
     if filters.unassigned:
         statement = statement.where(of.assignee_id.is_(None))
     if filters.ids:
@@ -137,6 +152,53 @@ def _asked(
     if filters.towers:
         statement = statement.where(of.tower_id.in_(filters.towers))
     return statement
+
+
+def _work_of(
+    of: type[Violation] | type[LoadAssessment], actor: Actor, inspector: uuid.UUID, today: date
+) -> ColumnElement[bool]:
+    """Whether a row is an inspector's: to see to, or at a tower that they have yet to inspect.
+
+    The towers are read once, as an array: both sides of the "or" are then found by their index.
+    """
+    wanted = Wanted(inspector=inspector, running=True)
+    to_inspect = live(actor, wanted, select(Assignment.tower_id), today=today).where(~is_done())
+    towers = func.array(to_inspect.correlate(None).scalar_subquery())
+    return or_(of.assignee_id == inspector, of.tower_id == any_(towers))
+
+
+def _of_campaign(actor: Actor, campaign: uuid.UUID) -> Select[Any]:
+    """The towers of a campaign that the reader may see."""
+    given = aliased(Assignment)
+    return (
+        select(given.tower_id)
+        .join(Campaign, Campaign.id == given.campaign_id)
+        .where(
+            given.campaign_id == campaign,
+            given.ended_at.is_(None),
+            policy.visible(actor, "campaign"),
+        )
+    )
+
+
+def _visitors(actor: Actor) -> ColumnElement[Any]:
+    """Who has the `Tower` of a row to inspect now, by name; null where nobody has."""
+    name = func.coalesce(func.nullif(User.name, ""), User.email)
+    return (
+        select(func.array_agg(aggregate_order_by(name.distinct(), name)))
+        .select_from(Assignment)
+        .join(User, User.id == Assignment.inspector_id)
+        .outerjoin(Campaign, Campaign.id == Assignment.campaign_id)
+        .where(
+            Assignment.tower_id == Tower.id,
+            Assignment.ended_at.is_(None),
+            or_(Assignment.campaign_id.is_(None), Campaign.state == State.RUNNING),
+            ~is_done(),
+            policy.visible(actor, "assignment"),
+        )
+        .correlate(Tower)
+        .scalar_subquery()
+    )
 
 
 def _of_towers(filters: WorkFilters) -> WorkFilters:
@@ -170,19 +232,22 @@ def rows(
     listed = (
         union_all(*(select(part.subquery()) for part in cut)) if len(cut) > 1 else cut[0]
     ).subquery("listed")
+    sees_to = aliased(User)
     statement = (
         select(
             listed.c.urgency,
             listed.c.deadline,
             listed.c.id,
             listed.c.item_key,
+            listed.c.detail,
             listed.c.severity,
             listed.c.found_on,
             listed.c.legal_basis,
             listed.c.checklist_version_id,
             listed.c.stage,
             listed.c.assignee_id,
-            func.coalesce(func.nullif(User.name, ""), User.email).label("assignee"),
+            func.coalesce(func.nullif(sees_to.name, ""), sees_to.email).label("assignee"),
+            _visitors(actor).label("visitors"),
             Tower.id.label("tower_id"),
             Tower.code,
             Tower.name,
@@ -201,7 +266,7 @@ def rows(
         .join(Tower, Tower.id == listed.c.tower_id)
         .outerjoin(Area, Area.id == Tower.commune_id)
         .outerjoin(Organisation, Organisation.id == Tower.owner_id)
-        .outerjoin(User, User.id == listed.c.assignee_id)
+        .outerjoin(sees_to, sees_to.id == listed.c.assignee_id)
         .order_by(listed.c.urgency, listed.c.deadline, listed.c.id)
     )
     return statement.limit(limit) if limit is not None else statement

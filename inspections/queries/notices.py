@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, select, tuple_
+from sqlalchemy import ScalarSelect, exists, select, tuple_
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from core import paging, policy
 from core.paging import Page
 from core.policy import Actor
-from inspections.models import Photo, Violation, ViolationEvent
+from inspections.models import LoadAssessment, Photo, Violation, ViolationEvent
 from inspections.notice_models import (
     Notice,
     NoticeItem,
@@ -161,6 +161,23 @@ def is_latest(session: Session, notice: Notice, violation: Violation) -> bool:
     )
 
 
+def told_by() -> ScalarSelect[uuid.UUID]:
+    """The last notice that stands about a violation of a query, to the owner its tower has now."""
+    return (
+        select(Notice.id)
+        .join(NoticeItem, NoticeItem.notice_id == Notice.id)
+        .where(
+            NoticeItem.violation_id == Violation.id,
+            Notice.owner_id == Tower.owner_id,
+            Notice.state == NoticeState.ISSUED,
+        )
+        .order_by(Notice.year.desc(), Notice.number.desc())
+        .limit(1)
+        .correlate(Violation, Tower)
+        .scalar_subquery()
+    )
+
+
 def live_link(session: Session, hash_: bytes, now: datetime) -> NoticeLink | None:
     """The link with this hash that opens its notice now, or `None`."""
     return session.scalar(
@@ -226,6 +243,22 @@ def photos_of(session: Session, violations: Iterable[uuid.UUID]) -> dict[uuid.UU
         if photo not in photos:
             photos.append(photo)
     return found
+
+
+def reports_of(
+    session: Session, violations: Iterable[uuid.UUID]
+) -> dict[uuid.UUID, LoadAssessment]:
+    """The last report of a load-safety assessment by which each violation was found."""
+    rows = session.execute(
+        select(ViolationEvent.violation_id, LoadAssessment)
+        .join(LoadAssessment, LoadAssessment.id == ViolationEvent.assessment_id)
+        .where(
+            ViolationEvent.violation_id.in_(list(violations)),
+            ViolationEvent.kind == EventKind.FOUND,
+        )
+        .order_by(ViolationEvent.place)
+    )
+    return {number: report for number, report in rows}
 
 
 def template(session: Session) -> NoticeTemplate | None:

@@ -44,9 +44,8 @@ from accounts.models import Organisation
 from areas.models import Area
 from core import policy
 from core.policy import Actor
-from inspections.models import Inspection, LoadAssessment, Violation
-from inspections.queries.facts import COUNTING
-from inspections.rules.condition import AssessmentOutcome
+from inspections.models import Inspection, LoadAssessment, Violation, ViolationEvent
+from inspections.queries.facts import COUNTING, dangerous_alone
 from inspections.rules.statistics import FLOWS, STOCKS, Numbers, Period, weeks_from
 from towers.models import StructureKind, Tower
 from towers.queries import Filters, narrowed
@@ -150,9 +149,11 @@ def answered_on(zone: ZoneInfo) -> ColumnElement[date]:
 
 
 def last_assessed_on(day: date, zone: ZoneInfo) -> Rows:
-    """What the last assessment of each tower came to that was answered up to a day."""
+    """Whether the last assessment of each tower that was answered up to a day found danger that
+    no violation carried by then."""
+    raised = cast(func.timezone(str(zone), ViolationEvent.at), Date) <= day
     return (
-        select(LoadAssessment.tower_id, LoadAssessment.outcome)
+        select(LoadAssessment.tower_id, dangerous_alone(raised).label("dangerous"))
         .ext(distinct_on(LoadAssessment.tower_id))
         .where(answered_on(zone) <= day)
         .order_by(
@@ -219,7 +220,7 @@ def _towers_on(scope: Scope, day: date, by: Key, suffix: str) -> Rows:
     inspected = func.coalesce(and_(complete, cast(until, Date) >= day), False)
     condition = case(
         (
-            or_(opened.c.critical > 0, assessed.c.outcome == AssessmentOutcome.DANGEROUS),
+            or_(opened.c.critical > 0, func.coalesce(assessed.c.dangerous, False)),
             literal("dangerous"),
         ),
         (pending.c.tower_id.is_not(None), literal("assessment_needed")),

@@ -18,9 +18,10 @@ from core import policy
 from core.paging import Behind
 from core.policy import Actor
 from inspections.campaign_models import Assignment, Campaign
-from inspections.models import Inspection, LoadAssessment, Reminder, Violation
+from inspections.models import Inspection, LoadAssessment, Violation
 from inspections.notice_models import Notice, NoticeReply
 from inspections.queries.timelines import DayOf, towers_of
+from inspections.reminder_models import Reminder
 from inspections.rules.campaign import Ending
 from inspections.rules.reminding import ReminderState
 from towers.models import Tower
@@ -166,14 +167,14 @@ def replies(
 def reminders(
     session: Session, actor: Actor, wanted: ColumnElement[bool], place: Behind, *, limit: int
 ) -> Sequence[Reminder]:
-    """The messages about violations that were sent, by when."""
+    """The messages about violations and load-safety assessments that were sent, by when."""
     statement = (
         select(Reminder)
-        .join(Violation, Violation.id == Reminder.violation_id)
-        .join(Tower, Tower.id == Violation.tower_id)
+        .join(Tower, Tower.id == Reminder.tower_id)
+        .outerjoin(Violation, Violation.id == Reminder.violation_id)
         .where(
             policy.visible(actor, "reminder"),
-            policy.visible(actor, "violation"),
+            policy.visible(actor, "tower"),
             Reminder.state == ReminderState.SENT,
             wanted,
         )

@@ -23,6 +23,8 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
 }
 SEVERITIES = ("critical", "major", "minor")
 KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}\Z")
+# What load-safety assessments demand is followed up under this key: no checklist can take it.
+LOAD_SAFETY = "load_safety"
 # What a document may say, and nothing else.
 DOCUMENT_FIELDS = {
     "catalogue", "version", "note", "evaluation", "structure_types", "severities", "groups",
@@ -301,6 +303,8 @@ class _Reader:
         given = self.mapping(given, "items")
         key = self.key(given.get("key"))
         self.where = key
+        if key == LOAD_SAFETY:
+            raise self.fail(N_("the key %(value)s is kept for load-safety assessments"), value=key)
         self.known(given, ITEM_FIELDS)
         group = given.get("group")
         if not isinstance(group, str) or group not in self.groups:

@@ -6,24 +6,16 @@ import calendar
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
 from towers.rules import Condition, ConditionReason
-
-
-class AssessmentOutcome(StrEnum):
-    """What a load-safety assessment comes to."""
-
-    SAFE = "safe"
-    SAFE_WITH_CONDITIONS = "safe_with_conditions"
-    DANGEROUS = "dangerous"
 
 
 @dataclass(frozen=True)
 class Facts:
     """What is known of a tower. A re-inspection is not a full inspection.
 
-    `assessed_dangerous` is what the last answered assessment came to, until another one says more.
+    `assessed_dangerous` is what the last answered assessment came to, where no violation carries
+    that: one of the time before assessments raised violations.
     """
 
     open_severities: Sequence[str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -108,8 +108,11 @@ def applies(item: Item, structure: Structure) -> bool:
     return height is None or height >= item.min_height_m
 
 
-def applicable_items(catalogue: Catalogue, structure: Structure) -> tuple[Item, ...]:
-    return tuple(item for item in catalogue.items if applies(item, structure))
+def applicable_items(
+    catalogue: Catalogue, structure: Structure, beside: Sequence[Item] = ()
+) -> tuple[Item, ...]:
+    """The items that apply to a structure, those `beside` the checklist last."""
+    return tuple(item for item in (*catalogue.items, *beside) if applies(item, structure))
 
 
 def is_asked(item: Item, answers: Mapping[str, GivenAnswer]) -> bool:
@@ -138,15 +141,18 @@ def evaluate(
     structure: Structure,
     answers: Mapping[str, GivenAnswer],
     methods: Collection[str] | None = None,
+    *,
+    beside: Sequence[Item] = (),
 ) -> Evaluation:
     """Judge the answers given for a structure. Never raises: what is wrong is in `problems`.
 
     `methods` says how the visit was made: what is checked in another way cannot be answered, so
-    that such a visit is not complete. `None` where nobody said.
+    that such a visit is not complete. `None` where nobody said. `beside` are items that stand in
+    no checklist and are asked all the same.
     """
     problems: list[AnswerProblem] = []
     judgements: dict[str, Judgement] = {}
-    applicable = {item.key: item for item in applicable_items(catalogue, structure)}
+    applicable = {item.key: item for item in applicable_items(catalogue, structure, beside)}
     for key, given in answers.items():
         item = applicable.get(key)
         if item is None:

@@ -12,9 +12,19 @@ MOST_ATTEMPTS = 16
 
 
 class ReminderKind(StrEnum):
+    """An emergency is told of when its hours have run out, the others by the calendar."""
+
+    EMERGENCY = "emergency"
     DUE_SOON = "due_soon"
     OVERDUE = "overdue"
     ESCALATED = "escalated"
+
+
+class Audience(StrEnum):
+    """Whom a message is written for."""
+
+    DEPARTMENT = "department"
+    OWNER = "owner"
 
 
 class ReminderState(StrEnum):

@@ -1,7 +1,8 @@
 """The life of a violation: a state folded from events that are only ever added.
 
-What an inspection says (found, taken back, re-inspected) counts at any time. What the department
-and the owner do in between are steps: `STEPS` says which are possible where.
+What an inspection says (found, taken back, re-inspected) or a load-safety assessment (found,
+safe) counts at any time. What the department and the owner do in between are steps: `STEPS` says
+which are possible where.
 """
 
 from __future__ import annotations
@@ -34,12 +35,13 @@ class Stage(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What can happen. The first four are said by an inspection, the others are steps."""
+    """What can happen: what `SAID_BY` names is a finding of somebody, the others are steps."""
 
     FOUND = "found"
     WITHDRAWN = "withdrawn"
     REINSPECTED = "reinspected"
     REINSPECTION_WITHDRAWN = "reinspection_withdrawn"
+    ASSESSED_SAFE = "assessed_safe"
     CONFIRMED = "confirmed"
     NOTIFIED = "notified"
     NOTICE_WITHDRAWN = "notice_withdrawn"
@@ -63,16 +65,31 @@ class ReinspectionOutcome(StrEnum):
     CANNOT_VERIFY = "cannot_verify"
 
 
-OF_INSPECTIONS = frozenset(
-    {
-        EventKind.FOUND,
-        EventKind.WITHDRAWN,
-        EventKind.REINSPECTED,
-        EventKind.REINSPECTION_WITHDRAWN,
-    }
-)
+class Voice(StrEnum):
+    """Whose finding an event is: it names the one or the other."""
+
+    INSPECTION = "inspection"
+    ASSESSMENT = "assessment"
+
+
+# Who can say what. Nothing else closes a violation than what stands here.
+SAID_BY: Mapping[EventKind, frozenset[Voice]] = {
+    EventKind.FOUND: frozenset({Voice.INSPECTION, Voice.ASSESSMENT}),
+    EventKind.WITHDRAWN: frozenset({Voice.INSPECTION}),
+    EventKind.REINSPECTED: frozenset({Voice.INSPECTION}),
+    EventKind.REINSPECTION_WITHDRAWN: frozenset({Voice.INSPECTION}),
+    EventKind.ASSESSED_SAFE: frozenset({Voice.ASSESSMENT}),
+}
+FINDINGS = frozenset(SAID_BY)
+
+
+def said_by(voice: Voice) -> frozenset[EventKind]:
+    """What one of them can say."""
+    return frozenset(kind for kind, voices in SAID_BY.items() if voice in voices)
+
+
 # What people do with a violation; that another one goes on with it follows from a merge.
-TAKEN = frozenset(EventKind) - OF_INSPECTIONS - {EventKind.CONTINUED}
+TAKEN = frozenset(EventKind) - FINDINGS - {EventKind.CONTINUED}
 _ALWAYS = frozenset(
     {
         EventKind.EMERGENCY_MEASURES,
@@ -110,7 +127,10 @@ ANSWERS: Mapping[EventKind, EventKind] = {
 
 @dataclass(frozen=True)
 class Event:
-    """One event. Days are local; by the moment `emergency_by` a critical one must be secured."""
+    """One event. Days are local; by the moment `emergency_by` a critical one must be secured.
+
+    A finding names its inspection or its assessment; `detail` is what the latter demands.
+    """
 
     kind: EventKind
     at: datetime
@@ -119,6 +139,13 @@ class Event:
     deadline: date | None = None
     outcome: ReinspectionOutcome | None = None
     emergency_by: datetime | None = None
+    assessment_id: uuid.UUID | None = None
+    detail: str = ""
+
+    @property
+    def source(self) -> uuid.UUID | None:
+        """Who said it: the inspection or the assessment."""
+        return self.inspection_id or self.assessment_id
 
 
 @dataclass(frozen=True)
@@ -126,7 +153,8 @@ class ViolationState:
     """What the events say together.
 
     `waiting` are the requests that nobody has answered. `emergency_by` is `None` where nothing
-    critical was found, or where measures were taken.
+    critical was found, or where measures were taken. `closed_by` is the inspection or the
+    assessment that shows that it is over. `detail` is what the last source demands.
     """
 
     state: State
@@ -138,6 +166,7 @@ class ViolationState:
     emergency_by: datetime | None = None
     authority_informed: bool = False
     waiting: frozenset[EventKind] = frozenset()
+    detail: str = ""
 
     @property
     def possible(self) -> frozenset[EventKind]:
@@ -151,11 +180,12 @@ class ViolationState:
 def fold(events: Iterable[Event]) -> ViolationState:
     """The state after some events, in their order.
 
-    Each inspection that found the defect is a source until it takes that back. The severity is
-    that of the source that came last (a later correction of an older one does not move it
-    behind). The deadline is the earliest of them; an extension replaces those of what was found
-    before it. A violation without sources, annulled, or gone on with in another one, is
-    withdrawn; one that a re-inspection saw fixed, and that did not take it back, is closed.
+    Each inspection or assessment that found the defect is a source, an inspection until it takes
+    that back. The severity is that of the source that came last (a later correction of an older
+    one does not move it behind). The deadline is the earliest of them; an extension replaces
+    those of what was found before it. A violation without sources, annulled, or gone on with in
+    another one, is withdrawn; one that a re-inspection saw fixed, and that did not take it back,
+    or after which an assessment found the tower safe, is closed.
     """
     life = _Life()
     for event in events:
@@ -171,6 +201,7 @@ class _Life:
         self.fixed: dict[uuid.UUID | None, Event] = {}
         self.order: dict[uuid.UUID | None, int] = {}
         self.severity: str | None = None
+        self.detail = ""
         self.deadline: date | None = None
         self.extended: date | None = None
         self.before_extension: set[uuid.UUID | None] = set()
@@ -185,25 +216,28 @@ class _Life:
     def take(self, event: Event) -> None:
         kind = event.kind
         if kind is EventKind.FOUND:
-            if event.inspection_id not in self.order and event.emergency_by:
+            if event.source not in self.order and event.emergency_by:
                 self.secured = False
-            self.order.setdefault(event.inspection_id, len(self.order))
-            if event.inspection_id not in self.sources:
-                self.before_extension.discard(event.inspection_id)
-            self.sources[event.inspection_id] = event
+            self.order.setdefault(event.source, len(self.order))
+            if event.source not in self.sources:
+                self.before_extension.discard(event.source)
+            self.sources[event.source] = event
         elif kind is EventKind.WITHDRAWN:
-            self.sources.pop(event.inspection_id, None)
+            self.sources.pop(event.source, None)
         elif kind is EventKind.REINSPECTED:
-            self.fixed.pop(event.inspection_id, None)
+            self.fixed.pop(event.source, None)
             if event.outcome is ReinspectionOutcome.FIXED:
-                self.fixed[event.inspection_id] = event
+                self.fixed[event.source] = event
             self.claimed = False
         elif kind is EventKind.REINSPECTION_WITHDRAWN:
-            self.fixed.pop(event.inspection_id, None)
+            self.fixed.pop(event.source, None)
+        elif kind is EventKind.ASSESSED_SAFE:
+            self.fixed[event.source] = event
         else:
             self._step(event)
         if self.sources:
-            self.severity = self.sources[max(self.sources, key=self.order.__getitem__)].severity
+            last = self.sources[max(self.sources, key=self.order.__getitem__)]
+            self.severity, self.detail = last.severity, last.detail
             days = [
                 one.deadline
                 for source, one in self.sources.items()
@@ -263,6 +297,7 @@ class _Life:
             emergency_by=None if self.secured else min(emergencies, default=None),
             authority_informed=self.informed,
             waiting=frozenset(self.waiting) if state is State.OPEN else frozenset(),
+            detail=self.detail,
         )
 
 

@@ -14,8 +14,8 @@ from core.i18n import N_
 from core.policy import Actor
 from inspections.models import Inspection, LoadAssessment
 from inspections.queries.facts import COUNTING
-from inspections.rules.condition import AssessmentOutcome
-from inspections.services import condition
+from inspections.rules.load_safety import AssessmentOutcome, shows_safety
+from inspections.services import condition, load_safety
 from towers import services as towers
 from towers.models import Document, Tower
 
@@ -88,12 +88,17 @@ def request_assessment(
 
 @dataclass(frozen=True)
 class Report:
-    """What a report comes to: by whom it is, of which day, and what it says."""
+    """What a report comes to: by whom it is, of which day, and what it says.
+
+    `deadline` is the local day until which what it demands must be done; without one the setting
+    of the severity says it.
+    """
 
     outcome: str
     assessed_on: date
     assessor: str
     conclusion: str = ""
+    deadline: date | None = None
 
 
 def answer_assessment(
@@ -108,7 +113,8 @@ def answer_assessment(
 ) -> None:
     """Answer a request with its report, a document of the same tower.
 
-    Nothing else ends `assessment_needed` but the one who asked taking it back. Raises `Conflict`
+    Danger and conditions become a violation, and a safe tower closes it (`load_safety`). Nothing
+    else ends `assessment_needed` but the one who asked taking it back. Raises `Conflict`
     for an answered one and `Invalid` for what is missing.
     """
     policy.require(by, "assessment.answer", assessment.tower)
@@ -116,7 +122,8 @@ def answer_assessment(
     session.refresh(assessment, with_for_update={"of": LoadAssessment})
     if assessment.answered_at is not None:
         raise Conflict(N_("This assessment was answered before: request another one"))
-    _check(report, document, assessment, today)
+    since = load_safety.unsafe_since(session, tower.id)
+    _check(report, document, assessment, today, unsafe_since=since)
     assessment.outcome = report.outcome
     assessment.assessed_on = report.assessed_on
     assessment.assessor = report.assessor.strip()
@@ -125,6 +132,10 @@ def answer_assessment(
     assessment.answered_at = now
     assessment.answered_by_id = by.id
     assessment.version += 1
+    session.flush()
+    violation = load_safety.settle_assessment(
+        session, assessment, deadline=report.deadline, by=by, now=now, today=today
+    )
     condition.refresh(session, tower)
     audit.record(
         session,
@@ -139,16 +150,37 @@ def answer_assessment(
             "assessor": assessment.assessor,
             "conclusion": assessment.conclusion,
             "document": str(document.id),
+            **({"violation": load_safety.told(violation)} if violation else {}),
         },
     )
 
 
-def _check(report: Report, document: Document, assessment: LoadAssessment, today: date) -> None:
+def _check(
+    report: Report,
+    document: Document,
+    assessment: LoadAssessment,
+    today: date,
+    *,
+    unsafe_since: date | None,
+) -> None:
     wrong: dict[str, list[FieldText]] = {}
     if report.outcome not in set(AssessmentOutcome):
         wrong["outcome"] = [N_("Choose one of the answers")]
     if not EARLIEST <= report.assessed_on <= today:
         wrong["assessed_on"] = [N_("The day of the report lies in the future or too far back")]
+    elif (
+        report.outcome == AssessmentOutcome.SAFE
+        and unsafe_since is not None
+        and not shows_safety(report.assessed_on, unsafe_since)
+    ):
+        wrong["assessed_on"] = [
+            N_("The tower is unsafe by a later report: an older one cannot say that it is safe")
+        ]
+    if report.deadline is not None:
+        if report.outcome == AssessmentOutcome.SAFE:
+            wrong["deadline"] = [N_("A safe tower has nothing to be done until a day")]
+        elif not today <= report.deadline <= today + LATEST:
+            wrong["deadline"] = [N_("The deadline lies between today and ten years from now")]
     if not 1 <= len(report.assessor.strip()) <= LONGEST_ASSESSOR:
         wrong["assessor"] = [N_("Name who made the assessment, in at most 300 characters")]
     if report.outcome != AssessmentOutcome.SAFE and not report.conclusion.strip():
@@ -159,6 +191,27 @@ def _check(report: Report, document: Document, assessment: LoadAssessment, today
         wrong["document"] = [N_("The report is no document of this tower")]
     if wrong:
         raise Invalid(fields=wrong)
+
+
+def note_escalation(
+    session: Session,
+    assessment: LoadAssessment,
+    *,
+    reason: str,
+    party: str,
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Write into the history of the tower that the next level is told of a late assessment."""
+    audit.record(
+        session,
+        "assessment.escalate",
+        "tower",
+        assessment.tower_id,
+        by=by,
+        now=now,
+        after={"deadline": assessment.deadline.isoformat(), "reason": reason, "party": party},
+    )
 
 
 def withdraw_request(session: Session, inspection: Inspection) -> None:

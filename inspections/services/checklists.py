@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,16 @@ from core.errors import Conflict, FieldText, Invalid, NotFound, Unavailable
 from core.i18n import N_, translate
 from core.policy import Actor
 from inspections.models import ChecklistVersion
-from inspections.rules.catalogue import Catalogue, CatalogueError
+from inspections.rules import load_safety
+from inspections.rules.catalogue import Catalogue, CatalogueError, Item
 from inspections.rules.documents import ordered
 
-SHIPPED = Path(__file__).resolve().parent.parent / "data" / "checklist.yaml"
+DATA = Path(__file__).resolve().parent.parent / "data"
+SHIPPED = DATA / "checklist.yaml"
+# What load-safety assessments demand: it stands beside every version.
+LOAD_SAFETY_ITEM = load_safety.item(
+    yaml.safe_load((DATA / "load_safety.yaml").read_text(encoding="utf-8"))
+)
 # Versions are few, and the same ones are asked for all the time.
 MOST_PARSED = 64
 
@@ -152,6 +158,18 @@ def catalogue_of(session: Session, version: ChecklistVersion) -> Catalogue:
         while len(_parsed) > MOST_PARSED:
             _parsed.popitem(last=False)
     return known
+
+
+def beside(asked: Container[str]) -> tuple[Item, ...]:
+    """The items beside the checklist that a re-inspection of these violations is asked."""
+    return (LOAD_SAFETY_ITEM,) if LOAD_SAFETY_ITEM.key in asked else ()
+
+
+def item_of(session: Session, version: ChecklistVersion | None, key: str) -> Item | None:
+    """An item as a version has it, or the one that stands beside all of them."""
+    if key == LOAD_SAFETY_ITEM.key:
+        return LOAD_SAFETY_ITEM
+    return catalogue_of(session, version).item(key) if version is not None else None
 
 
 _parsed: OrderedDict[str, Catalogue] = OrderedDict()

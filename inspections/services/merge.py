@@ -15,17 +15,18 @@ from inspections.campaign_models import Assignment
 from inspections.models import Inspection, LoadAssessment, Violation, ViolationEvent
 from inspections.notice_models import Notice
 from inspections.queries import lists
+from inspections.reminder_models import Reminder
 from inspections.rules.campaign import Ending
-from inspections.rules.violation import OF_INSPECTIONS, EventKind, Stage
+from inspections.rules.violation import FINDINGS, EventKind, Stage
 from inspections.services import condition
 from inspections.services.settle import project
 
-# What the violation that goes on takes over: what inspections found, and what was done about the
+# What the violation that goes on takes over: what was found, and what was done about the
 # danger itself. Notices and deadlines of the other record are its own and stay there.
-TAKEN_OVER = OF_INSPECTIONS | {EventKind.EMERGENCY_MEASURES, EventKind.AUTHORITY_INFORMED}
+TAKEN_OVER = FINDINGS | {EventKind.EMERGENCY_MEASURES, EventKind.AUTHORITY_INFORMED}
 COPIED = (
-    "kind", "at", "by_id", "inspection_id", "severity", "deadline", "outcome", "reason", "party",
-    "emergency_by",
+    "kind", "at", "by_id", "inspection_id", "assessment_id", "severity", "deadline", "outcome",
+    "reason", "party", "emergency_by",
 )  # fmt: skip
 STAGES = list(Stage)
 
@@ -146,5 +147,6 @@ FOLLOWERS = (
     Follower(N_("Violations"), Violation.tower_id, before=_continue_twins),
     Follower(N_("Assignments"), Assignment.tower_id, before=_settle_assignments),
     Follower(N_("Load-safety assessments"), LoadAssessment.tower_id, before=_settle_requests),
+    Follower(N_("Messages about deadlines"), Reminder.tower_id),
 )
 ORGANISATION_FOLLOWERS = (Follower(N_("Notices"), Notice.owner_id),)

@@ -86,14 +86,17 @@ def pdf(facts: Mapping[str, Any]) -> bytes:
 def facts_of(session: Session, notice: Notice, *, link: str, press: Press) -> dict[str, Any]:
     """What templates can name; `notice_template.FIELDS` says it to those who write them."""
     photos = queries.photos_of(session, [item.violation_id for item in notice.items])
+    reports = queries.reports_of(session, [item.violation_id for item in notice.items])
     severities = VOCABULARIES["severity"]
     rows: list[dict[str, Any]] = []
     places: list[notice_map.Place] = []
     for item in notice.items:
         violation = item.violation
         tower = violation.tower
-        catalogue = checklists.catalogue_of(session, violation.checklist_version)
-        asked = catalogue.item(violation.item_key)
+        asked = checklists.item_of(session, violation.checklist_version, violation.item_key)
+        defect = asked.text("vi") if asked else violation.item_key
+        if (report := reports.get(violation.id)) is not None:
+            defect += f" ({report.assessor}, ngày {report.assessed_on:%d/%m/%Y})"
         basis = violation.legal_basis or {}
         number = str(item.place)
         places.append(notice_map.Place(number, tower))
@@ -106,7 +109,7 @@ def facts_of(session: Session, notice: Notice, *, link: str, press: Press) -> di
                 "tower_name": tower.name,
                 "commune": tower.commune.name if tower.commune else "",
                 "address": tower.address or "",
-                "defect": asked.text("vi") if asked else violation.item_key,
+                "defect": f"{defect}: {violation.detail}" if violation.detail else defect,
                 "severity": severity,
                 "critical": violation.severity == "critical",
                 "found_on": f"{violation.found_on:%d/%m/%Y}",

@@ -230,7 +230,7 @@ def _body(document: Document) -> None:
     _write(document.add_paragraph(), "{%p endif %}")
     first = _write(
         document.add_paragraph(),
-        "Căn cứ kết quả kiểm tra tại hiện trường các công trình thuộc trách nhiệm của quý đơn vị,"
+        "Căn cứ kết quả kiểm tra, đánh giá an toàn các công trình thuộc trách nhiệm của quý đơn vị,"
         " cơ quan chúng tôi thông báo {{ count }} nội dung phải khắc phục như sau:",
         align=BOTH,
     )

@@ -15,15 +15,17 @@ from core.i18n import N_
 from core.pictures import Picture
 from core.policy import Actor
 from inspections.models import Inspection, Photo
+from inspections.rules.catalogue import LOAD_SAFETY
 from inspections.rules.evidence import PhotoSource
 from inspections.services import checklists
 
 
 def _require_item(session: Session, inspection: Inspection, item_key: str | None) -> None:
-    """Raise `Invalid` for an item that the inspection's catalogue does not have."""
+    """Raise `Invalid` for an item that the inspection cannot answer."""
     if item_key is None:
         return
-    if checklists.catalogue_of(session, inspection.checklist_version).item(item_key) is None:
+    asked = item_key != LOAD_SAFETY or inspection.kind == "reinspection"
+    if not asked or checklists.item_of(session, inspection.checklist_version, item_key) is None:
         message = N_("The checklist has no such item")
         raise Invalid(message, fields={"item": [message]})
 

@@ -28,6 +28,7 @@ from inspections.models import (
     Submission,
     Violation,
 )
+from inspections.rules.catalogue import LOAD_SAFETY
 from inspections.rules.evaluation import (
     Evaluation,
     GivenAnswer,
@@ -438,26 +439,30 @@ def judge(session: Session, inspection: Inspection, tower: Tower, visit: Visit) 
     catalogue = checklists.catalogue_of(session, inspection.checklist_version)
     structure = structure_of(tower, inspection.structure_type)
     answers = {key: GivenAnswer.from_json(given) for key, given in visit.answers.items()}
-    evaluation = evaluate(catalogue, structure, answers, visit.methods)
+    asked = looked_at(session, inspection) if inspection.kind == "reinspection" else {}
+    beside = checklists.beside(asked)
+    evaluation = evaluate(catalogue, structure, answers, visit.methods, beside=beside)
     fields: dict[str, list[FieldText]] = {}
     if visit.methods is not None and not visit.methods:
         fields["methods"] = [N_("Say how the visit was made")]
     for found in evaluation.problems:
         fields.setdefault(f"answers.{found.item_key}", []).append((found.message, found.facts))
+    if LOAD_SAFETY in answers and not beside:
+        fields[f"answers.{LOAD_SAFETY}"] = [
+            N_("No violation of a load-safety assessment is open here: leave this answer out")
+        ]
     if not answers:
         fields["answers"] = [N_("No item was answered")]
     needs_photo = evaluation.photos_required
     if inspection.kind == "reinspection":
-        asked = looked_at(session, inspection).keys() & {
-            item.key for item in applicable_items(catalogue, structure)
-        }
-        for key in sorted(asked - answers.keys()):
+        must = asked.keys() & {item.key for item in applicable_items(catalogue, structure, beside)}
+        for key in sorted(must - answers.keys()):
             fields.setdefault(f"answers.{key}", []).append(
                 N_("Say whether this violation is fixed, not fixed or cannot be verified")
             )
         outcomes = reinspection_outcomes(evaluation)
         # Nothing is closed without something that shows it.
-        needs_photo |= {key for key in asked if outcomes.get(key) is ReinspectionOutcome.FIXED}
+        needs_photo |= {key for key in must if outcomes.get(key) is ReinspectionOutcome.FIXED}
     with_photo = set(
         session.scalars(select(Photo.item_key).where(Photo.inspection_id == inspection.id))
     )

@@ -27,7 +27,7 @@ from core.i18n import force_locale, translate
 from core.policy import Actor
 from core.words import N_, plain, unprotected
 from inspections.models import LoadAssessment, Violation, ViolationEvent
-from inspections.rules.violation import OF_INSPECTIONS, EventKind, Stage
+from inspections.rules.violation import FINDINGS, EventKind, Stage
 from inspections.services import steps
 from towers.readers.workbooks import beginnings, rows_of
 
@@ -42,7 +42,7 @@ DONE = frozenset(
 )
 NOT_DONE = frozenset({"", "khong", "chua", "no", "false", "0", "-"})
 # What makes a claim out of date that was written down before it.
-OVERTAKING = OF_INSPECTIONS | {EventKind.CONTINUED, EventKind.CLAIMED_FIXED, EventKind.ANNULLED}
+OVERTAKING = FINDINGS | {EventKind.CONTINUED, EventKind.CLAIMED_FIXED, EventKind.ANNULLED}
 # The headers by which a row is read, of the columns of the export.
 HEADERS = {
     "id": N_("Row"),

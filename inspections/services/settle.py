@@ -78,10 +78,12 @@ def as_event(row: ViolationEvent) -> Event:
         kind=EventKind(row.kind),
         at=row.at,
         inspection_id=row.inspection_id,
+        assessment_id=row.assessment_id,
         severity=row.severity,
         deadline=row.deadline,
         outcome=ReinspectionOutcome(row.outcome) if row.outcome else None,
         emergency_by=row.emergency_by,
+        detail=row.reason if row.kind == EventKind.FOUND else "",
     )
 
 
@@ -162,7 +164,7 @@ def _settle_findings(
                 # A correction does not move the clock that the finding started.
                 emergency_by=said.emergency_by
                 if judgement.severity == said.severity
-                else _secured_by(session, judgement.severity, now),
+                else secured_by(session, judgement.severity, now),
             )
             touched.append(violation)
     open_ones = {
@@ -200,13 +202,13 @@ def _settle_findings(
             now=now,
             severity=judgement.severity,
             deadline=deadline,
-            emergency_by=_secured_by(session, judgement.severity, now),
+            emergency_by=secured_by(session, judgement.severity, now),
         )
         touched.append(violation)
     return touched
 
 
-def _secured_by(session: Session, severity: str, now: datetime) -> datetime | None:
+def secured_by(session: Session, severity: str, now: datetime) -> datetime | None:
     """By when a critical defect found now must be secured, `None` for others."""
     if severity != "critical":
         return None
@@ -340,6 +342,7 @@ def project(session: Session, violation: Violation, *, today: date) -> Violation
         violation.severity = state.severity
     if state.deadline is not None:
         violation.deadline = state.deadline
+    violation.detail = state.detail
     violation.state = state.state
     violation.stage = state.stage
     violation.escalation_level = state.escalation_level

@@ -1,7 +1,7 @@
 """Steps of the department and the owner between a finding and its closure.
 
 Each is one more event of the violation; `rules.violation.STEPS` says which are possible. None of
-them closes it: only a re-inspection does.
+them closes it: only a re-inspection does, or a later load-safety assessment of what one found.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ def take_step(
     """
     policy.require(by, ACTIONS.get(step.kind, "violation.follow_up"), violation)
     if step.kind not in TAKEN:
-        raise Invalid(fields={"kind": [N_("This is said by an inspection, not by a step")]})
+        message = N_("This is said by an inspection or an assessment, not by a step")
+        raise Invalid(fields={"kind": [message]})
     # One writer a tower: an inspection may be settling the same violation.
     tower = towers.hold(session, violation.tower_id)
     session.refresh(violation)

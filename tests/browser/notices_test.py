@@ -68,9 +68,45 @@ def test_a_notice_reaches_its_owner_and_is_answered(walk, province, language):
     expect(page.locator("#replies")).to_contain_text("Lê Văn Bảy, giám đốc")
     expect(page.locator("#replies img")).to_have_count(1)
     chief.look("notice-answered")
+    account_of_the_owner(walk, province, language, chief, address)
+    chief.open(address)
     for _ in range(2):
         page.locator("#links form button").first.click()
         chief.sees("The link was revoked.")
     with owner.refused(404):
         owner.open(urlsplit(link).path)
     assert "/violations/" in page.locator("table.data a.main").first.get_attribute("href")
+
+
+def account_of_the_owner(walk, province, language, chief, address):
+    """The administrator gives a person of the owner an account, who asks for more time there."""
+    notice = chief.page.request.get(f"{province.url}/api/v1{address}").json()
+    email = f"owner-{language}@example.org"
+    admin = walk(province, language, signed_in="admin@example.org")
+    admin.open("/users/new")
+    admin.field("email").fill(email)
+    admin.field("name").fill("Nguyễn Thị Ngọc Điểm, phụ trách hạ tầng")
+    admin.field("organisation").select_option(notice["owner"]["id"])
+    admin.page.locator("input[name=roles][value=inspector]").uncheck()
+    admin.page.locator("input[name=roles][value=operator]").check()
+    admin.press("Save")
+    province.passwords[email] = admin.page.locator(".secret").inner_text()
+
+    person = walk(province, language, phone=language == "en", signed_in=email)
+    page = person.page
+    person.look("owner-first-page")
+    person.press("To be fixed")
+    person.look("own-violations")
+    page.locator("main table a.main").last.click()
+    person.look("own-notice")
+    page.locator("main summary", has_text=person.text("Ask for more time")).first.click()
+    form = page.locator("details[open] form")
+    expect(form.locator("[name=name]")).to_have_value("Nguyễn Thị Ngọc Điểm, phụ trách hạ tầng")
+    form.locator("[name=wanted_on]").fill("2031-01-31")
+    form.locator("[name=text]").fill("Chờ vật tư")
+    form.locator("button.btn-primary").click()
+    person.sees("Thank you. What you sent was recorded; the department will look at it.")
+    person.open("/own-notices")
+    expect(page.locator("main")).to_contain_text(notice["reference"])
+    person.look("own-notices")
+    assert page.request.get(f"{province.url}{address}").status == 403

@@ -106,6 +106,11 @@ SHOWN_ELSEWHERE = {
     "/n/<token>",
     "/n/<token>/notice.<form>",
     "/n/<token>/photos/<uuid:photo_id>",
+    "/own-notices",
+    "/own-violations",
+    "/own-notices/<uuid:own_notice_id>",
+    "/own-notices/<uuid:own_notice_id>/notice.<form>",
+    "/own-notices/<uuid:own_notice_id>/photos/<uuid:photo_id>",
     "/exports/<uuid:export_id>",
     "/exports/<uuid:export_id>/file",
     "/follow-up/saved/<uuid:saved_id>",  # leads on

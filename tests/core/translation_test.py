@@ -194,7 +194,7 @@ def test_every_menu_item_is_said_in_vietnamese(app: Flask) -> None:
         ("evidence_check", inspections.rules.evidence.Check),
         ("evidence_reason", inspections.rules.evidence.Reason),
         ("signature_place", inspections.rules.evidence.SignaturePlace),
-        ("assessment_outcome", inspections.rules.condition.AssessmentOutcome),
+        ("assessment_outcome", inspections.rules.load_safety.AssessmentOutcome),
         ("photo_source", inspections.rules.evidence.PhotoSource),
     ],
 )

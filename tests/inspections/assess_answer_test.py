@@ -83,14 +83,15 @@ def reply(session, made, outcome, by, *, document=None, when=1, **facts):
 
 @pytest.mark.parametrize(
     ("outcome", "state"),
-    [("safe", "ok"), ("safe_with_conditions", "ok"), ("dangerous", "dangerous")],
+    [("safe", "ok"), ("safe_with_conditions", "needs_follow_up"), ("dangerous", "dangerous")],
 )
 def test_the_report_decides_what_comes_after(session, tower, staff, outcome, state) -> None:
     made = ask(session, tower, staff)
     assert tower.condition == "assessment_needed"
     reply(session, made, outcome, staff)
     assert (made.outcome, tower.condition) == (outcome, state)
-    assert follow_up.follow_up(session, staff, WorkFilters(), today=TODAY).rows == []
+    rows = follow_up.follow_up(session, staff, WorkFilters(), today=TODAY).rows
+    assert [row.item_key for row in rows] == ([] if outcome == "safe" else ["load_safety"])
     entry = session.scalars(
         select(AuditEntry).where(AuditEntry.action == "assessment.answer")
     ).one()

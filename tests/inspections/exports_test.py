@@ -207,9 +207,9 @@ def test_the_columns_are_named_in_the_language_of_the_reader(
     vietnamese, english = csv_rows(staff, {})[0], csv_rows(staff, {"lang": "en"})[0]
     assert vietnamese[0].startswith("Mã")
     assert english[:3] == ["Tower code", "Tower name", "Condition"]
-    assert len(vietnamese) == len(set(vietnamese)) == len(english) == 17
-    assert sheet_rows(staff, {})[0][:17] == vietnamese
-    assert sheet_rows(staff, {})[0][17:] == [
+    assert len(vietnamese) == len(set(vietnamese)) == len(english) == 18
+    assert sheet_rows(staff, {})[0][:18] == vietnamese
+    assert sheet_rows(staff, {})[0][18:] == [
         "Đã khắc phục (x)",
         "Ngày khắc phục",
         "Ghi chú khắc phục",
@@ -290,7 +290,7 @@ def test_negative_numbers_stay_numbers(staff: FlaskClient, session: Session) -> 
     session.commit()
     (row,) = csv_rows(staff, {})[1:]
     assert row[-3:-1] == ["-33.5", "-70.25"]
-    assert [cell.value for cell in sheet(staff, {})[2]][14:16] == [-33.5, -70.25]
+    assert [cell.value for cell in sheet(staff, {})[2]][15:17] == [-33.5, -70.25]
 
 
 def test_geojson_is_valid(staff: FlaskClient, listing: None) -> None:

@@ -314,7 +314,9 @@ def test_a_token_is_written_into_no_log(app, issued) -> None:
 
 def test_links_are_asked_only_so_often(settings) -> None:
     client = create_app(replace(settings, link_limit="2 per minute")).test_client()
-    assert [client.get("/n/x").status_code for _ in range(3)] == [404, 404, 429]
+    for path in ("/n/x", "/api/v1/notice-links/x"):
+        assert [client.get(path).status_code for _ in range(3)] == [404, 404, 429], path
+    refused(client.get("/api/v1/notice-links/x"), 429)
 
 
 @pytest.mark.parametrize("kind", sorted(TEXTS))

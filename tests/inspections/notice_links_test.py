@@ -19,7 +19,7 @@ from inspections.models import ViolationEvent
 from inspections.notice_models import NoticeReply, NoticeReplyFile
 from inspections.rules.notice import ReplyKind
 from inspections.rules.violation import EventKind
-from inspections.services import notice_links, notices
+from inspections.services import notice_links, notice_replies, notices
 from inspections.services.steps import Step, take_step
 from tests import doors, makers
 from tests.inspections import noticed
@@ -48,13 +48,14 @@ def answer(session, case, token, item="clb_ladder", *, files=("anh.jpg",), numbe
             content = picture() if name.endswith("jpg") else doors.PDF
             arrival = stack.enter_context(kept.arriving(io.BytesIO(content)))
             sent.append(checked(arrival, name, kept))
-        reply = notice_links.Reply(
+        reply = notice_replies.Reply(
             id=number or uuid.uuid4(),
             violation_id=given.pop("violation_id", case.violations[item].id),
             files=tuple(sent),
             **given,
         )
-        return notice_links.answer(session, link, reply, kept=kept, now=NOW, today=TODAY)
+        speaker = notice_replies.by_link(link)
+        return notice_replies.answer(session, speaker, reply, kept=kept, now=NOW, today=TODAY)
 
 
 def test_only_the_hash_of_a_token_is_kept(session, told) -> None:
@@ -201,7 +202,7 @@ def test_whoever_holds_a_link_may_claim_and_ask_and_nothing_else(session, case, 
 
 
 def test_a_link_takes_only_so_much(session, case, told, monkeypatch) -> None:
-    monkeypatch.setattr(notice_links, "MOST_REPLIES", 1)
+    monkeypatch.setattr(notice_replies, "MOST_REPLIES", 1)
     answer(session, case, told[1])
     with pytest.raises(TooMany):
         answer(session, case, told[1], item="ant_mount")

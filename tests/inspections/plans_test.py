@@ -59,6 +59,26 @@ def test_the_rows_of_an_inspector_are_found_by_an_index(crowd: Crowd):
     assert not page.reads_whole("violation"), page.plan
 
 
+def test_what_stands_at_the_towers_of_an_inspector_is_found_by_indexes(crowd: Crowd):
+    with crowd.engine.connect() as connection:
+        inspector = connection.execute(
+            text("SELECT DISTINCT inspector_id FROM assignment WHERE inspector_id IS NOT NULL")
+        ).scalar_one()
+    page = the_one(crowd.get("/follow-up", assignee=str(inspector)), *FOLLOW_UP)
+    used = {"ix_assignment_live_inspector_id", "uq_violation_open_tower_id_item_key"}
+    assert used <= page.indexes, page.plan
+    for table in ("violation", "load_assessment", "assignment"):
+        assert not page.reads_whole(table), page.plan
+
+
+@pytest.mark.parametrize("campaign", [1, 2])
+def test_the_rows_of_a_campaign_are_found_by_indexes(crowd: Crowd, campaign: int):
+    number = str(uuid.UUID(int=campaign))
+    page = the_one(crowd.get("/follow-up", campaign=number), *FOLLOW_UP)
+    assert not page.reads_whole("violation"), page.plan
+    assert not page.reads_whole("tower"), page.plan
+
+
 def test_a_page_far_behind_in_the_follow_up_list_starts_there(crowd: Crowd):
     cursor = crowd.cursor_behind(5, "/api/v1/follow-up")
     page = the_one(crowd.get("/api/v1/follow-up", cursor=cursor), *FOLLOW_UP)
@@ -84,7 +104,7 @@ def test_the_dashboard_reads_its_lists_by_indexes(crowd: Crowd):
     asked = crowd.get("/")
     urgent = the_one(asked, *FOLLOW_UP)
     assert "ix_violation_open_urgency" in urgent.indexes
-    latest = the_one(asked, "FROM inspection")
+    latest = the_one(asked, "SELECT inspection.id, inspection.tower_id")
     assert "ix_inspection_moment_id" in latest.indexes, latest.plan
 
 

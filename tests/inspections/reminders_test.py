@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from email import message_from_bytes
-from email.policy import default
 from typing import Any
 
 import pytest
@@ -20,77 +17,19 @@ from core.errors import Conflict, Invalid
 from core.mail import Later, Misconfigured
 from core.policy import SYSTEM
 from core.settings import Settings
-from inspections.models import Reminder, Violation, ViolationEvent
-from inspections.rules.reminding import MOST_ATTEMPTS, ReminderState, pause_after
-from inspections.services import reminders
+from inspections.models import Violation, ViolationEvent
+from inspections.rules.reminding import MOST_ATTEMPTS, pause_after
+from inspections.services import outbox
 from tests import doors, makers
 from tests.doors import answered, refused
 from tests.inspections.follow_up_test import violation
+from tests.inspections.reminding import make, send_all, written
 from tests.inspections.visits import MAJOR, NOW, TODAY, days, inspected, published
-from tests.mailing import mail_server
-
-
-def named(version_id: int, key: str) -> str:
-    return "Thang leo an toàn"
-
-
-class Mailbox:
-    """What a real mail server does with what it gets: by its address a message is refused."""
-
-    def __init__(self) -> None:
-        self.messages: list[Any] = []
-        self.away = False
-
-    async def handle_RCPT(self, server, session, envelope, address, options):
-        if self.away:
-            return "421 4.3.2 closing down"
-        if address.startswith("later"):
-            return "451 4.7.1 greylisted"
-        if address.startswith("never"):
-            return "550 5.1.1 no such user"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server, session, envelope):
-        self.messages.append(message_from_bytes(envelope.content, policy=default))
-        return "250 OK"
-
-
-@pytest.fixture
-def mailbox() -> Iterator[tuple[Mailbox, mail.Server]]:
-    box = Mailbox()
-    with mail_server(box) as address:
-        server = mail.server_of(replace(Settings(), smtp_url=address, mail_from="so@example.vn"))
-        assert server is not None
-        yield box, server
 
 
 @pytest.fixture
 def version(session: Session):
     return published(session)
-
-
-@pytest.fixture
-def addresses(session: Session) -> None:
-    for key, value in (
-        ("reminder_address", "phong@example.vn"),
-        ("escalation_address", "lanhdao@example.vn"),
-        ("escalation_name", "Phó Giám đốc Sở"),
-        ("due_soon_days", 7),
-    ):
-        store.set_value(session, key, value, by=SYSTEM, now=NOW)
-
-
-def make(session: Session, today=TODAY, **facts: Any) -> int:
-    written = 0
-    while made := reminders.make_reminders(session, items=named, now=NOW, today=today, **facts):
-        written += made
-    return written
-
-
-def written(session: Session) -> dict[tuple[str, str], Reminder]:
-    session.expire_all()
-    return {(one.violation.tower.code, one.kind): one for one in session.scalars(select(Reminder))}
 
 
 def found(session: Session, code: str, due: int) -> Violation:
@@ -173,14 +112,6 @@ def test_the_message_says_all_that_is_needed(session: Session, version, addresse
         assert line in made.body, made.body
 
 
-def send_all(session: Session, server: mail.Server, now=NOW) -> list[ReminderState]:
-    done = []
-    with mail.connected(server) as connection:
-        while state := reminders.send_next(session, connection, server, now=now):
-            done.append(state)
-    return done
-
-
 def test_messages_reach_a_mail_server(session: Session, version, addresses, mailbox) -> None:
     box, server = mailbox
     for code in ("A", "B"):
@@ -244,13 +175,13 @@ def test_a_server_that_is_away_costs_no_message_its_attempts(
     nobody = replace(server, port=1)
     with pytest.raises(Later) as away, mail.connected(nobody):
         pass
-    reminders.note_silence(session, str(away.value), now=NOW)
+    outbox.note_silence(session, str(away.value), now=NOW)
     one = written(session)[("A", "overdue")]
     assert (one.state, one.attempts) == ("waiting", 0)
     assert "refused" in one.error
     box.away = True
     with pytest.raises(Later), mail.connected(server) as connection:
-        reminders.send_next(session, connection, server, now=NOW)
+        outbox.send_next(session, connection, server, now=NOW)
     box.away = False
     assert send_all(session, server, NOW + days(1)) == ["sent"]
 
@@ -274,7 +205,7 @@ def test_a_message_for_nobody_waits_until_somebody_is_named(
     violation(session, makers.tower(session, code="A"), version, due=-1)
     make(session)
     assert send_all(session, server) == ["waiting"]
-    assert written(session)[("A", "overdue")].error == reminders.NOBODY
+    assert written(session)[("A", "overdue")].error == outbox.NOBODY
     store.set_value(session, "reminder_address", "phong@example.vn", by=SYSTEM, now=NOW)
     assert send_all(session, server, NOW + days(1)) == ["sent"]
     assert box.messages[0]["To"] == "phong@example.vn"
@@ -346,4 +277,4 @@ def test_a_message_that_was_sent_is_not_tried_again(session: Session, version) -
     make(session)
     (made,) = written(session).values()
     with pytest.raises(Conflict):
-        reminders.retry(session, made, by=SYSTEM, now=NOW)
+        outbox.retry(session, made, by=SYSTEM, now=NOW)

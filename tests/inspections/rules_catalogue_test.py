@@ -59,6 +59,7 @@ BREAKS = {
     "no items": lambda d: d.pop("items"),
     "items a text": lambda d: d.update(items="all"),
     "item twice": lambda d: d["items"].append(copy.deepcopy(d["items"][0])),
+    "key of assessments": lambda d: d["items"][0].update(key="load_safety"),
     "unknown group": lambda d: d["items"][0].update(group="cellar"),
     "unknown type": lambda d: d["items"][0].update(applies_to=["balloon"]),
     "applies to nothing": lambda d: d["items"][0].update(applies_to=[]),

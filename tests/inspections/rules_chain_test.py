@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from inspections.rules.violation import (
     ANSWERS,
-    OF_INSPECTIONS,
+    FINDINGS,
     STEPS,
     TAKEN,
     Event,
@@ -148,8 +148,34 @@ def test_nothing_can_be_done_with_what_has_ended(stage) -> None:
 
 def test_the_table_speaks_of_steps_only() -> None:
     for kinds in STEPS.values():
-        assert not kinds & OF_INSPECTIONS
+        assert not kinds & FINDINGS
     assert set().union(*STEPS.values()) == TAKEN
+
+
+def assessed(
+    kind: EventKind, by: uuid.UUID, severity: str | None = None, days: int | None = None
+) -> Event:
+    deadline = DAY + timedelta(days=days) if days else None
+    said = "Gỡ hai ăng ten" if severity else ""
+    return Event(kind, AT, None, severity, deadline, assessment_id=by, detail=said)
+
+
+def proves(event: Event) -> bool:
+    """Whether an event is evidence that a defect is over."""
+    if event.kind is EventKind.ASSESSED_SAFE:
+        return event.assessment_id is not None
+    return event.kind is EventKind.REINSPECTED and event.outcome is ReinspectionOutcome.FIXED
+
+
+def test_a_safe_assessment_closes_and_only_what_comes_last_says_how_bad_it_is() -> None:
+    first = assessed(EventKind.FOUND, FIRST, "critical", 7)
+    again = assessed(EventKind.FOUND, SECOND, "major", 30)
+    state = fold([first, again])
+    assert (state.state, state.severity, state.detail) == (State.OPEN, "major", "Gỡ hai ăng ten")
+    assert state.deadline == DAY + timedelta(days=7), "the clock began with the first report"
+    safe = uuid.UUID(int=99)
+    closed = fold([first, again, assessed(EventKind.ASSESSED_SAFE, safe)])
+    assert (closed.stage, closed.closed_by, closed.possible) == (Stage.CLOSED, safe, frozenset())
 
 
 class Life(RuleBasedStateMachine):
@@ -168,8 +194,7 @@ class Life(RuleBasedStateMachine):
         moves = event.kind in {EventKind.EXTENDED, EventKind.FOUND, EventKind.WITHDRAWN}
         assert moves or after.deadline == before.deadline, "a deadline moved by itself"
         if after.state is State.CLOSED and before.state is not State.CLOSED:
-            assert event.kind is EventKind.REINSPECTED
-            assert event.outcome is ReinspectionOutcome.FIXED
+            assert proves(event)
 
     @precondition(lambda self: fold(self.events).possible)
     @rule(data=st.data(), days=st.integers(1, 400))
@@ -190,6 +215,16 @@ class Life(RuleBasedStateMachine):
         self.visits += 1
         self.add(found(uuid.UUID(int=self.visits), severity, days))
 
+    @rule(severity=st.sampled_from(["critical", "major"]), days=st.integers(1, 90))
+    def assess_it_unsafe(self, severity: str, days: int) -> None:
+        self.visits += 1
+        self.add(assessed(EventKind.FOUND, uuid.UUID(int=self.visits), severity, days))
+
+    @rule()
+    def assess_it_safe(self) -> None:
+        self.visits += 1
+        self.add(assessed(EventKind.ASSESSED_SAFE, uuid.UUID(int=self.visits)))
+
     @precondition(lambda self: any(one.kind is EventKind.REINSPECTED for one in self.events))
     @rule(data=st.data())
     def take_a_reinspection_back(self, data: st.DataObject) -> None:
@@ -197,12 +232,10 @@ class Life(RuleBasedStateMachine):
         self.add(Event(EventKind.REINSPECTION_WITHDRAWN, AT, data.draw(st.sampled_from(seen_by))))
 
     @invariant()
-    def closed_means_seen_fixed(self) -> None:
+    def closed_means_shown(self) -> None:
         state = fold(self.events)
         if state.state is State.CLOSED:
-            last = [one for one in self.events if one.inspection_id == state.closed_by][-1]
-            assert last.kind is EventKind.REINSPECTED
-            assert last.outcome is ReinspectionOutcome.FIXED
+            assert proves([one for one in self.events if one.source == state.closed_by][-1])
 
     @invariant()
     def requests_wait_until_they_are_answered(self) -> None:
