@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from inspections.models import Reminder
+from inspections.reminder_models import Reminder
 from inspections.rules.campaign import Kind
 from inspections.rules.notice import ReplyKind
 from inspections.rules.violation import EventKind
