@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import (
+    ColumnElement,
     Integer,
     Select,
     Subquery,
@@ -78,20 +79,21 @@ def share_out(
     _check_day(due_on, today)
     people = workers(session, inspectors)
     allow_long_statements(session)
-    # From filters come no ids: those of many towers are never sent.
     chosen = _open_ones(by, campaign, wanted, ids, today=today)
-    with works.staged(session, chosen, Assignment.tower_id) as rows:
-        shares, towers = _shares(session, rows, people)
-        if rows.number <= works.AT_ONCE:
+    shares, towers = _shares(session, chosen.subquery().c.commune_id, people)
+    number = sum(towers.values())
+    if number <= works.AT_ONCE:
+        with works.staged(session, chosen, Assignment.tower_id) as rows:
             _give(session, rows, shares, due_on, by=by, now=now)
-            return _given(session, campaign, shares, towers, due_on, by=by, now=now)
+        return _given(session, campaign, shares, towers, due_on, by=by, now=now)
+    # Ids never are so many: what is left to the worker was chosen by filters.
     said = {
         "inspectors": [str(one.id) for one in people],
         "nobody": wanted.nobody,
         "commune": list(wanted.filters.commune),
         "due_on": due_on.isoformat() if due_on else None,
     }
-    works.put_off(session, campaign, Work.SHARE, said, rows.number, by=by, now=now)
+    works.put_off(session, campaign, Work.SHARE, said, number, by=by, now=now)
     return None
 
 
@@ -113,17 +115,16 @@ def share_now(
     allow_long_statements(session)
     chosen = _open_ones(by, campaign, wanted, (), today=today)
     with works.staged(session, chosen, Assignment.tower_id) as rows:
-        shares, towers = _shares(session, rows, people)
+        shares, towers = _shares(session, rows.rows.commune_id, people)
         _give(session, rows, shares, due_on, by=by, now=now, tell=tell)
     _given(session, campaign, shares, towers, due_on, by=by, now=now)
     return rows.number
 
 
 def _shares(
-    session: Session, rows: Staged, people: Sequence[Worker]
+    session: Session, commune: ColumnElement[Any], people: Sequence[Worker]
 ) -> tuple[dict[int | None, uuid.UUID], dict[int | None, int]]:
     """Who gets which communes, and how many towers each of them has; raises `Invalid`."""
-    commune = rows.rows.commune_id
     counted = session.execute(select(commune, func.count()).group_by(commune))
     towers = {row[0]: row[1] for row in counted}
     if not towers:

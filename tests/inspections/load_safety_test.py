@@ -26,6 +26,7 @@ from tests import doors, makers
 from tests.doors import answered
 from tests.inspections import noticed
 from tests.inspections.assess_answer_test import ask, reply, report_of
+from tests.inspections.notice_documents_test import words
 from tests.inspections.visits import (
     MINOR,
     NOW,
@@ -273,6 +274,21 @@ def test_a_reinspection_asks_it_on_its_page(app, session, tower, staff) -> None:
     assert 'data-item="load_safety"' in lines and DEMAND in lines
     (line,) = answered(client.get(f"/api/v1/inspections/{number}"), 200)["lines"]
     assert (line["violation"], line["detail"]) == (str(made.id), DEMAND)
+
+
+def test_the_visit_that_closed_it_says_so_on_its_page_and_in_its_record(
+    app, session, tower, staff, inspector
+) -> None:
+    assessed(session, tower, "dangerous", staff)
+    last = inspected(
+        session, tower, by=inspector, now=NOW + days(4), kind="reinspection", only=DONE
+    )
+    session.commit()
+    client = doors.client_of(app, session, makers.user(session, "staff"))
+    page = client.get(f"/inspections/{last.id}").get_data(as_text=True)
+    assert load_safety_text() in page and DEMAND in page and "Đã khắc phục" in page
+    record = words(client.get(f"/inspections/{last.id}/record.docx").get_data())
+    assert f"{load_safety_text()}: {DEMAND}" in record and "Đã khắc phục" in record
 
 
 def before_the_change(session, tower, outcome, when: datetime) -> LoadAssessment:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from inspections.models import Reminder
+from inspections.reminder_models import Reminder
 from inspections.rules.campaign import Kind
 from inspections.rules.notice import ReplyKind
 from inspections.rules.violation import EventKind
@@ -138,7 +138,8 @@ def test_a_violation_tells_the_reminders_that_were_sent_to_who_may_read_them(
     for kind, state in (("due_soon", "sent"), ("overdue", "waiting")):
         session.add(
             Reminder(
-                id=uuid.uuid4(), violation_id=violation.id, kind=kind, deadline=violation.deadline,
+                id=uuid.uuid4(), tower_id=case.tower.id, violation_id=violation.id, kind=kind,
+                deadline=violation.deadline,
                 recipient="phong@example.vn", subject="", body="", message_id=f"<{kind}@x>",
                 state=state, next_try_at=NOW, created_at=NOW,
                 sent_at=NOW if state == "sent" else None,
