@@ -10,9 +10,11 @@ SHELL := /bin/bash
 # Programs of the virtual environment come first, by a path that may contain spaces.
 IN = PATH="$(CURDIR)/.venv/bin:$$PATH"
 PYTHON = .venv/bin/python
-# Tests run in as many processes as there are cores, each with a database cluster of its own; what a
-# file makes for all of its tests is made once.
-SHARED = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Tests run in several processes, each with a database cluster of its own; what a file makes for
+# all of its tests is made once. Those that wait for workers, servers and kills leave a core idle:
+# there is a process more than there are cores. Browsers wait for nobody.
+SHARED = --dist loadfile --no-loadscope-reorder --maxprocesses 5
+ONE_MORE = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # A given server makes the packages of a private one unnecessary.
 DATABASE = $(if $(DATABASE_URL),,database)
 
@@ -38,10 +40,10 @@ lint: install-test ## style, types, architecture contracts
 	$(IN) lint-imports
 
 fast: install-test ## all tests but those in a browser
-	$(IN) python -m pytest -m "not browser" $(SHARED) $(TESTS)
+	$(IN) python -m pytest -m "not browser" -n $(ONE_MORE) $(SHARED) $(TESTS)
 
 browser: install-test ## the tests in Chromium
-	$(IN) CHROMIUM="$$(python3 -m core.install chromium)" python -m pytest -m browser $(SHARED) $(TESTS)
+	$(IN) CHROMIUM="$$(python3 -m core.install chromium)" python -m pytest -m browser -n auto $(SHARED) $(TESTS)
 
 bench: install-test ## measure, print a table, write instance/bench.json
 	$(IN) python -m tests.bench

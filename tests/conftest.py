@@ -6,6 +6,7 @@ Each process that runs tests owns a private cluster under a folder of its own.
 from __future__ import annotations
 
 import contextvars
+import gc
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -94,6 +95,9 @@ def whole_app(settings: Settings) -> Flask:
 
     app = create_app(settings)
     app.test_client_class = Visitor
+    # What is there by now stays to the end of the run: nothing to look through for garbage again.
+    gc.collect()
+    gc.freeze()
     return app
 
 

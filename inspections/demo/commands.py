@@ -12,7 +12,7 @@ from random import Random
 import click
 from flask import current_app
 from flask.cli import AppGroup
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import create_engine, exists, select, text
 from sqlalchemy.orm import Session
 
 from accounts.models import User
@@ -26,12 +26,15 @@ from core.cli import urls
 from core.db import current_session, transaction
 from core.pictures import read_picture
 from core.policy import SYSTEM
+from inspections.demo.paperwork import load_paperwork
 from inspections.demo.pictures import picture
 from inspections.demo.proposals import load_proposals
 from inspections.demo.province import Province
 from inspections.doors import notice_store, photo_store
 from inspections.models import Answer, Inspection
+from inspections.notice_models import Notice
 from inspections.services import checklists, photos
+from inspections.services.notice_documents import Press
 from towers.doors import document_store
 from towers.models import Tower
 
@@ -90,6 +93,7 @@ def load(towers: int, seed: int, if_new: bool) -> None:
         load_proposals(session, seed=seed, by=actor_of(session, inspector), now=now)
     analyze()
     load_pictures(seed)
+    load_papers(seed)
     click.echo(f"The demo province was loaded in {time.monotonic() - started:.0f} s.")
 
 
@@ -193,6 +197,31 @@ def load_pictures(seed: int) -> None:
                 by=actor,
                 now=min(clock.now(), inspection.submitted_at + timedelta(minutes=5)),
             )
+
+
+def load_papers(seed: int) -> None:
+    """Notices and a campaign of the first load, with the pictures that are there by now."""
+    settings = current_app.config["SETTINGS"]
+    with transaction() as session:
+        if session.scalar(select(exists().where(Notice.id.is_not(None)))):
+            return
+        people = [user_by_email(session, email) for email, _, _ in PEOPLE]
+        _, drafter, issuer, inspector = [actor_of(session, one) for one in people if one]
+        load_paperwork(
+            session,
+            seed=seed,
+            drafter=drafter,
+            issuer=issuer,
+            inspector=inspector,
+            press=Press(
+                photos=photo_store(),
+                notices=notice_store(),
+                zone=clock.zone(),
+                address=str(store.value_of(session, "public_url"))
+                or f"http://{settings.host}:{settings.port}",
+            ),
+            now=clock.now(),
+        )
 
 
 # With every table that refers to one of these.

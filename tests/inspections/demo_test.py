@@ -21,8 +21,10 @@ from core.db import current_session
 from core.geo import to_position
 from core.pictures import COPIES
 from core.settings import Settings
+from inspections.campaign_models import Assignment, Campaign
 from inspections.doors import photo_store
 from inspections.models import ChecklistVersion, Inspection, Photo, Violation, ViolationEvent
+from inspections.notice_models import Notice
 from inspections.rules.evaluation import GivenAnswer, Structure, evaluate
 from inspections.services.checklists import catalogue_of
 from tests import makers
@@ -256,13 +258,16 @@ def test_a_violation_is_closed_by_a_reinspection_only(session: Session):
     kinds: dict[object, list[ViolationEvent]] = {}
     for event in session.scalars(select(ViolationEvent).order_by(ViolationEvent.id)):
         kinds.setdefault(event.violation_id, []).append(event)
-    states = Counter()
+    states, told = Counter(), Counter()
     for violation in session.scalars(select(Violation)):
         first, *others = kinds[violation.id]
         states[violation.state] += 1
         assert first.kind == "found"
         if violation.state == "open":
-            assert others == []
+            # Or what a notice adds.
+            steps = [one.kind for one in others]
+            assert steps in ([], ["confirmed", "notified"], ["confirmed", "notified", "served"])
+            told[violation.stage] += 1
         else:
             (again,) = others
             visit = session.get(Inspection, again.inspection_id)
@@ -270,6 +275,24 @@ def test_a_violation_is_closed_by_a_reinspection_only(session: Session):
             assert visit.kind == "reinspection"
             assert visit.inspected_on == violation.ended_on > violation.found_on
     assert states["open"] > 0 and states["closed"] > 0
+    assert told["found"] > 0 and told["notified"] > 0 and told["served"] > 0
+
+
+def test_the_department_is_at_work(session: Session):
+    """One notice was served, one issued, one waits as a draft; a campaign is half done with."""
+    notices = session.scalars(select(Notice).order_by(Notice.issued_at.nulls_last())).all()
+    assert [(one.state, one.served_on is not None) for one in notices] == [
+        ("issued", True),
+        ("issued", False),
+        ("draft", False),
+    ]
+    assert all(len(one.documents) == 2 and one.items for one in notices[:2])
+    campaign = session.scalars(select(Campaign)).one()
+    assert campaign.state == "running"
+    given = session.scalars(select(Assignment)).all()
+    # What was inspected since it began needs nobody any more.
+    assert all(one.campaign_id == campaign.id for one in given)
+    assert any(one.inspector_id for one in given)
 
 
 def test_towers_have_papers_people_and_what_stands_at_them(session: Session, province: Flask):
