@@ -103,7 +103,7 @@ def chosen_organisation(given: str) -> Organisation | None:
 @blueprint.get("/users/new")
 @guard("user.edit")
 def new_user() -> str:
-    return user_form(None, {"roles": ["inspector"], "everywhere": False, "active": True})
+    return user_form(None, {"roles": [], "everywhere": False, "active": True})
 
 
 @blueprint.post("/users/new")

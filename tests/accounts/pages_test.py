@@ -31,6 +31,12 @@ def wrong_fields(page: str) -> set[str]:
 USER = {"email": "moi@example.org", "name": "Người Mới", "roles": ["inspector"], "active": "1"}
 
 
+def test_nobody_gets_a_role_that_nobody_chose(admin: FlaskClient) -> None:
+    page = admin.get("/users/new").get_data(as_text=True)
+    assert 'name="roles" value="operator"' in page
+    assert not re.search(r'name="roles"[^>]* checked', page)
+
+
 def test_a_user_is_made_with_a_password_that_is_shown_once(
     app: Flask, admin: FlaskClient, session: Session
 ) -> None:

@@ -87,7 +87,6 @@ def account_of_the_owner(walk, province, language, chief, address):
     admin.field("email").fill(email)
     admin.field("name").fill("Nguyễn Thị Ngọc Điểm, phụ trách hạ tầng")
     admin.field("organisation").select_option(notice["owner"]["id"])
-    admin.page.locator("input[name=roles][value=inspector]").uncheck()
     admin.page.locator("input[name=roles][value=operator]").check()
     admin.press("Save")
     province.passwords[email] = admin.page.locator(".secret").inner_text()
