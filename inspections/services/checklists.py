@@ -33,7 +33,10 @@ MOST_PARSED = 64
 
 def shipped_document() -> dict[str, Any]:
     """The catalogue that comes with the project: its first version."""
-    return yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    # The reader written in C, where it is there, takes an eighth of the time.
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    document: dict[str, Any] = yaml.load(SHIPPED.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506
+    return document
 
 
 def read(document: Mapping[str, Any]) -> Catalogue:
