@@ -265,7 +265,7 @@ def _put(target: dict[str, Any], place: str, value: Any) -> None:
 
 def read_workbook(path: Path) -> dict[str, Any]:
     """The document in a workbook as `write_workbook` makes it; raises `Invalid`."""
-    program = "towers.readers.workbook_child"
+    program = "core.workbook_child"
     with closing(confined.answers(program, str(path), "all", cpu_seconds=30)) as answers:
         names = next(answers)
         found = dict(zip(names, answers, strict=True))

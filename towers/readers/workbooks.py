@@ -114,7 +114,7 @@ def _answers(path: Path, *wanted: str) -> Generator[Any]:
             N_("The file may have at most %(limit)s MB"), limit=MAX_WORKBOOK_BYTES // 1_000_000
         )
     return confined.answers(
-        "towers.readers.workbook_child",
+        "core.workbook_child",
         str(path.resolve()),
         *wanted,
         cpu_seconds=CPU_SECONDS,

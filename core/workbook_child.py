@@ -1,4 +1,4 @@
-"""What `towers.readers.workbooks` runs confined: the sheets of a workbook, and the rows of one.
+"""Run confined by whoever reads a workbook: its sheets, and the rows of one.
 
 openpyxl parses XML with defusedxml; before it begins, everything in the workbook is unpacked once
 and counted, since what a zip says about its sizes may be a lie.
