@@ -11,8 +11,8 @@ SHELL := /bin/bash
 IN = PATH="$(CURDIR)/.venv/bin:$$PATH"
 PYTHON = .venv/bin/python
 # Tests run in several processes, each with a database cluster of its own; what a file makes for
-# all of its tests is made once. Those that wait for workers, servers, pages and kills leave a core
-# idle: there is a process more than there are cores.
+# all of its tests is made once. Those that wait for workers, servers and kills leave a core idle:
+# there is a process more than there are cores. Browsers wait for nobody.
 SHARED = --dist loadfile --no-loadscope-reorder --maxprocesses 5
 ONE_MORE = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # A given server makes the packages of a private one unnecessary.
@@ -43,7 +43,7 @@ fast: install-test ## all tests but those in a browser
 	$(IN) python -m pytest -m "not browser" -n $(ONE_MORE) $(SHARED) $(TESTS)
 
 browser: install-test ## the tests in Chromium
-	$(IN) CHROMIUM="$$(python3 -m core.install chromium)" python -m pytest -m browser -n $(ONE_MORE) $(SHARED) $(TESTS)
+	$(IN) CHROMIUM="$$(python3 -m core.install chromium)" python -m pytest -m browser -n auto $(SHARED) $(TESTS)
 
 bench: install-test ## measure, print a table, write instance/bench.json
 	$(IN) python -m tests.bench
