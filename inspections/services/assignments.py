@@ -86,9 +86,9 @@ def share_out(
         with works.staged(session, chosen, Assignment.tower_id) as rows:
             _give(session, rows, shares, due_on, by=by, now=now)
         return _given(session, campaign, shares, towers, due_on, by=by, now=now)
-    # Ids never are so many: what is left to the worker was chosen by filters.
     said = {
         "inspectors": [str(one.id) for one in people],
+        "ids": [str(one) for one in ids],
         "nobody": wanted.nobody,
         "commune": list(wanted.filters.commune),
         "due_on": due_on.isoformat() if due_on else None,
@@ -113,7 +113,8 @@ def share_now(
     filters = Filters(commune=tuple(said["commune"]), include_dismantled=True)
     wanted = Wanted(nobody=said["nobody"], filters=filters)
     allow_long_statements(session)
-    chosen = _open_ones(by, campaign, wanted, (), today=today)
+    ids = [uuid.UUID(one) for one in said["ids"]]
+    chosen = _open_ones(by, campaign, wanted, ids, today=today)
     with works.staged(session, chosen, Assignment.tower_id) as rows:
         shares, towers = _shares(session, rows.rows.commune_id, people)
         _give(session, rows, shares, due_on, by=by, now=now, tell=tell)

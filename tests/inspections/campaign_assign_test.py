@@ -19,6 +19,7 @@ from inspections.queries import campaigns as queries
 from inspections.queries.campaigns import Wanted
 from inspections.rules.campaign import Kind, State
 from inspections.services import assignments as services
+from inspections.services import campaign_works as works
 from tests import makers
 from tests.inspections import visits
 from tests.inspections.campaigns import campaign, live, move, standings
@@ -96,6 +97,19 @@ def test_a_selection_is_given_by_commune_by_what_nobody_has_or_one_by_one(sessio
     with pytest.raises(Invalid) as error:
         give(session, made, [three], staff, wanted=Wanted(nobody=True))
     assert "assignments" in error.value.fields
+
+
+def test_the_worker_gives_the_chosen_ones_and_no_others(session, staff, monkeypatch) -> None:
+    for code in ("A", "B", "C"):
+        makers.tower(session, code=code)
+    person = makers.user(session, "inspector")
+    made = campaign(session, staff)
+    monkeypatch.setattr(works, "AT_ONCE", 1)
+    ids = [row.id for code, row in live(session, made).items() if code != "C"]
+    assert give(session, made, [person], staff, ids=ids) is None
+    work = works.of_campaign(session, made.id)
+    services.share_now(session, made, work.said, by=staff, now=NOW, today=TODAY, tell=works.unheard)
+    assert people_of(session, made) == {"A": person.id, "B": person.id, "C": None}
 
 
 def test_who_had_a_tower_before_stays_on_record(session, staff) -> None:
