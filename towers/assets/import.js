@@ -1,5 +1,6 @@
 // A list on its way: dropped or chosen, sent with its progress shown, then waited for.
 import { _, number, ready } from "core/texts";
+import { watch } from "core/working";
 
 await ready;
 
@@ -72,24 +73,9 @@ if (form) {
   }, { capture: true });
 }
 
-const working = document.querySelector("#working");
-if (working) {
-  const text = working.querySelector(".progress-line .sub");
-  const again = working.querySelector("#attempt");
-  const look = async () => {
-    try {
-      const answer = await fetch(working.dataset.state, { headers: { Accept: "application/json" } });
-      if (answer.ok) {
-        const state = await answer.json();
-        if (!state.working) { window.location.reload(); return; }
-        const rows = _("%(rows)s rows", { rows: number(state.rows || 0) });
-        text.textContent = state.rows ? `${state.text} · ${rows}` : state.text;
-        again.hidden = state.attempt < 2;
-      }
-    } catch {
-      // The service may be away for a moment: it is asked again.
-    }
-    window.setTimeout(look, 1000);
-  };
-  look();
-}
+watch((working, state) => {
+  const rows = _("%(rows)s rows", { rows: number(state.rows || 0) });
+  working.querySelector(".progress-line .sub").textContent =
+    state.rows ? `${state.text} · ${rows}` : state.text;
+  working.querySelector("#attempt").hidden = state.attempt < 2;
+});
