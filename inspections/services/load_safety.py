@@ -18,7 +18,7 @@ from inspections.rules.catalogue import LOAD_SAFETY
 from inspections.rules.load_safety import SEVERITY_OF, AssessmentOutcome
 from inspections.rules.violation import EventKind, deadline_for
 from inspections.services import condition
-from inspections.services.settle import project, secured_by
+from inspections.services.settle import add_event, project, secured_by
 from towers import services as towers
 
 
@@ -69,7 +69,7 @@ def settle_assessment(
     if severity is None:
         if violation is None:
             return None
-        _add(session, violation, assessment, EventKind.ASSESSED_SAFE, by=by, now=now)
+        add_event(session, violation, assessment, EventKind.ASSESSED_SAFE, by=by, now=now)
     else:
         days = int(store.value_of(session, f"load_safety_{severity}_days"))
         deadline = deadline or deadline_for(today, days)
@@ -87,7 +87,7 @@ def settle_assessment(
             )
             session.add(violation)
             session.flush()
-        _add(
+        add_event(
             session,
             violation,
             assessment,
@@ -103,28 +103,6 @@ def settle_assessment(
     project(session, violation, today=today)
     session.flush()
     return violation
-
-
-def _add(
-    session: Session,
-    violation: Violation,
-    assessment: LoadAssessment,
-    kind: EventKind,
-    *,
-    by: Actor,
-    now: datetime,
-    **facts: object,
-) -> None:
-    session.add(
-        ViolationEvent(
-            violation_id=violation.id,
-            kind=kind,
-            at=now,
-            by_id=by.id,
-            assessment_id=assessment.id,
-            **facts,
-        )
-    )
 
 
 def never_raised(session: Session) -> Sequence[LoadAssessment]:

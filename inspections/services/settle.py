@@ -14,7 +14,7 @@ from core import store
 from core.errors import Conflict
 from core.i18n import N_
 from core.policy import Actor
-from inspections.models import Inspection, Violation, ViolationEvent
+from inspections.models import Inspection, LoadAssessment, Violation, ViolationEvent
 from inspections.queries.facts import COUNTING
 from inspections.rules.evaluation import Evaluation, Outcome
 from inspections.rules.violation import (
@@ -87,23 +87,26 @@ def as_event(row: ViolationEvent) -> Event:
     )
 
 
-def _add(
+def add_event(
     session: Session,
     violation: Violation,
-    inspection: Inspection,
+    source: Inspection | LoadAssessment,
     kind: EventKind,
     *,
     by: Actor,
     now: datetime,
     **facts: Any,
 ) -> None:
+    """Write down what an inspection or an assessment says of a violation."""
+    of_inspection = isinstance(source, Inspection)
     session.add(
         ViolationEvent(
             violation_id=violation.id,
             kind=kind,
             at=now,
             by_id=by.id,
-            inspection_id=inspection.id,
+            inspection_id=source.id if of_inspection else None,
+            assessment_id=None if of_inspection else source.id,
             **facts,
         )
     )
@@ -145,14 +148,14 @@ def _settle_findings(
             continue
         judgement = failing.get(violation.item_key)
         if judgement is None:
-            _add(session, violation, inspection, EventKind.WITHDRAWN, by=by, now=now)
+            add_event(session, violation, inspection, EventKind.WITHDRAWN, by=by, now=now)
             touched.append(violation)
             continue
         continued.add(violation.item_key)
         deadline = deadline_for(found_on, judgement.remedy_days)
         if (said.severity, said.deadline) != (judgement.severity, deadline):
-            _add(session, violation, inspection, EventKind.WITHDRAWN, by=by, now=now)
-            _add(
+            add_event(session, violation, inspection, EventKind.WITHDRAWN, by=by, now=now)
+            add_event(
                 session,
                 violation,
                 inspection,
@@ -193,7 +196,7 @@ def _settle_findings(
         )
         session.add(violation)
         session.flush()
-        _add(
+        add_event(
             session,
             violation,
             inspection,
@@ -277,9 +280,11 @@ def _settle_reinspection(
             taken_back = Event(EventKind.REINSPECTION_WITHDRAWN, now, inspection.id)
             if fold([*histories[violation.id], taken_back]).state is State.OPEN:
                 _require_no_successor(session, violation)
-            _add(session, violation, inspection, EventKind.REINSPECTION_WITHDRAWN, by=by, now=now)
+            add_event(
+                session, violation, inspection, EventKind.REINSPECTION_WITHDRAWN, by=by, now=now
+            )
         if outcome is not None:
-            _add(
+            add_event(
                 session,
                 violation,
                 inspection,
