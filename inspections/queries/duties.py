@@ -136,20 +136,35 @@ def violations(
         .limit(limit)
     ).all()
     return [
-        Duty(
-            violation,
-            tower,
-            commune,
-            owner,
-            assignee,
-            task=items(violation.checklist_version_id, violation.item_key),
-            known_on=violation.found_on,
-            deadline=moment.local(at).date() if at else violation.deadline,
-            due_at=at,
-        )
+        _duty(violation, tower, commune, owner, assignee, items, moment, emergency=emergency)
         for violation, tower, commune, owner, assignee in rows
-        for at in [violation.emergency_by if emergency else None]
     ]
+
+
+def _duty(
+    violation: Violation,
+    tower: Tower,
+    commune: str | None,
+    owner: str | None,
+    assignee: User | None,
+    items: Items,
+    moment: Moment,
+    *,
+    emergency: bool = False,
+) -> Duty:
+    """A violation as a duty: until its deadline, or until it must be secured."""
+    due_at = violation.emergency_by if emergency else None
+    return Duty(
+        violation,
+        tower,
+        commune,
+        owner,
+        assignee,
+        task=items(violation.checklist_version_id, violation.item_key),
+        known_on=violation.found_on,
+        deadline=moment.local(due_at).date() if due_at else violation.deadline,
+        due_at=due_at,
+    )
 
 
 def assessments(
@@ -231,19 +246,6 @@ def told(
         .limit(limit)
     ).all()
     return [
-        (
-            Duty(
-                violation,
-                tower,
-                commune,
-                owner,
-                None,
-                task=items(violation.checklist_version_id, violation.item_key),
-                known_on=violation.found_on,
-                deadline=violation.deadline,
-            ),
-            notice,
-            recipient,
-        )
+        (_duty(violation, tower, commune, owner, None, items, moment), notice, recipient)
         for violation, tower, commune, owner, notice, recipient in rows
     ]
