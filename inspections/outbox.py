@@ -15,6 +15,7 @@ from core.i18n import gettext as _
 from core.i18n import translate
 from core.policy import guard
 from inspections.labels import VOCABULARIES
+from inspections.queries import outbox as queries
 from inspections.services import outbox as messages
 
 
@@ -30,7 +31,7 @@ def outbox_routes(blueprint: Blueprint) -> None:
 def outbox() -> str:
     session, actor = current_session(), current_actor()
     state, kind = request.args.get("state", ""), request.args.get("kind", "")
-    page = messages.reminders(
+    page = queries.reminders(
         session,
         actor,
         state=[state] if state in VOCABULARIES["reminder_state"] else [],
@@ -44,7 +45,7 @@ def outbox() -> str:
         kind=kind,
         states=list(VOCABULARIES["reminder_state"]),
         kinds=list(VOCABULARIES["reminder_kind"]),
-        numbers=messages.count_by_state(session, actor),
+        numbers=queries.count_by_state(session, actor),
         translate=translate,
         server=mail.server_of(current_app.config["SETTINGS"]),
     )
@@ -54,7 +55,7 @@ def outbox() -> str:
 def retry_reminder(reminder_id: uuid.UUID) -> Response:
     try:
         with transaction() as session:
-            found = messages.reminder(session, current_actor(), reminder_id)
+            found = queries.reminder(session, current_actor(), reminder_id)
             if found is None:
                 raise NotFound()
             messages.retry(session, found, by=current_actor(), now=clock.now())

@@ -17,6 +17,7 @@ from core.guard import current_actor
 from core.i18n import translate
 from core.policy import guard
 from core.validation import one_of
+from inspections.queries import outbox as queries
 from inspections.reminder_models import Reminder
 from inspections.rules.reminding import Audience, ReminderKind, ReminderState
 from inspections.schemas import PageQuery
@@ -88,7 +89,7 @@ def body(one: Reminder) -> dict[str, Any]:
 
 
 def the_reminder(reminder_id: uuid.UUID) -> Reminder:
-    found = messages.reminder(current_session(), current_actor(), reminder_id)
+    found = queries.reminder(current_session(), current_actor(), reminder_id)
     if found is None:
         raise NotFound()
     return found
@@ -101,7 +102,7 @@ class Outbox(MethodView):
     @outbox.response(200, ReminderPage)
     def get(self, query: dict[str, Any]) -> Response:
         """Messages about deadlines, the latest first."""
-        page = messages.reminders(current_session(), current_actor(), **query)
+        page = queries.reminders(current_session(), current_actor(), **query)
         return jsonify(items=[body(one) for one in page.rows], next_cursor=page.next_cursor)
 
 

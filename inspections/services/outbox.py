@@ -6,19 +6,16 @@ worker is killed in between, it is handed over again under the same Message-ID.
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from accounts.models import Organisation, User
 from accounts.queries import message_address
-from core import audit, mail, paging, policy
+from core import audit, mail, policy
 from core.errors import Conflict
 from core.mail import Connection, Later, Refused, Server
-from core.paging import Page
 from core.policy import Actor
 from core.words import N_
 from inspections.models import LoadAssessment, Violation
@@ -159,49 +156,3 @@ def retry(session: Session, found: Reminder, *, by: Actor, now: datetime) -> Non
     found.recipient = ""
     _mark(session, found, ReminderState.WAITING)
     audit.record(session, "reminder.retry", "reminder", found.id, by=by, now=now, before=before)
-
-
-def reminder(session: Session, actor: Actor, reminder_id: uuid.UUID) -> Reminder | None:
-    return session.scalar(
-        select(Reminder).where(Reminder.id == reminder_id, policy.visible(actor, "reminder"))
-    )
-
-
-def reminders(
-    session: Session,
-    actor: Actor,
-    *,
-    state: Sequence[str] = (),
-    kind: Sequence[str] = (),
-    limit: int | None = None,
-    cursor: str | None = None,
-) -> Page[Reminder]:
-    """The messages in the reader's scope, the latest first."""
-    limit = paging.clamp(limit)
-    statement = (
-        select(Reminder)
-        .where(policy.visible(actor, "reminder"))
-        .options(joinedload(Reminder.tower))
-    )
-    if state:
-        statement = statement.where(Reminder.state.in_(state))
-    if kind:
-        statement = statement.where(Reminder.kind.in_(kind))
-    statement = paging.keyset(
-        statement,
-        (Reminder.created_at, Reminder.id),
-        (paging.moment, uuid.UUID),
-        cursor,
-        descending=True,
-    )
-    rows = session.scalars(statement.limit(limit + 1)).all()
-    return paging.page_of(rows, limit, lambda row: [row.created_at, row.id])
-
-
-def count_by_state(session: Session, actor: Actor) -> dict[str, int]:
-    rows = session.execute(
-        select(Reminder.state, func.count())
-        .where(policy.visible(actor, "reminder"))
-        .group_by(Reminder.state)
-    )
-    return {state: number for state, number in rows}
