@@ -38,7 +38,7 @@ def built() -> Path:
     if not (DIST / "core-app.js").exists():
         node = shutil.which("node")
         if node is None or not (ROOT / "node_modules").exists():
-            pytest.skip("the assets are not built: run `make`")
+            pytest.fail("the assets are not built, and cannot be: run `make`")
         subprocess.run([node, "core/assets/build.mjs"], cwd=ROOT, check=True, timeout=120)
     return DIST
 
