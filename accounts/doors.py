@@ -10,17 +10,11 @@ from accounts import queries
 from accounts.models import Organisation, OrganisationMerge
 from core import merging
 from core.db import current_session
-from core.errors import Conflict, DomainError, Moved, NotFound
+from core.errors import Conflict, Moved, NotFound
 from core.guard import current_actor
-from core.problems import field_texts
 from core.words import N_
 
 CHANGED = N_("Somebody changed this in the meantime: look at it again and repeat your change")
-
-
-def errors_of(error: DomainError) -> dict[str, list[str]]:
-    """What to show beside the fields; an error without a field stands above them."""
-    return field_texts(error) or {"form": [error.text()]}
 
 
 def require_version(current: int, name: str = "version") -> None:

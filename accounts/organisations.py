@@ -10,7 +10,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from accounts import queries
-from accounts.doors import errors_of, require_version, the_organisation
+from accounts.doors import require_version, the_organisation
 from accounts.models import Organisation, OrganisationMerge
 from accounts.rules import CONTACT_LENGTHS, MAX_CONTACTS, OrganisationKind
 from accounts.services import organisations as services
@@ -23,6 +23,7 @@ from core.i18n import gettext as _
 from core.i18n import translate
 from core.paging import Behind
 from core.policy import guard
+from core.problems import errors_of
 from core.slots import Event, EventSource, columns, panels, timeline
 from core.words import N_
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from accounts import queries, territories, tokens
-from accounts.doors import errors_of, require_version
+from accounts.doors import require_version
 from accounts.models import AccessToken, Organisation, User
 from accounts.organisations import organisation_routes
 from accounts.rules import Role
@@ -24,6 +24,7 @@ from core.errors import DomainError, NotFound
 from core.guard import current_actor
 from core.i18n import gettext as _
 from core.policy import SIGNED_IN, guard
+from core.problems import errors_of
 
 blueprint = Blueprint("accounts", __name__, template_folder="templates")
 organisation_routes(blueprint)

@@ -120,6 +120,11 @@ def field_texts(error: DomainError) -> dict[str, list[str]]:
     }
 
 
+def errors_of(error: DomainError, place: str = "form") -> dict[str, list[str]]:
+    """What a page shows beside its fields; an error without a field stands at `place`."""
+    return field_texts(error) or {place: [error.text()]}
+
+
 def _field_text(text: FieldText, facts: Mapping[str, Any]) -> str:
     if isinstance(text, tuple):
         return translate(text[0], **text[1])

@@ -11,13 +11,12 @@ from flask.typing import ResponseReturnValue
 
 from core import clock, store
 from core.db import current_session, transaction
-from core.errors import DomainError, Invalid, NotFound
+from core.errors import DomainError, Invalid
 from core.guard import current_actor
 from core.i18n import gettext as _
 from core.policy import guard
-from core.problems import field_texts
 from core.words import N_
-from inspections.doors import NO_DAY, given_day, require_shown_version, the_assessment
+from inspections.doors import NO_DAY, given_day, refused, require_shown_version, the_assessment
 from inspections.queries import assessments as queries
 from inspections.rules.load_safety import SEVERITY_OF, AssessmentOutcome
 from inspections.services.assessments import Report, answer_assessment
@@ -116,11 +115,8 @@ def answer(assessment_id: uuid.UUID) -> ResponseReturnValue:
                 answer_assessment(
                     session, found, report, document, by=actor, now=now, today=clock.today()
                 )
-    except NotFound:
-        raise
     except DomainError as error:
-        current_session().expire_all()
-        texts = field_texts(error) or {"form": [error.text()]}
+        texts = refused(error)
         return assessment_page(assessment_id, form, texts), error.status
     flash(_("The assessment was answered."), "success")
     return redirect(url_for("inspections.assessment", assessment_id=assessment_id))

@@ -14,9 +14,9 @@ from core.guard import current_actor
 from core.i18n import current_language
 from core.i18n import gettext as _
 from core.policy import guard
-from core.problems import field_texts
 from core.words import N_
 from inspections.checklist_doors import held_draft, the_version, version_page
+from inspections.doors import refused
 from inspections.item_forms import SPARE, item_from, shown_level
 from inspections.labels import VOCABULARIES
 from inspections.models import ChecklistVersion
@@ -78,11 +78,8 @@ def put_item(draft: int, key: str, *, new: bool = False) -> Response | tuple[str
                 message = N_("The checklist has an item %(key)s already")
                 raise Conflict(message, fields={"key": [(message, {"key": key})]}, key=key)
             drafts.put_item(session, held, key, item, by=current_actor(), now=clock.now())
-    except NotFound:
-        raise
     except DomainError as error:
-        current_session().expire_all()
-        texts = field_texts(error) or {"form": [error.text()]}
+        texts = refused(error)
         page = item_page(the_version(draft), "" if new else key, {**item, "key": key}, texts)
         return page, error.status
     flash(_("The item was saved in the draft."), "success")
@@ -137,11 +134,8 @@ def remove_item(draft: int, key: str) -> Response | tuple[str, int]:
     try:
         with held_draft(draft) as (session, held):
             drafts.remove_item(session, held, key, by=current_actor(), now=clock.now())
-    except NotFound:
-        raise
     except DomainError as error:
-        current_session().expire_all()
-        texts = field_texts(error) or {"form": [error.text()]}
+        texts = refused(error)
         return version_page(the_version(draft), texts), error.status
     flash(_("The item was taken out of the draft. What was answered to it stays."), "info")
     return redirect(url_for("inspections.checklist", number=draft), 303)

@@ -10,14 +10,13 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from core import clock
-from core.db import current_session
 from core.errors import Conflict, DomainError, Invalid, NotFound
 from core.guard import current_actor
 from core.i18n import gettext as _
 from core.policy import guard
-from core.problems import field_texts
 from core.words import N_
 from inspections.checklist_doors import held_draft, the_version, version_page
+from inspections.doors import refused
 from inspections.models import ChecklistVersion
 from inspections.services import checklist_order as services
 
@@ -49,11 +48,8 @@ def changed(
     try:
         with held_draft(draft) as (session, held):
             change(session, held)
-    except NotFound:
-        raise
     except DomainError as error:
-        current_session().expire_all()
-        texts = field_texts(error) or {"form": [error.text()]}
+        texts = refused(error)
         return version_page(
             the_version(draft), texts, given={**request.form, "group": group}
         ), error.status

@@ -12,14 +12,14 @@ from werkzeug.wrappers import Response
 
 from core import clock
 from core.db import current_session, transaction
-from core.errors import DomainError, Invalid, NotFound
+from core.errors import DomainError, Invalid
 from core.guard import current_actor
 from core.i18n import gettext as _
 from core.policy import guard
-from core.problems import field_texts
 from core.words import N_
 from inspections import checklist_files as files
 from inspections.checklist_doors import held_draft, the_version, version_page
+from inspections.doors import refused
 from inspections.queries import lists
 from inspections.services import checklists, drafts
 
@@ -92,11 +92,8 @@ def import_checklist(draft: int) -> Response | tuple[str, int]:
             document = files.read_file(path, sent.filename)
         with held_draft(draft) as (session, held):
             found = drafts.replace(session, held, document, by=current_actor(), now=clock.now())
-    except NotFound:
-        raise
     except DomainError as error:
-        current_session().expire_all()
-        texts = field_texts(error) or {"file": [error.text()]}
+        texts = refused(error, "file")
         return version_page(the_version(draft), texts), error.status
     if not found:
         flash(_("The file says the same as the draft: nothing was changed."), "info")

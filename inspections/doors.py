@@ -22,7 +22,7 @@ from core.files import FileStore
 from core.geo import Position, to_position
 from core.guard import current_actor
 from core.pages import service_address
-from core.problems import field_texts
+from core.problems import errors_of
 from core.settings import Settings
 from core.words import N_
 from inspections.campaign_models import Assignment, Campaign
@@ -267,12 +267,19 @@ def require_shown_version(version: int) -> None:
         raise Conflict(N_("Somebody changed this in the meantime: look at it first"))
 
 
+def refused(error: DomainError, place: str = "form") -> dict[str, list[str]]:
+    """What the page that was sent says of an error; nothing was written, so it is read anew.
+
+    What is not there has no page to say it on: `NotFound` is raised again.
+    """
+    if isinstance(error, NotFound):
+        raise error
+    current_session().expire_all()
+    return errors_of(error, place)
+
+
 def again(
     page: Callable[..., str], thing: Any, error: DomainError, **options: Any
 ) -> ResponseReturnValue:
     """The same page with what is wrong; nothing was written."""
-    if isinstance(error, NotFound):
-        raise error
-    current_session().expire_all()
-    texts = field_texts(error) or {"form": [error.text()]}
-    return page(thing, errors=texts, given=request.form, **options), error.status
+    return page(thing, errors=refused(error), given=request.form, **options), error.status

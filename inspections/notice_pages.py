@@ -20,7 +20,7 @@ from core.guard import current_actor
 from core.i18n import current_language
 from core.i18n import gettext as _
 from core.policy import allows, guard
-from core.problems import field_texts
+from core.problems import errors_of
 from core.words import N_
 from inspections.doors import (
     given_day,
@@ -28,6 +28,7 @@ from inspections.doors import (
     notice_file,
     notice_store,
     press,
+    refused,
     the_notice,
 )
 from inspections.labels import VOCABULARIES
@@ -140,7 +141,7 @@ def given_draft() -> Draft:
 
 
 def _draft_again(notice: Notice | None, draft: Draft, error: DomainError) -> str:
-    texts = field_texts(error) or {"form": [error.text()]}
+    texts = errors_of(error)
     chosen = list(draft.violations)
     return draft_page(notice, draft.owner_id, chosen=chosen, note=draft.note, errors=texts)
 
@@ -223,11 +224,8 @@ def _step(
     """Take a step and go back to the notice; what is wrong is said on its page."""
     try:
         _change(notice_id, change)
-    except NotFound:
-        raise
     except DomainError as error:
-        current_session().expire_all()
-        texts = field_texts(error) or {"form": [error.text()]}
+        texts = refused(error)
         given = {name: request.form.get(name, "") for name in request.form}
         return notice_page(the_notice(notice_id), texts, given), error.status
     flash(done, "success")
@@ -383,7 +381,7 @@ def replace_template() -> ResponseReturnValue:
                 session, arrival, sent.filename, kept=notice_store(), **_facts()
             )
     except DomainError as error:
-        texts = field_texts(error) or {"file": [error.text()]}
+        texts = errors_of(error, "file")
         return template_page(texts), error.status
     flash(_("Notices are made from the new template from now on."), "success")
     return redirect(url_for("notices.template"))

@@ -10,14 +10,13 @@ from flask.typing import ResponseReturnValue
 
 from core import clock
 from core.db import current_session
-from core.errors import DomainError, NotFound
+from core.errors import DomainError
 from core.guard import current_actor
 from core.i18n import current_language
 from core.i18n import gettext as _
 from core.pages import large_body
 from core.policy import PUBLIC, guard
-from core.problems import field_texts
-from inspections.doors import notice_file
+from inspections.doors import notice_file, refused
 from inspections.queries import own_notices
 from inspections.replying import (
     FILE_LIMIT,
@@ -165,11 +164,8 @@ def _answered(
     """Write an answer down and go back; what is wrong is said on the page."""
     try:
         take_reply(speaker)
-    except NotFound:
-        raise
     except DomainError as error:
-        current_session().expire_all()
-        response = page(field_texts(error) or {"form": [error.text()]})
+        response = page(refused(error))
         response.status_code = error.status
         return response
     flash(_("Thank you. What you sent was recorded; the department will look at it."), "success")

@@ -16,7 +16,6 @@ from core.guard import current_actor
 from core.i18n import current_language, translate
 from core.i18n import gettext as _
 from core.policy import SIGNED_IN, allows, guard, may
-from core.problems import field_texts
 from core.slots import panels, timeline
 from core.words import N_
 from inspections.assessing import assessment_routes
@@ -27,7 +26,7 @@ from inspections.checklist_changes import checklist_change_routes
 from inspections.checklist_items import checklist_item_routes
 from inspections.checklist_order import checklist_order_routes
 from inspections.checklist_pages import checklist_routes
-from inspections.doors import given_day
+from inspections.doors import given_day, refused
 from inspections.labels import VOCABULARIES
 from inspections.outbox import outbox_routes
 from inspections.queries import follow_up as follow_ups
@@ -182,11 +181,8 @@ def violation_step(violation_id: uuid.UUID) -> ResponseReturnValue:
             steps.take_step(
                 session, found, step, by=current_actor(), now=clock.now(), today=clock.today()
             )
-    except NotFound:
-        raise
     except DomainError as error:
-        current_session().expire_all()
-        texts = field_texts(error) or {"form": [error.text()]}
+        texts = refused(error)
         return violation_page(violation_id, given, texts), error.status
     flash(translate(VOCABULARIES["violation_event"][step.kind]) + ".", "success")
     return redirect(url_for("inspections.violation", violation_id=violation_id))

@@ -17,7 +17,7 @@ from core.i18n import current_language
 from core.i18n import gettext as _
 from core.pictures import read_picture
 from core.policy import guard
-from core.problems import field_texts
+from core.problems import errors_of
 from core.words import N_
 from inspections.bodies import item_form
 from inspections.doors import own_inspection, photo_store, position_of
@@ -147,7 +147,7 @@ def begin(code: str) -> Response | tuple[str, int]:
             kinds=KINDS,
             structure_types=[one for one in StructureType if one != StructureType.UNKNOWN],
             new_id=uuid.uuid4(),
-            errors=field_texts(error) or {"form": [error.text()]},
+            errors=errors_of(error),
         ), error.status
     return redirect(url_for("inspections.edit", inspection_id=inspection_id))
 
@@ -313,7 +313,7 @@ def save(inspection_id: uuid.UUID) -> Response | tuple[str, int]:
     except DomainError as error:
         session = current_session()
         session.expire_all()
-        texts = field_texts(error) or {"form": [error.text()]}
+        texts = errors_of(error)
         again = own_inspection(inspection_id)
         page = form_page(again, answers_from(form, catalogue), texts, form, kept=kept)
         return page, error.status

@@ -21,7 +21,7 @@ from core.guard import current_actor
 from core.i18n import current_language, translate
 from core.i18n import gettext as _
 from core.policy import Actor, guard, may
-from core.problems import field_texts
+from core.problems import errors_of, field_texts
 from core.words import N_
 from inspections import exports
 from inspections.queries import campaigns
@@ -173,7 +173,7 @@ def save_list() -> ResponseReturnValue:
                 saved_lists.change(session, known, name, query, by=actor, now=clock.now())
     except DomainError as error:
         session.expire_all()
-        return follow_up_page(field_texts(error) or {"form": [error.text()]}, name), error.status
+        return follow_up_page(errors_of(error), name), error.status
     flash(_("The list was saved as “%(name)s”.", name=known.name), "success")
     return redirect(url_for("inspections.saved_list", saved_id=known.id))
 

@@ -15,7 +15,7 @@ from core.errors import Conflict, DomainError
 from core.guard import current_actor
 from core.i18n import gettext as _
 from core.policy import guard
-from core.problems import field_texts
+from core.problems import errors_of
 from core.words import N_
 from towers import queries, services
 from towers.browsing import browsing_routes
@@ -143,10 +143,6 @@ def create() -> Response | str | tuple[str, int]:
         return form(None, given, errors=errors_of(error)), error.status
     flash(_("Tower %(code)s was registered.", code=made.code), "success")
     return redirect(url_for("towers.detail", code=made.code))
-
-
-def errors_of(error: DomainError) -> dict[str, list[str]]:
-    return field_texts(error) or {"form": [error.text()]}
 
 
 @blueprint.get("/towers/<code>/edit")

@@ -21,7 +21,7 @@ from core.geo import to_position
 from core.guard import current_actor
 from core.i18n import gettext as _
 from core.policy import guard
-from core.problems import field_texts
+from core.problems import errors_of, field_texts
 from core.words import N_
 from towers import queries as towers
 from towers.coordinate_systems import WGS84, named_systems
@@ -206,10 +206,6 @@ def sent_photos() -> Iterator[list[documents.Sent]]:
                 raise Invalid(message, fields={"photo": [message]})
             photos.append(photo)
         yield photos
-
-
-def errors_of(error: DomainError) -> dict[str, list[str]]:
-    return field_texts(error) or {"form": [error.text()]}
 
 
 def thanks(kept: TowerProposal) -> Response:
