@@ -285,6 +285,22 @@ function boxText(map) {
   return [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()].map(limited).join(",");
 }
 
+// The place that the address of the page names: #zoom/latitude/longitude.
+function keptPlace() {
+  const [, zoom, latitude, longitude] = /^#(\d+)\/(-?[\d.]+)\/(-?[\d.]+)$/.exec(window.parent.location.hash) || [];
+  return zoom && { zoom: Number(zoom), centre: [Number(latitude), Number(longitude)] };
+}
+
+// A map is drawn at whole pixels, so that it comes to stand a little beside what the address says,
+// again at each change of the window: the address moves with its reader only.
+function keepPlace(map) {
+  const kept = keptPlace();
+  const { lat, lng } = map.getCenter();
+  const zoom = map.getZoom();
+  if (kept && kept.zoom === zoom && map.project(kept.centre, zoom).distanceTo(map.project([lat, lng], zoom)) < 2) return;
+  window.parent.history.replaceState(null, "", `#${zoom}/${lat.toFixed(5)}/${lng.toFixed(5)}`);
+}
+
 export function addTowers(map) {
   const layer = L.layerGroup().addTo(map);
   const filters = new URLSearchParams(window.location.search);
@@ -352,9 +368,9 @@ export function addTowers(map) {
 
   ready.then(async () => {
     status = statusControl(map);
-    const saved = /^#(\d+)\/(-?[\d.]+)\/(-?[\d.]+)$/.exec(window.parent.location.hash);
-    if (saved) {
-      map.setView([Number(saved[2]), Number(saved[3])], Number(saved[1]));
+    const kept = keptPlace();
+    if (kept) {
+      map.setView(kept.centre, kept.zoom);
     } else {
       try {
         const { box } = await load(`/map/extent.json?${filters}`);
@@ -364,9 +380,7 @@ export function addTowers(map) {
       }
     }
     map.on("moveend", () => {
-      const { lat, lng } = map.getCenter();
-      const place = `#${map.getZoom()}/${lat.toFixed(5)}/${lng.toFixed(5)}`;
-      window.parent.history.replaceState(null, "", place);
+      keepPlace(map);
       refresh();
     });
     refresh();

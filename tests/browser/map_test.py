@@ -61,6 +61,12 @@ def test_map_of_a_province(walk, province, language):
     page.go_back()
     expect(page).to_have_url(kept)
     expect(inside.locator(CLUSTERS).first).to_be_visible()
+    # Nor does it move with the window.
+    size = page.viewport_size
+    for more in (1, 3, 0):
+        page.set_viewport_size({"width": size["width"] + more, "height": size["height"] + more})
+        page.wait_for_timeout(400)
+    expect(page).to_have_url(kept)
 
     # A click on a cluster goes nearer.
     inside.locator(CLUSTERS).first.click()
