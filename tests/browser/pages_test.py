@@ -136,11 +136,10 @@ SHOWN_ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize("phone", [False, True], ids=["wide", "phone"])
 @pytest.mark.parametrize("language", ["vi", "en"])
 @pytest.mark.parametrize("role", list(PAGES))
-def test_every_page_is_sound(walk, province, role, language, phone):
-    one = walk(province, language, phone=phone, signed_in=f"{role}@example.org")
+def test_every_page_is_sound(walk, province, role, language):
+    one = walk(province, language, signed_in=f"{role}@example.org")
     page = one.page
     for name, path in PAGES[role].items():
         one.open(path)
@@ -148,16 +147,16 @@ def test_every_page_is_sound(walk, province, role, language, phone):
             expect(page.locator("#map-count")).to_have_text(re.compile(r"\d"))
         if name == "api-docs":
             expect(page.locator(".opblock-tag").first).to_be_visible()
-        one.look(name)
+        one.look_wide_and_narrow(name)
     for name, (path, address) in THINGS[role].items():
         one.open(path)
         page.locator("table.data tbody a.main").first.click()
         page.wait_for_url(f"**{address}")
-        one.look(name)
+        one.look_wide_and_narrow(name)
         for form in FORMS.get(name, ()):
             here = page.url
             one.open(f"{here.removeprefix(one.server.url)}/{form}")
-            one.look(f"{name}-{form}")
+            one.look_wide_and_narrow(f"{name}-{form}")
             page.goto(here)
 
 

@@ -19,6 +19,7 @@ from playwright.sync_api import (
     Page,
     Request,
     Response,
+    ViewportSize,
     expect,
 )
 
@@ -26,6 +27,8 @@ from core.settings import ROOT
 from tests.browser.server import Server
 
 WAIT_MS = 20_000
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 expect.set_options(timeout=WAIT_MS)
 
 # What a page must have for those who do not see it or have no mouse: its faults as texts.
@@ -268,6 +271,18 @@ class Walk:
         page.screenshot(path=path, full_page=True, style=style)
         self.troubles.extend(f"{page.url} ({name}, {self.width} px): {text}" for text in faults)
 
+    def look_wide_and_narrow(self, name: str) -> None:
+        """Look at the page in this window, then in one as narrow as a phone."""
+        self.look(name)
+        wide = self.page.viewport_size or WIDE
+        self.resize(PHONE)
+        self.look(name)
+        self.resize(wide)
+
+    def resize(self, size: ViewportSize) -> None:
+        self.page.set_viewport_size(size)
+        self.width = size["width"]
+
 
 def start_walk(
     browser: Browser,
@@ -278,9 +293,8 @@ def start_walk(
     phone: bool = False,
 ) -> Walk:
     """A new window without cookies: 1280 pixels wide, or a phone of 390 pixels with touch."""
-    width, height = (390, 844) if phone else (1280, 900)
     context = browser.new_context(
-        viewport={"width": width, "height": height},
+        viewport=PHONE if phone else WIDE,
         has_touch=phone,
         is_mobile=phone,
         locale="vi-VN" if language == "vi" else "en-GB",
