@@ -31,9 +31,11 @@ import inspections.owner_pages
 import inspections.pages
 import inspections.panels
 import inspections.policy
+import inspections.queries.own_notices
 import inspections.reminder_jobs
 import inspections.services.condition
 import inspections.services.merge
+import inspections.services.notices
 import inspections.timeline_sources
 import inspections.work
 import maps.grid_jobs
@@ -57,6 +59,7 @@ import towers.pages.tower
 import towers.panels
 import towers.parts
 import towers.policy
+import towers.queries.proposals
 import towers.services
 import towers.services.merge
 import towers.services.organisations
@@ -101,7 +104,7 @@ MENU = (
         "notice",
         "notice.view",
         "work",
-        waiting=inspections.panels.drafts_waiting,
+        waiting=inspections.services.notices.drafts_waiting,
     ),
     MenuItem(
         "towers.proposal_list",
@@ -109,7 +112,7 @@ MENU = (
         "proposal",
         "proposal.view",
         "work",
-        waiting=towers.panels.open_proposals,
+        waiting=towers.queries.proposals.open_number,
     ),
     MenuItem("inspections.campaigns", N_("Campaigns"), "assignment", "campaign.view", "work"),
     MenuItem(
@@ -126,7 +129,7 @@ MENU = (
         N_("To be fixed"),
         "violation",
         "own_violation.view",
-        waiting=inspections.panels.own_waiting,
+        waiting=inspections.queries.own_notices.open_number,
     ),
     MenuItem("notices.own", N_("Notices to us"), "notice", "own_notice.view"),
     MenuItem("accounts.users", N_("Users"), "users", "user.view", "admin"),

@@ -16,10 +16,11 @@ from flask_security import (
     hash_password,
 )
 from flask_wtf import CSRFProtect
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from accounts import tokens
-from accounts.models import Role, User
+from accounts.models import Role, User, user_role, user_territory
 from areas.queries import commune_ids
 from core import clock, limits
 from core.db import current_session, db
@@ -69,8 +70,40 @@ def actor_of(session: Session, user: User) -> Actor:
         email=user.email,
         name=user.name or user.email,
         roles=frozenset(role.name for role in user.roles),
-        communes=None if user.everywhere else commune_ids(session, user.territories),
+        communes=None
+        if user.everywhere
+        else commune_ids(session, [area.id for area in user.territories]),
         organisation_id=user.organisation_id,
+    )
+
+
+ROLES = (
+    select(func.array_agg(Role.name))
+    .join(user_role, user_role.c.role_id == Role.id)
+    .where(user_role.c.user_id == User.id)
+    .scalar_subquery()
+)
+BY_TOKEN = select(
+    User.id, User.email, User.name, User.everywhere, User.organisation_id, ROLES.label("roles")
+).where(tokens.OPENS)
+
+
+def actor_by_token(session: Session, token: str) -> Actor | None:
+    """The actor to whom a live token belongs, or `None`.
+
+    Requests of programs ask this, thousands an hour: as objects it would take three times as long.
+    """
+    found = session.execute(BY_TOKEN, tokens.asked(token, now=clock.now())).one_or_none()
+    if found is None:
+        return None
+    territory = select(user_territory.c.area_id).where(user_territory.c.user_id == found.id)
+    return Actor(
+        id=found.id,
+        email=found.email,
+        name=found.name or found.email,
+        roles=frozenset(found.roles or ()),
+        communes=None if found.everywhere else commune_ids(session, territory),
+        organisation_id=found.organisation_id,
     )
 
 
@@ -84,10 +117,10 @@ def find_actor() -> Actor:
     scheme, _, token = header.partition(" ")
     session = current_session()
     if scheme.lower() == "bearer":
-        user = tokens.owner(session, token.strip(), now=clock.now())
-        if user is None:
+        actor = actor_by_token(session, token.strip())
+        if actor is None:
             raise Unauthenticated(N_("This token is unknown, expired or revoked"))
-        return actor_of(session, user)
+        return actor
     if current_user.is_authenticated:
         return actor_of(session, current_user)
     return ANONYMOUS

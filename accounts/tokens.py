@@ -6,14 +6,26 @@ import hashlib
 import secrets
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy.orm import Session
 
 from accounts.models import AccessToken, User
 from core import audit
 from core.policy import Actor
 
 PREFIX = "tc_"
+# Of which user a live token is held, if they may sign in; one statement that is never made anew.
+OPENS = and_(
+    User.active,
+    User.id
+    == select(AccessToken.user_id)
+    .where(
+        AccessToken.hash == bindparam("token_hash"),
+        AccessToken.revoked_at.is_(None),
+        or_(AccessToken.expires_at.is_(None), AccessToken.expires_at > bindparam("now")),
+    )
+    .scalar_subquery(),
+)
 
 
 def _hash(token: str) -> bytes:
@@ -41,20 +53,9 @@ def issue(
     return token
 
 
-def owner(session: Session, token: str, *, now: datetime) -> User | None:
-    """The active user to whom a live token belongs, or `None`."""
-    # Every request asks this: the user's roles and territory come in the same statement.
-    user = joinedload(AccessToken.user)
-    row = session.scalar(
-        select(AccessToken)
-        .where(AccessToken.hash == _hash(token))
-        .options(user.joinedload(User.roles), user.joinedload(User.territories))
-    )
-    if row is None or row.revoked_at is not None:
-        return None
-    if row.expires_at is not None and row.expires_at <= now:
-        return None
-    return row.user if row.user.active else None
+def asked(token: str, *, now: datetime) -> dict[str, object]:
+    """What `OPENS` asks about."""
+    return {"token_hash": _hash(token), "now": now}
 
 
 def revoke_all(session: Session, user: User, *, now: datetime) -> None:

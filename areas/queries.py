@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -51,14 +51,17 @@ def communes(session: Session) -> Sequence[Area]:
     return current(session, Level.COMMUNE)
 
 
+# Every list asks this: made once, it is not compared with what was compiled each time.
+COMMUNE_CHOICES = (
+    select(Area.code, Area.name)
+    .where(Area.level == Level.COMMUNE, valid_on(None))
+    .order_by(Area.name.collate("vi-x-icu"), Area.id)
+)
+
+
 def commune_choices(session: Session) -> Sequence[tuple[str, str]]:
     """Code and name of the communes of today, as a select takes them, in Vietnamese order."""
-    statement = (
-        select(Area.code, Area.name)
-        .where(Area.level == Level.COMMUNE, valid_on(None))
-        .order_by(Area.name.collate("vi-x-icu"), Area.id)
-    )
-    return [(row[0], row[1]) for row in session.execute(statement)]
+    return [(row[0], row[1]) for row in session.execute(COMMUNE_CHOICES)]
 
 
 def provinces(session: Session) -> Sequence[Area]:
@@ -191,17 +194,17 @@ def province_covers(session: Session, province: Area, positions: Sequence[Positi
     return [bool(answer) for answer in session.execute(covered).one()]
 
 
-def commune_ids(session: Session, territory: Iterable[Area]) -> frozenset[int]:
-    """The communes of a territory today: its own ones and those of its provinces."""
-    ids = [area.id for area in territory]
-    if not ids:
+def commune_ids(session: Session, territory: Sequence[int] | Select[int]) -> frozenset[int]:
+    """The communes today of a territory, given by the ids of its areas or what selects them: its
+    own ones and those of its provinces."""
+    if not isinstance(territory, Select) and not territory:
         return frozenset()
     return frozenset(
         session.scalars(
             select(Area.id).where(
                 Area.level == Level.COMMUNE,
                 valid_on(None),
-                or_(Area.id.in_(ids), Area.parent_id.in_(ids)),
+                or_(Area.id.in_(territory), Area.parent_id.in_(territory)),
             )
         )
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from babel.support import NullTranslations
-from flask import Flask, current_app, has_request_context, request
-from flask_babel import Babel, force_locale, get_translations
+from flask import Flask, current_app, g, has_request_context, request
+from flask_babel import Babel, get_translations
+from flask_babel import force_locale as _force_locale
 from flask_babel import get_locale as _babel_locale
 
 from core.words import N_
@@ -18,7 +21,7 @@ LANGUAGE_COOKIE = "language"
 
 def gettext(message: str, **facts: Any) -> str:
     """The text in the reader's language with its facts filled in."""
-    text = _texts().ugettext(message)
+    text = _reader().texts.ugettext(message)
     return text % facts if facts else text
 
 
@@ -27,23 +30,51 @@ def translate(message: str, **facts: Any) -> str:
     return gettext(message, **facts) if message else ""
 
 
-def _texts() -> NullTranslations:
-    """The texts of the reader's language.
+class _Reader(NamedTuple):
+    """A language and its texts."""
 
-    A page asks for hundreds of texts, and Flask-Babel looks for their catalogue each time.
+    language: str
+    texts: NullTranslations
+
+
+def _reader() -> _Reader:
+    """For whom texts are written now.
+
+    A page asks for hundreds of texts, and Flask-Babel looks for language and catalogue each time:
+    they are found once a request.
     """
-    locale = _babel_locale()
-    if locale is None:
-        return NullTranslations()
+    try:
+        found: _Reader = g.reader
+    except RuntimeError:
+        return _Reader("vi", NullTranslations())  # outside of any application
+    except AttributeError:
+        found = g.reader = _found_reader()
+    return found
+
+
+def _found_reader() -> _Reader:
+    language = str(_babel_locale().language)
     catalogues: dict[str, NullTranslations] = current_app.extensions["texts"]
-    if locale.language not in catalogues:
-        catalogues[locale.language] = get_translations()
-    return catalogues[locale.language]
+    if language not in catalogues:
+        catalogues[language] = get_translations()
+    return _Reader(language, catalogues[language])
+
+
+@contextmanager
+def force_locale(language: str) -> Iterator[None]:
+    """Write texts in this language while the block runs."""
+    with _force_locale(language):
+        kept = g.pop("reader", None)
+        try:
+            yield
+        finally:
+            g.pop("reader", None)
+            if kept is not None:
+                g.reader = kept
 
 
 def current_language() -> str:
-    locale = _babel_locale()
-    return locale.language if locale else "vi"
+    return _reader().language
 
 
 def _choose(languages: tuple[str, ...]) -> str:
@@ -65,7 +96,7 @@ def init_app(app: Flask, languages: tuple[str, ...]) -> None:
     Babel(app, locale_selector=lambda: _choose(languages))
     app.extensions["texts"] = {}
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
-        gettext=lambda text: _texts().ugettext(text),
-        ngettext=lambda one, many, number: _texts().ungettext(one, many, number),
+        gettext=lambda text: _reader().texts.ugettext(text),
+        ngettext=lambda one, many, number: _reader().texts.ungettext(one, many, number),
         newstyle=True,
     )

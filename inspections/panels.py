@@ -16,9 +16,7 @@ from core.slots import Panel
 from inspections.models import Violation
 from inspections.queries import campaigns, lists, notices
 from inspections.queries.campaigns import Wanted
-from inspections.queries.own_notices import open_number
 from inspections.rules.campaign import OPEN_STANDINGS, Kind
-from inspections.services.notices import count_waiting
 from inspections.texts import item_texts
 from towers.models import Tower
 from towers.schemas import SEVERITIES
@@ -80,18 +78,6 @@ def my_assignments(_: Any) -> dict[str, Any]:
 
 
 DASHBOARD_PANELS = (Panel("inspections/_my_assignments.html", my_assignments, "assignment.take"),)
-
-
-def drafts_waiting() -> int:
-    """How many drafts of notices wait for the reader to issue them, if they may."""
-    actor = current_actor()
-    return count_waiting(current_session(), actor) if allows(actor, "notice.issue") else 0
-
-
-def own_waiting() -> int:
-    """How much is open of what the reader's organisation was told."""
-    actor = current_actor()
-    return open_number(current_session(), actor) if allows(actor, "own_violation.view") else 0
 
 
 def notices_of(organisation: Organisation) -> dict[str, Any]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask import session as session_of_reader
+from sqlalchemy import Row
 from werkzeug.wrappers import Response
 
 from core import clock
 from core.db import current_session
-from core.geo import Position, to_position
 from core.guard import current_actor
 from core.i18n import translate
 from core.pages import local_target
@@ -51,6 +52,14 @@ COLUMNS = {
     "position": N_("Coordinates (WGS 84)"),
     "updated_at": N_("Last changed"),
 }
+# The fields of `lists.LISTED` that a column shows, where it is not one of its own name alone.
+SHOWN = {
+    "name": ("name", "lifecycle"),
+    "condition": ("condition", "condition_reason", "ok_until"),
+    "commune": ("commune_name", "commune_distance_m"),
+    "owner": ("owner_name",),
+    "position": ("latitude", "longitude"),
+}
 USUAL = (
     "name", "condition", "next_deadline", "structure_type", "height_m", "commune", "owner",
 )  # fmt: skip
@@ -68,6 +77,7 @@ SORT_TEXTS = {
 }
 PAGE_SIZES = ("50", "100", "200")
 MOST_SUGGESTED = 8
+SUGGESTED = frozenset({"code", "name", "commune_name", *SHOWN["condition"]})
 
 
 def browsing_routes(blueprint: Blueprint) -> None:
@@ -87,8 +97,9 @@ def index() -> str:
     asked = request.args.get("sort", "")
     sort = asked if asked in lists.SORTS else lists.RELEVANCE
     limit = request.args.get("limit", "")
+    columns = chosen_columns()
     filters, page = lists.searched(
-        lists.towers,
+        lists.listed,
         session,
         actor,
         filters_from(request.args),
@@ -96,6 +107,7 @@ def index() -> str:
         limit=int(limit) if limit in PAGE_SIZES else None,
         cursor=request.args.get("cursor"),
         sort=sort,
+        only={"code", *chain(*(SHOWN.get(one, (one,)) for one in columns))},
     )
     if request.args.get("count") == "all":
         count = lists.Count(lists.count(session, actor, filters, today=today))
@@ -106,10 +118,9 @@ def index() -> str:
         page=page,
         filters=filters,
         sort=sort,
-        columns=named(chosen_columns()),
+        columns=named(columns),
         all_columns=named(COLUMNS),
         sorts=[(key, translate(text)) for key, text in SORT_TEXTS.items()],
-        position=position,
         page_sizes=PAGE_SIZES,
         count=count,
         problem=place.problem,
@@ -118,10 +129,6 @@ def index() -> str:
         **filter_choices(),
         **export_choices(),
     )
-
-
-def position(tower: Tower) -> Position:
-    return to_position(tower.geom)
 
 
 def around(reading: Reading) -> str:
@@ -188,23 +195,24 @@ def suggestions() -> Response:
         )
         return jsonify(items=[suggestion(one, metres) for one, metres in found], nearly=False)
     filters, page = lists.searched(
-        lists.towers,
+        lists.listed,
         session,
         actor,
         Filters(q=text, include_dismantled=True),
         today=today,
         limit=MOST_SUGGESTED,
         cursor=None,
+        only=SUGGESTED,
     )
     return jsonify(items=[suggestion(one) for one in page.rows], nearly=filters.nearly)
 
 
-def suggestion(tower: Tower, metres: float | None = None) -> dict[str, Any]:
+def suggestion(tower: Tower | Row[Any], metres: float | None = None) -> dict[str, Any]:
     condition, _reason = effective(tower, clock.today())
     return {
         "code": tower.code,
         "name": tower.name,
-        "commune": tower.commune.name if tower.commune else None,
+        "commune": tower.commune_name,
         "condition": condition,
         "metres": None if metres is None else round(metres),
         "url": url_for("towers.detail", code=tower.code),

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from flask import current_app, request
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from areas import queries as areas
@@ -44,8 +45,8 @@ WORDS_OF_A_NAME = re.compile(r"\s*\d{1,3}[\s,;./-]+\d{1,3}\s*\Z")
 FARTHEST_NEIGHBOUR_M = 20_000
 
 
-def effective(tower: Tower, today: date) -> tuple[str, str | None]:
-    """The condition of a loaded tower as it counts today."""
+def effective(tower: Tower | Row[Any], today: date) -> tuple[str, str | None]:
+    """The condition of a loaded tower, or of one of `lists.listed`, as it counts today."""
     if tower.condition == Condition.OK and tower.ok_until and tower.ok_until < today:
         return Condition.UNCHECKED, ConditionReason.OUT_OF_DATE
     return tower.condition, tower.condition_reason

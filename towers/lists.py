@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, TypeVar
 
 from geoalchemy2 import Geometry
 from psycopg.errors import QueryCanceled
-from sqlalchemy import ColumnElement, Row, Select, func, literal, not_, select, text
+from sqlalchemy import ColumnElement, Row, Select, func, literal, not_, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, joinedload
 
@@ -168,6 +168,7 @@ LISTED = (
     Tower.next_deadline,
     Tower.open_violations,
     Tower.last_inspected_on,
+    Tower.updated_at,
     Tower.version,
 )
 
@@ -181,8 +182,13 @@ def listed(
     limit: int | None = None,
     cursor: str | None = None,
     sort: str = RELEVANCE,
+    only: Container[str] | None = None,
 ) -> Page[Row[Any]]:
-    """The same page as `towers`, as rows with the columns of `LISTED`."""
+    """The same page as `towers`, as rows with the columns of `LISTED`, or `only` those named.
+
+    To read all of them takes longer than the query: a page of 50 rows 2 of 15 ms.
+    """
+    columns = [one for one in LISTED if only is None or one.key == "id" or one.key in only]
     return _page(
         session,
         actor,
@@ -192,7 +198,8 @@ def listed(
         cursor=cursor,
         sort=sort,
         load=session.execute,
-        whole=select(*LISTED)
+        whole=select(*columns)
+        .select_from(Tower)
         .outerjoin(Area, Area.id == Tower.commune_id)
         .outerjoin(Organisation, Organisation.id == Tower.owner_id)
         .outerjoin(MANAGER, MANAGER.id == Tower.manager_id),
@@ -245,17 +252,18 @@ def counted(
     """
     matching = filtered(select(Tower.id), actor, filters, today=today).limit(MOST_COUNTED + 1)
     connection = session.connection()
-    # Its end takes back the limit of time, whatever became of the count.
-    attempt = connection.begin_nested()
+    # Not by `begin_nested`: its statements are compiled each time.
+    limited = f"SAVEPOINT counting; SET LOCAL statement_timeout = {COUNTING_MS}"
+    connection.exec_driver_sql(limited)
     try:
-        connection.execute(text(f"SET LOCAL statement_timeout = {COUNTING_MS}"))
         number = connection.scalar(select(func.count()).select_from(matching.subquery())) or 0
     except OperationalError as error:
         if not isinstance(error.orig, QueryCanceled):
             raise
         return Count(at_least, more=True)
     finally:
-        attempt.rollback()
+        # Takes back the limit of time, whatever became of the count.
+        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT counting")
     return Count(number) if number <= MOST_COUNTED else Count(MOST_COUNTED, more=True)
 
 

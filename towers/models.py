@@ -230,6 +230,14 @@ class Tower(Base):
     manager: Mapped[Organisation | None] = relationship(foreign_keys=[manager_id])
 
     @property
+    def commune_name(self) -> str | None:
+        return self.commune.name if self.commune else None
+
+    @property
+    def owner_name(self) -> str | None:
+        return self.owner.name if self.owner else None
+
+    @property
     def overall_height_m(self) -> Decimal | None:
         """Height above ground in metres, `None` where it is unknown."""
         return overall_height(self.structure_type, self.height_m, self.host_building_height_m)

@@ -22,7 +22,7 @@ from towers import lists, queries
 from towers.doors import document_store, effective
 from towers.models import Tower
 from towers.queries import documents as document_queries
-from towers.queries import history, organisations, proposals
+from towers.queries import history, organisations
 from towers.rules import DocumentKind
 
 
@@ -41,14 +41,6 @@ def documents(tower: Tower) -> dict[str, Any]:
         "megabytes": document_store().max_bytes // 2**20,
         "new_id": uuid.uuid4(),
     }
-
-
-def open_proposals() -> int:
-    """How many proposals wait for the reader, if it is theirs to decide."""
-    actor = current_actor()
-    if not policy.allows(actor, "proposal.decide"):
-        return 0
-    return proposals.open_count(current_session(), actor)
 
 
 def towers_of(organisation: Organisation) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from core import paging, policy
@@ -93,9 +93,11 @@ def own_violations(
     return paging.page_of(rows, limit, lambda row: [row.violation.deadline, row.violation.id])
 
 
-def open_number(session: Session, actor: Actor) -> int:
+def open_number(actor: Actor) -> ScalarSelect[int]:
     """How much is open of what the reader's organisation was told."""
-    statement = select(func.count()).where(
-        policy.visible(actor, "own_violation"), Violation.state == "open"
+    return (
+        select(func.count())
+        .select_from(Violation)
+        .where(policy.visible(actor, "own_violation"), Violation.state == "open")
+        .scalar_subquery()
     )
-    return session.scalar(statement.select_from(Violation)) or 0

@@ -175,7 +175,10 @@ def workers(session: Session, ids: Sequence[uuid.UUID]) -> list[Worker]:
         message = N_("Only an active inspector can be given towers")
         raise Invalid(message, fields={"inspectors": [message]})
     return [
-        Worker(one.id, None if one.everywhere else commune_ids(session, one.territories))
+        Worker(
+            one.id,
+            None if one.everywhere else commune_ids(session, [area.id for area in one.territories]),
+        )
         for one in people
     ]
 

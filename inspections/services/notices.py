@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ScalarSelect, false, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -431,17 +431,15 @@ def the_document(notice: Notice, form: str) -> NoticeDocument:
     raise NotFound()
 
 
-def count_waiting(session: Session, actor: Actor) -> int:
-    """How many drafts wait for somebody else than their drafter to issue them."""
+def drafts_waiting(actor: Actor) -> ScalarSelect[int]:
+    """How many drafts wait for the reader to issue them, if they may; not those of their own."""
     return (
-        session.scalar(
-            select(func.count())
-            .select_from(Notice)
-            .where(
-                policy.visible(actor, "notice"),
-                Notice.state == NoticeState.DRAFT,
-                Notice.drafted_by_id.is_distinct_from(actor.id),
-            )
+        select(func.count())
+        .select_from(Notice)
+        .where(
+            policy.visible(actor, "notice") if policy.allows(actor, "notice.issue") else false(),
+            Notice.state == NoticeState.DRAFT,
+            Notice.drafted_by_id.is_distinct_from(actor.id),
         )
-        or 0
+        .scalar_subquery()
     )

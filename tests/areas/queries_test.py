@@ -46,9 +46,9 @@ def test_a_territory_is_its_communes_and_those_of_its_provinces(session) -> None
     inside, also, other = (makers.commune(session) for _ in range(3))
     inside.parent_id = also.parent_id = province.id
     session.flush()
-    assert queries.commune_ids(session, [province]) == {inside.id, also.id}
-    assert queries.commune_ids(session, [other]) == {other.id}
-    assert queries.commune_ids(session, [province, other]) == {inside.id, also.id, other.id}
+    assert queries.commune_ids(session, [province.id]) == {inside.id, also.id}
+    assert queries.commune_ids(session, [other.id]) == {other.id}
+    assert queries.commune_ids(session, [province.id, other.id]) == {inside.id, also.id, other.id}
     assert queries.commune_ids(session, []) == frozenset()
 
 

@@ -18,7 +18,7 @@ from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from flask import Flask
 from flask.testing import FlaskClient
-from flask_babel import force_locale, ngettext
+from flask_babel import ngettext
 from flask_security import core as flask_security_core
 from flask_security import hash_password
 from sqlalchemy.orm import Session
@@ -35,7 +35,7 @@ from app import LABELS, MENU
 from areas.readers import Choice, read_boundaries
 from core.assets import texts
 from core.errors import Invalid
-from core.i18n import translate
+from core.i18n import force_locale, translate
 from core.policy import Actor
 from core.problems import field_texts
 from core.settings import ROOT

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from geoalchemy2 import Geometry
-from sqlalchemy import func, literal, select
+from sqlalchemy import ScalarSelect, false, func, literal, select
 from sqlalchemy.orm import Session, joinedload, lazyload, selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
@@ -79,14 +79,18 @@ def proposals(
     return paging.page_of(rows, limit, lambda row: [row.created_at, row.id])
 
 
-def open_count(session: Session, actor: Actor) -> int:
-    """How many proposals wait for a decision, in the reader's scope."""
-    statement = select(func.count()).select_from(TowerProposal)
+def open_number(actor: Actor) -> ScalarSelect[int]:
+    """How many proposals wait for the reader, if it is theirs to decide."""
     return (
-        session.scalar(
-            statement.where(TowerProposal.state == "open", policy.visible(actor, "proposal"))
+        select(func.count())
+        .select_from(TowerProposal)
+        .where(
+            policy.visible(actor, "proposal")
+            if policy.allows(actor, "proposal.decide")
+            else false(),
+            TowerProposal.state == "open",
         )
-        or 0
+        .scalar_subquery()
     )
 
 
