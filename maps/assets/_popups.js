@@ -1,0 +1,67 @@
+// What is chosen on a map, by hand or by keyboard, and what is then said of it.
+import { _, number } from "core/texts";
+import { element, load } from "./_elements.js";
+import { conditionTexts, reasonTexts, sign } from "./_signs.js";
+
+const { L } = window;
+
+function details(tower) {
+  const condition = element("div", { class: "condition" }, [sign(tower.condition)]);
+  const reason = tower.condition_reason ? ` (${reasonTexts()[tower.condition_reason]})` : "";
+  condition.append(conditionTexts()[tower.condition] + reason);
+  const facts = [
+    [_("Commune"), tower.commune && tower.commune.name],
+    [_("Owner"), tower.owner && tower.owner.name],
+    [_("Open violations"), tower.open_violations ? number(tower.open_violations) : null],
+    [_("Next deadline"), tower.next_deadline
+      && tower.next_deadline.split("-").reverse().join("/") + (tower.overdue ? ` – ${_("overdue")}` : "")],
+  ].filter(([, value]) => value);
+  const list = element("dl");
+  for (const [name, value] of facts) list.append(element("dt", { text: name }), element("dd", { text: value }));
+  return element("div", { class: "popup" }, [
+    element("h3", { text: `${tower.code} · ${tower.name}` }),
+    condition,
+    list,
+    element("a", { href: `/towers/${encodeURIComponent(tower.code)}`, target: "_top", text: _("Open the tower") }),
+  ]);
+}
+
+// A click or a tap, and Enter or Space on a sign that has the focus.
+export function whenChosen(marker, act) {
+  marker.on("click", () => act(false));
+  marker.on("keydown", ({ originalEvent }) => {
+    if (originalEvent.key !== "Enter" && originalEvent.key !== " ") return;
+    originalEvent.preventDefault();
+    act(true);
+  });
+}
+
+// The sign that was chosen may be drawn anew: by keyboard the focus goes on into the popup.
+function focusInto(popup) {
+  const element = popup.getElement();
+  const first = element && element.querySelector(".popup a, .popup button");
+  if (first) first.focus();
+}
+
+export async function showTower(map, place, id, byKeyboard) {
+  const popup = L.popup({ minWidth: 220 }).setLatLng(place).setContent(element("div", { text: _("Loading…") })).openOn(map);
+  try {
+    popup.setContent(details(await load(`/map/towers/${id}.json`)));
+  } catch {
+    popup.setContent(element("div", { text: _("This could not be loaded. Try again.") }));
+  }
+  if (byKeyboard) focusInto(popup);
+}
+
+export function showChoice(map, place, towers, byKeyboard) {
+  const list = element("div", { class: "popup" }, [
+    element("h3", { text: _("%(number)s towers at this spot", { number: number(towers.length) }) }),
+  ]);
+  for (const [id, , , condition] of towers.slice(0, 50)) {
+    const button = element("button", { type: "button" }, [sign(condition), ` ${conditionTexts()[condition]}`]);
+    button.addEventListener("click", (event) => showTower(map, place, id, event.detail === 0));
+    list.append(button);
+  }
+  const popup = L.popup({ minWidth: 220 }).setLatLng(place).setContent(list).openOn(map);
+  if (byKeyboard) focusInto(popup);
+}
