@@ -6,10 +6,11 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
 
 from flask import Flask, current_app, request, url_for
-from sqlalchemy import ScalarSelect, select
+from sqlalchemy import Executable, ScalarSelect, select
 
 from core import paging, policy
 from core.db import current_session
@@ -17,6 +18,12 @@ from core.guard import current_actor
 from core.i18n import translate
 from core.paging import ANY, LATEST, Behind
 from core.policy import Actor
+
+
+@cache
+def _address(endpoint: str, script_root: str) -> str:
+    """The address of a page without arguments; every page names those of the menu."""
+    return url_for(endpoint)
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class MenuItem:
 
     @property
     def url(self) -> str:
-        return url_for(self.endpoint)
+        return _address(self.endpoint, request.script_root)
 
     @property
     def active(self) -> bool:
@@ -120,13 +127,19 @@ class Slots:
     events: dict[str, list[EventSource]] = field(default_factory=dict)
 
 
-def _waiting(actor: Actor, items: Sequence[MenuItem]) -> dict[str, int]:
+def _waiting(actor: Actor, items: tuple[MenuItem, ...]) -> dict[str, int]:
     """How many things wait behind entries of the menu, by their endpoints, in one statement."""
-    asked = [(item.endpoint, item.waiting(actor)) for item in items if item.waiting]
+    asked = [item for item in items if item.waiting]
     if not asked:
         return {}
-    numbers = current_session().execute(select(*(number for _, number in asked))).one()
-    return {endpoint: number for (endpoint, _), number in zip(asked, numbers, strict=True)}
+    numbers = current_session().execute(_numbers(actor, items)).one()
+    return {item.endpoint: number for item, number in zip(asked, numbers, strict=True)}
+
+
+@lru_cache(maxsize=64)
+def _numbers(actor: Actor, items: tuple[MenuItem, ...]) -> Executable:
+    """The statement for somebody who goes from page to page: made once, it is soon understood."""
+    return select(*(item.waiting(actor) for item in items if item.waiting))
 
 
 def init_app(app: Flask) -> Slots:
@@ -136,7 +149,7 @@ def init_app(app: Flask) -> Slots:
     @app.context_processor
     def menu() -> dict[str, Any]:
         actor = current_actor()
-        items = [item for item in slots.menu if policy.allows(actor, item.action)]
+        items = tuple(item for item in slots.menu if policy.allows(actor, item.action))
         return {
             "actor": actor,
             "may": lambda action, thing=None: policy.may(actor, action, thing),
