@@ -157,16 +157,6 @@ def campaign_features(campaign_id: uuid.UUID) -> Response:
     return jsonify(queries.campaign_features(session, actor, found.id, box, zoom, today=today))
 
 
-@blueprint.get("/map/towers.json")
-@guard("tower.view")
-def tower_features() -> Response:
-    zoom = asked_zoom()
-    session, actor, today = current_session(), current_actor(), clock.today()
-    filters = map_filters()
-    found = queries.features(session, actor, filters, box=asked_box(), zoom=zoom, today=today)
-    return jsonify({**found, **queries.counts(session, actor, filters, today=today)})
-
-
 @blueprint.get("/map/extent.json")
 @guard("tower.view")
 def extent() -> Response:

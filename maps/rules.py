@@ -7,7 +7,7 @@ from dataclasses import dataclass
 # Half the width of the world in metres, and a place that is farther than any other.
 HALF = 20_037_508.342789244
 BEYOND = 1e9
-# From here on every tower stands in its tile; above, clusters of the grid do.
+# Down to here the grid knows how many towers stand in a tile, from here on the register is asked.
 NEAR = 11
 LAST = 22
 # A tile has 2 ** CELLS cells in a row and a column: about 64 pixels each, room for one sign.

@@ -58,7 +58,7 @@ def tagged(response: Response, version: int, filters: Filters) -> Response:
 @blueprint.get("/tiles/towers/<int:z>/<int:x>/<int:y>.mvt")
 @guard("tower.view")
 def towers(z: int, x: int, y: int) -> Response:
-    """The towers of a tile, from afar as clusters; the filters of the map narrow them."""
+    """The towers of a tile, as clusters where they are many; the filters of the map narrow them."""
     at = Tile(z, x, y)
     if not at.exists:
         raise NotFound(N_("There is no such tile"))

@@ -1,8 +1,9 @@
 // Small maps: one tower with its surroundings, one area, the rows of a list, some places, a position.
 import { _, number, ready } from "core/texts";
-import { element, load } from "./_elements.js";
-import { showTower, whenChosen } from "./_popups.js";
+import { element, load, statusControl } from "./_elements.js";
+import { whenChosen } from "./_popups.js";
 import { conditionTexts, sign } from "./_signs.js";
+import { towerLayer } from "./_towers.js";
 
 const { L } = window;
 
@@ -94,7 +95,6 @@ export function addPlaces(map) {
   const places = new URLSearchParams(window.location.search).getAll("place")
     .map((one) => one.split(",").map(Number))
     .filter(([lat, lon]) => Math.abs(lat) <= 90 && Math.abs(lon) <= 180);
-  const towers = L.layerGroup().addTo(map);
   places.forEach((place, index) => {
     const pin = element("div", { class: "place" }, [element("b", { text: places.length > 1 ? String(index + 1) : "" })]);
     L.marker(place, {
@@ -102,25 +102,10 @@ export function addPlaces(map) {
       zIndexOffset: 10000,
     }).addTo(map);
   });
-  const around = async () => {
-    towers.clearLayers();
-    // From afar every tower of the province would stand in front of the places.
-    if (map.getZoom() < 14) return;
-    const bounds = map.getBounds();
-    const box = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()].map((one) => one.toFixed(6));
-    const data = await load(`/map/towers.json?bbox=${box}&zoom=${map.getZoom()}`);
-    for (const [id, x, y, condition, late] of data.towers || []) {
-      const marker = L.marker([y, x], {
-        icon: L.divIcon({ html: sign(condition, late), className: "", iconSize: [24, 24] }),
-        alt: conditionTexts()[condition], title: conditionTexts()[condition],
-      });
-      whenChosen(marker, (byKeyboard) => showTower(map, [y, x], id, byKeyboard));
-      towers.addLayer(marker);
-    }
-  };
   if (!places.length) return;
   map.fitBounds(L.latLngBounds(places), { animate: false, maxZoom: 17, padding: [60, 60] });
-  ready.then(() => { map.on("moveend", around); around(); });
+  // From afar every tower of the province would stand in front of the places.
+  ready.then(() => towerLayer(map, "", { status: statusControl(map), minZoom: 14 }).addTo(map));
 }
 
 export function addPicker(map) {

@@ -57,7 +57,7 @@ export function showChoice(map, place, towers, byKeyboard) {
   const list = element("div", { class: "popup" }, [
     element("h3", { text: _("%(number)s towers at this spot", { number: number(towers.length) }) }),
   ]);
-  for (const [id, , , condition] of towers.slice(0, 50)) {
+  for (const { id, condition } of towers.slice(0, 50)) {
     const button = element("button", { type: "button" }, [sign(condition), ` ${conditionTexts()[condition]}`]);
     button.addEventListener("click", (event) => showTower(map, place, id, event.detail === 0));
     list.append(button);

@@ -36,8 +36,10 @@ function woven(name, length, round) {
   return [...pairs.flat(), 0, round].join(" ");
 }
 
+export const radiusOf = (total) => (total > 1 ? Math.min(32, 15 + 5.12 * Math.log10(total)) : 12);
+
 export function donut(conditions, total, names = CONDITIONS, colours = COLOURS) {
-  const radius = Math.min(32, 15 + 3.2 * Math.log10(total) * 1.6);
+  const radius = radiusOf(total);
   const size = 2 * radius + 4;
   const box = drawing("svg", { width: size, height: size, viewBox: `0 0 ${size} ${size}`, class: "cluster" });
   const middle = size / 2;

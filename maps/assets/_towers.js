@@ -1,12 +1,185 @@
 // The towers by condition that the filters in the address find: clusters from afar, signs when near.
+// They come as tiles; what stands on them is put together here for the view as a whole.
+import { VectorTile } from "@mapbox/vector-tile";
+import { PbfReader } from "pbf";
 import { CONDITIONS } from "core/conditions";
 import { _, number, ready } from "core/texts";
 import { offer } from "./_base.js";
-import { boxText, load, statusControl } from "./_elements.js";
+import { load, statusControl } from "./_elements.js";
 import { showChoice, showTower, whenChosen } from "./_popups.js";
-import { conditionTexts, donut, sign } from "./_signs.js";
+import { conditionTexts, donut, radiusOf, sign } from "./_signs.js";
 
 const { L } = window;
+const EXTENT = 4096;
+const PIXELS = 256;
+// More single signs than this cannot be told apart, and slow a phone down.
+const MOST_SIGNS = 400;
+// Dangerous towers stand one by one beside the clusters, unless there are more of them than this.
+const MOST_DANGEROUS = 300;
+const CLUSTER_PIXELS = 72;
+// From this zoom on towers stand one by one however many there are.
+const NEAR_ZOOM = 17;
+
+// The tiles of a view, each with the `towers` and `clusters` on it; nothing of them is drawn here.
+const TowerTiles = L.GridLayer.extend({
+  initialize(query, options) {
+    this.query = query;
+    this.held = new Map();
+    L.GridLayer.prototype.initialize.call(this, { tileSize: PIXELS, noWrap: true, bounds: [[-90, -180], [90, 180]], updateWhenIdle: true, keepBuffer: 0, ...options });
+    this.on("tileunload", ({ coords }) => {
+      this.held.get(keyOf(coords))?.stop.abort();
+      this.held.delete(keyOf(coords));
+    });
+  },
+
+  createTile(coords, done) {
+    const held = { zoom: coords.z, stop: new AbortController(), towers: [], clusters: [] };
+    this.held.set(keyOf(coords), held);
+    fetch(`/tiles/towers/${coords.z}/${coords.x}/${coords.y}.mvt?${this.query}`, { signal: held.stop.signal })
+      .then(async (answer) => {
+        if (!answer.ok) throw new Error(`${answer.status}`);
+        Object.assign(held, read(await answer.arrayBuffer(), coords));
+        done(null, null);
+      })
+      .catch((error) => { if (error.name !== "AbortError") done(error, null); });
+    return document.createElement("div");
+  },
+
+  // What stands on the tiles of this zoom.
+  all(name) {
+    const here = [...this.held.values()].filter((one) => one.zoom === this._tileZoom);
+    return here.flatMap((one) => one[name]);
+  },
+});
+
+const keyOf = ({ x, y, z }) => `${z}/${x}/${y}`;
+
+function read(bytes, { x, y, z }) {
+  const { layers } = new VectorTile(new PbfReader(new Uint8Array(bytes)));
+  const features = (name) => Array.from({ length: layers[name]?.length || 0 }, (_unused, index) => {
+    const feature = layers[name].feature(index);
+    const [[point]] = feature.loadGeometry();
+    const pixel = L.point((x + point.x / EXTENT) * PIXELS, (y + point.y / EXTENT) * PIXELS);
+    return { ...feature.properties, pixel, place: L.CRS.EPSG3857.pointToLatLng(pixel, z) };
+  });
+  return { towers: features("towers"), clusters: features("clusters") };
+}
+
+const numbersOf = (cluster) => Object.fromEntries(CONDITIONS.map((name) => [name, cluster[name] || 0]));
+
+const sum = (one, other) => {
+  const number = one.number + other.number;
+  const pixel = one.pixel.multiplyBy(one.number / number).add(other.pixel.multiplyBy(other.number / number));
+  const numbers = CONDITIONS.map((name) => [name, (one[name] || 0) + (other[name] || 0)]);
+  return { ...Object.fromEntries(numbers), number, pixel, overdue: one.overdue || other.overdue };
+};
+
+const asCluster = (tower) => ({ number: 1, [tower.condition]: 1, pixel: tower.pixel, overdue: tower.overdue, tower });
+
+// Towers and clusters of which none hides another: those of one cell of the screen come together,
+// then the smaller ones to the greater ones that they would lie under.
+function gathered(towers, clusters) {
+  const cells = new Map();
+  for (const one of [...towers.map(asCluster), ...clusters]) {
+    const cell = `${Math.floor(one.pixel.x / CLUSTER_PIXELS)}/${Math.floor(one.pixel.y / CLUSTER_PIXELS)}`;
+    cells.set(cell, cells.has(cell) ? sum(cells.get(cell), one) : one);
+  }
+  const apart = [];
+  for (const one of [...cells.values()].sort((first, second) => second.number - first.number)) {
+    const over = apart.findIndex((other) => (
+      other.pixel.distanceTo(one.pixel) < 0.8 * (radiusOf(other.number) + radiusOf(one.number))));
+    if (over < 0) apart.push(one); else apart[over] = sum(apart[over], one);
+  }
+  return apart;
+}
+
+function drawTowers(map, layer, towers) {
+  const spots = new Map();
+  for (const tower of towers) {
+    const spot = `${tower.pixel.x},${tower.pixel.y}`;
+    if (!spots.has(spot)) spots.set(spot, []);
+    spots.get(spot).push(tower);
+  }
+  for (const here of spots.values()) {
+    const { id, place } = here[0];
+    const worst = CONDITIONS.find((name) => here.some((tower) => tower.condition === name));
+    const marker = L.marker(place, {
+      icon: L.divIcon({ html: sign(worst, here.some((tower) => tower.overdue)), className: "", iconSize: [24, 24] }),
+      alt: conditionTexts()[worst], title: conditionTexts()[worst],
+      zIndexOffset: 1000 * (CONDITIONS.length - CONDITIONS.indexOf(worst)),
+    });
+    whenChosen(marker, (byKeyboard) => (here.length > 1
+      ? showChoice(map, place, here, byKeyboard)
+      : showTower(map, place, id, byKeyboard)));
+    layer.addLayer(marker);
+  }
+}
+
+function drawCluster(map, layer, cluster) {
+  const place = L.CRS.EPSG3857.pointToLatLng(cluster.pixel, map.getZoom());
+  const { box, size } = cluster.number > 1
+    ? donut(numbersOf(cluster), cluster.number)
+    : { box: sign(CONDITIONS.find((name) => cluster[name]), Boolean(cluster.overdue)), size: 24 };
+  const marker = L.marker(place, {
+    icon: L.divIcon({ html: box, className: "", iconSize: [size, size] }),
+    alt: _("%(number)s towers", { number: number(cluster.number) }),
+    title: CONDITIONS.filter((name) => cluster[name])
+      .map((name) => `${conditionTexts()[name]}: ${number(cluster[name])}`).join("\n"),
+  });
+  whenChosen(marker, () => map.setView(place, Math.min(map.getZoom() + 2, 18)));
+  layer.addLayer(marker);
+}
+
+// Draws everything that stands in the view, and answers with its numbers by condition.
+function drawView(map, layer, tiles) {
+  layer.clearLayers();
+  const view = map.getBounds().pad(0.1);
+  const inView = (name) => tiles.all(name).filter((one) => view.contains(one.place));
+  const [towers, clusters] = [inView("towers"), inView("clusters")];
+  const conditions = Object.fromEntries(CONDITIONS.map((name) => [name, 0]));
+  for (const tower of towers) conditions[tower.condition] += 1;
+  for (const cluster of clusters) {
+    for (const [name, count] of Object.entries(numbersOf(cluster))) conditions[name] += count;
+  }
+  if (map.getZoom() >= NEAR_ZOOM || (towers.length <= MOST_SIGNS && !clusters.length)) {
+    drawTowers(map, layer, towers);
+    return conditions;
+  }
+  const dangerous = towers.filter((tower) => tower.condition === "dangerous");
+  // All of a view or none of them: else danger would seem to be where tiles have but a few.
+  const apart = dangerous.length <= MOST_DANGEROUS && !clusters.some((one) => one.dangerous);
+  for (const one of gathered(apart ? towers.filter((tower) => tower.condition !== "dangerous") : towers, clusters)) {
+    if (one.tower) drawTowers(map, layer, [one.tower]); else drawCluster(map, layer, one);
+  }
+  if (apart) drawTowers(map, layer, dangerous);
+  return conditions;
+}
+
+// The towers on the map, drawn anew for every view: `drawn` is told their numbers by condition.
+export function towerLayer(map, query, { drawn = () => {}, status, ...options }) {
+  const signs = L.layerGroup();
+  const tiles = new TowerTiles(query, options);
+  let slow = null;
+  let failed = false;
+  const draw = () => { if (map.hasLayer(tiles)) drawn(drawView(map, signs, tiles)); };
+  const again = () => { failed = false; status(""); tiles.redraw(); };
+  tiles.on("loading", () => {
+    window.clearTimeout(slow);
+    slow = window.setTimeout(() => { if (!failed) status(_("Loading…")); }, 400);
+  });
+  tiles.on("tileerror", () => { failed = true; status(_("The towers could not be loaded."), again); });
+  tiles.on("load", () => {
+    window.clearTimeout(slow);
+    if (!failed) status("");
+    draw();
+  });
+  tiles.on("remove", () => signs.clearLayers());
+  map.on("moveend", () => {
+    if (!tiles._tileZoom) signs.clearLayers();
+    else if (!tiles.isLoading()) draw();
+  });
+  return L.layerGroup([signs, tiles]);
+}
 
 // The place that the address of the page names: #zoom/latitude/longitude.
 function keptPlace() {
@@ -25,88 +198,40 @@ function keepPlace(map) {
 }
 
 export function addTowers(map) {
-  const layer = L.layerGroup().addTo(map);
+  const layer = L.layerGroup();
   const filters = new URLSearchParams(window.location.search);
-  let running = null;
-  let status = () => {};
 
-  function draw(data) {
-    layer.clearLayers();
-    const conditions = {};
-    const spots = new Map();
-    for (const tower of data.towers || []) {
-      conditions[tower[3]] = (conditions[tower[3]] || 0) + 1;
-      const spot = `${tower[1]},${tower[2]}`;
-      if (!spots.has(spot)) spots.set(spot, []);
-      spots.get(spot).push(tower);
-    }
-    for (const towers of spots.values()) {
-      const [id, x, y, , ] = towers[0];
-      const worst = CONDITIONS.find((name) => towers.some((tower) => tower[3] === name));
-      const late = towers.some((tower) => tower[4]);
-      const marker = L.marker([y, x], {
-        icon: L.divIcon({ html: sign(worst, late), className: "", iconSize: [24, 24] }),
-        alt: conditionTexts()[worst], title: conditionTexts()[worst],
-        zIndexOffset: 1000 * (CONDITIONS.length - CONDITIONS.indexOf(worst)),
-      });
-      whenChosen(marker, (byKeyboard) => (towers.length > 1
-        ? showChoice(map, [y, x], towers, byKeyboard)
-        : showTower(map, [y, x], id, byKeyboard)));
-      layer.addLayer(marker);
-    }
-    for (const cluster of data.clusters || []) {
-      for (const [name, count] of Object.entries(cluster.conditions)) conditions[name] = (conditions[name] || 0) + count;
-      const { box, size } = donut(cluster.conditions, cluster.number);
-      const marker = L.marker([cluster.y, cluster.x], {
-        icon: L.divIcon({ html: box, className: "", iconSize: [size, size] }),
-        alt: _("%(number)s towers", { number: number(cluster.number) }),
-        title: CONDITIONS.filter((name) => cluster.conditions[name])
-          .map((name) => `${conditionTexts()[name]}: ${number(cluster.conditions[name])}`).join("\n"),
-      });
-      whenChosen(marker, () => map.setView([cluster.y, cluster.x], Math.min(map.getZoom() + 2, 18)));
-      layer.addLayer(marker);
-    }
-    window.parent.postMessage(
-      { shown: data.shown, matching: data.matching, total: data.total, conditions }, window.location.origin,
-    );
-  }
-
-  async function refresh() {
-    if (running) running.abort();
-    running = new AbortController();
-    const { signal } = running;
-    const query = new URLSearchParams(filters);
-    query.set("bbox", boxText(map));
-    query.set("zoom", String(map.getZoom()));
-    const slow = window.setTimeout(() => status(_("Loading…")), 400);
-    try {
-      draw(await load(`/map/towers.json?${query}`, { signal }));
-      status("");
-    } catch (error) {
-      if (error.name !== "AbortError") status(_("The towers could not be loaded."), refresh);
-    } finally {
-      window.clearTimeout(slow);
-    }
+  // The page around the map says how many of how many are shown.
+  async function tell(conditions) {
+    const shown = Object.values(conditions).reduce((sum, count) => sum + count, 0);
+    const { matching, total } = await load(`/tiles/towers/counts.json?${filters}`);
+    window.parent.postMessage({ shown, matching, total, conditions }, window.location.origin);
   }
 
   ready.then(async () => {
-    status = statusControl(map);
+    const status = statusControl(map);
     const kept = keptPlace();
-    if (kept) {
-      map.setView(kept.centre, kept.zoom);
-    } else {
+    const fit = async () => {
       try {
         const { box } = await load(`/map/extent.json?${filters}`);
         if (box) map.fitBounds([[box[1], box[0]], [box[3], box[2]]], { padding: [20, 20], maxZoom: 14, animate: false });
       } catch {
-        status(_("The towers could not be loaded."), refresh);
+        status(_("The towers could not be loaded."), begin);
+        return false;
       }
-    }
-    map.on("moveend", () => {
-      keepPlace(map);
-      refresh();
-    });
-    refresh();
+      return true;
+    };
+    const begin = async () => {
+      if (kept) map.setView(kept.centre, kept.zoom);
+      else if (!await fit()) return;
+      status("");
+      const failed = () => status(_("The towers could not be loaded."), begin);
+      layer.clearLayers();
+      layer.addLayer(towerLayer(map, filters.toString(), { status, drawn: (conditions) => tell(conditions).catch(failed) }));
+      layer.addTo(map);
+    };
+    map.on("moveend", () => keepPlace(map));
+    await begin();
   });
   return offer(layer, () => _("Towers by condition"));
 }

@@ -63,7 +63,7 @@ def knows(filters: Filters) -> bool:
 
 def parts(actor: Actor, filters: Filters, tile: Tile, *, today: date) -> Subquery:
     """The towers of a tile in scope and filtered, in its cells."""
-    if not knows(filters):
+    if tile.level > FINEST or not knows(filters):
         return _live(actor, filters, tile, today).subquery("part")
     every = union_all(*_kept(filters, tile, today)).subquery("kept")
     here: list[ColumnElement[bool]] = [

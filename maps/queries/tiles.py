@@ -6,7 +6,18 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, case, cast, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    Text,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    true,
+)
 from sqlalchemy.orm import Session
 
 from core.policy import Actor
@@ -19,6 +30,11 @@ from towers.rules import Condition
 from towers.schemas import SEVERITIES
 
 EXTENT = 4096
+# So many towers of a tile stand in it one by one, from afar and near; signs take room, and on the
+# way to a phone a tower takes 75 bytes. From `ALONE` on they all do: there is nowhere nearer to go.
+MOST_AFAR = 50
+MOST_NEAR = 1000
+ALONE = 16
 # The worst first: what nobody has looked at may be worse than what is in order.
 WORST = (
     Condition.DANGEROUS,
@@ -52,18 +68,52 @@ def look_elsewhere(filters: Filters) -> bool:
 def tile(
     session: Session, actor: Actor, filters: Filters, at: Tile, *, today: date
 ) -> tuple[int, bytes]:
-    """A tile with every tower of it, or from afar with clusters that count each of them once.
+    """A tile with each tower of it once: one by one, or in clusters where they are too many; the
+    dangerous still stand one by one then, if these are not too many.
 
     The version of what it says comes first, of the very same moment.
     """
-    if at.z >= NEAR:
-        rows, layer = towers(actor, filters, at, today=today), "towers"
+    if _few(session, actor, filters, at, today):
+        layers = [_layer(towers(actor, filters, at, today=today), "towers")]
     else:
-        rows, layer = clusters(actor, filters, at, today=today), "clusters"
+        unsafe = _dangerous(session, actor, filters, at, today)
+        others = clusters(actor, filters, at, today=today, dangerous=unsafe is None)
+        layers = [_layer(others, "clusters")]
+        if unsafe is not None:
+            layers.append(_layer(unsafe, "towers"))
+    number, *parts = session.execute(select(_version(), *layers)).one()
+    return number, b"".join(bytes(part) for part in parts)
+
+
+def _layer(rows: Select[Any], name: str) -> ScalarSelect[bytes]:
     shown = rows.subquery("shown")
-    made = select(func.ST_AsMVT(shown.table_valued(), layer, EXTENT, "geom")).select_from(shown)
-    number, data = session.execute(select(_version(), made.scalar_subquery())).one()
-    return number, bytes(data)
+    made = select(func.ST_AsMVT(shown.table_valued(), name, EXTENT, "geom")).select_from(shown)
+    return made.scalar_subquery()
+
+
+def _few(session: Session, actor: Actor, filters: Filters, at: Tile, today: date) -> bool:
+    """Whether the towers of a tile can stand in it one by one."""
+    if at.z >= ALONE:
+        return True
+    most = MOST_NEAR if at.z >= NEAR else MOST_AFAR
+    if at.z < NEAR and grid.knows(filters):
+        part = grid.parts(actor, filters, at, today=today)
+        number = select(func.coalesce(func.sum(part.c.number), 0))
+    else:
+        here = filtered(select(Tower.id), actor, filters, today=today).where(*grid.within(at))
+        number = select(func.count()).select_from(here.limit(most + 1).subquery())
+    return bool(session.execute(number).scalar_one() <= most)
+
+
+def _dangerous(
+    session: Session, actor: Actor, filters: Filters, at: Tile, today: date
+) -> Select[Any] | None:
+    """The dangerous towers among those of a tile, if they can stand in it one by one."""
+    unsafe = Tower.condition == Condition.DANGEROUS
+    found = towers(actor, filters, at, today=today).where(unsafe)
+    ids = found.with_only_columns(Tower.id).limit(MOST_AFAR + 1).subquery()
+    number = session.execute(select(func.count()).select_from(ids)).scalar_one()
+    return found if 0 < number <= MOST_AFAR else None
 
 
 def towers(actor: Actor, filters: Filters, at: Tile, *, today: date) -> Select[Any]:
@@ -82,8 +132,11 @@ def towers(actor: Actor, filters: Filters, at: Tile, *, today: date) -> Select[A
     ).where(*grid.within(at))
 
 
-def clusters(actor: Actor, filters: Filters, at: Tile, *, today: date) -> Select[Any]:
-    """The cells of a tile: the middle of their towers, numbers by condition, the worst of each."""
+def clusters(
+    actor: Actor, filters: Filters, at: Tile, *, today: date, dangerous: bool = True
+) -> Select[Any]:
+    """The cells of a tile: the middle of their towers, numbers by condition, the worst of each;
+    with the `dangerous` towers or without them."""
     part = grid.parts(actor, filters, at, today=today).c
     number = func.sum(part.number)
     numbers = {one: _where(number, part.condition == one) for one in WORST}
@@ -100,6 +153,7 @@ def clusters(actor: Actor, filters: Filters, at: Tile, *, today: date) -> Select
             (func.sum(part.sum_x) / (number * 10.0)).label("east"),
             (func.sum(part.sum_y) / (number * 10.0)).label("north"),
         )
+        .where(true() if dangerous else part.condition != Condition.DANGEROUS)
         .group_by(part.x, part.y)
         .having(number > 0)
         .subquery("cell")

@@ -57,19 +57,19 @@ class Tiles:
 
         return quickest(SECONDS, ask)[0]
 
-    def sql_of(self, address: str) -> str:
-        """The statement that makes a tile, its values written into it."""
+    def sql_of(self, address: str) -> list[str]:
+        """The statements of a tile but that of sign-in, their values written into them."""
         with captured(self.app.extensions["database"].engine) as statements:
             assert self.client.get(address).status_code == 200
-        (made,) = [one for one in statements if "ST_AsMVT(" in one[0]]
         with bare(self.urls.app_url) as connection:
-            return psycopg.ClientCursor(connection).mogrify(*made)
+            cursor = psycopg.ClientCursor(connection)
+            return [cursor.mogrify(*one) for one in statements if "access_token" not in one[0]]
 
-    def sql_seconds(self, sql: str) -> float:
-        """The least seconds of a statement in pgbench, which fetches its answer as well."""
+    def sql_seconds(self, sql: list[str]) -> float:
+        """The least seconds of statements in pgbench, which fetches their answers as well."""
         script = self.folder / "tile.sql"
         # A script of pgbench has a statement a line.
-        script.write_text(" ".join(sql.split()) + ";\n")
+        script.write_text("".join(f"{' '.join(one.split())};\n" for one in sql))
         url = make_url(self.urls.app_url)
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             subprocess.run(

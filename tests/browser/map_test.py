@@ -146,11 +146,11 @@ def test_map_says_when_it_cannot_load(walk, province):
     """The network fails: the map says so, and a button tries again."""
     one = walk(province, "vi", signed_in="staff@example.org")
     page, inside = one.page, one.map()
-    page.route("**/map/towers.json*", lambda route: route.abort("connectionfailed"))
+    page.route("**/tiles/towers/*/*/*", lambda route: route.abort("connectionfailed"))
     one.open("/map")
     status = inside.locator(".status")
     expect(status).to_contain_text(one.text("The towers could not be loaded."))
-    page.unroute("**/map/towers.json*")
+    page.unroute("**/tiles/towers/*/*/*")
     status.get_by_role("button", name=one.text("Try again")).click()
     expect(inside.locator(SIGNS).first).to_be_visible()
     expect(status).to_be_hidden()

@@ -311,7 +311,7 @@ def test_a_problem_speaks_the_language_of_its_reader(
 
 def test_a_problem_is_whole_even_where_nothing_is_asked_for(app: Flask) -> None:
     client = app.test_client()
-    for path in ("/api/v1/towers", "/map/towers.json"):
+    for path in ("/api/v1/towers", "/map/extent.json"):
         refused(client.get(path, headers={"Accept": "*/*"}), 401)
 
 

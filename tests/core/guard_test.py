@@ -306,7 +306,6 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/map/places", "GET"): READERS,
     ("/map/surroundings/<code>.json", "GET"): READERS,
     ("/map/tower/<code>", "GET"): READERS,
-    ("/map/towers.json", "GET"): READERS,
     ("/map/towers/<uuid:tower_id>.json", "GET"): READERS,
     ("/notice-files/<uuid:file_id>", "GET"): READERS,
     ("/notice-links/<uuid:link_id>/revoke", "POST"): {STAFF},
@@ -469,7 +468,6 @@ LEADING_ON = {"/search", "/follow-up/saved/<uuid:saved_id>"}
 
 QUERIES = {
     "/api/v1/areas/match": "?text=90001",
-    "/map/towers.json": "?zoom=18&bbox=100,5,115,20",
     "/map/campaigns/<uuid:campaign_id>.json": "?zoom=18&bbox=100,5,115,20",
     "/api/v1/photos": "?inspection={inspection_id}",
     "/api/v1/documents": "?tower={code}",
@@ -764,8 +762,6 @@ def test_no_list_count_export_or_feed_shows_a_foreign_tower(
             joint = "&" if "?" in path else "?"
             data = client.get(f"{path}{joint}{query}").data
             assert not any(mark in data for mark in marks), (path, query)
-    feed = client.get("/map/towers.json?zoom=18&bbox=100,5,115,20").get_json()
-    assert (feed["shown"], feed["matching"], feed["total"]) == (1, 1, 1)
     box = client.get("/map/extent.json").get_json()["box"]
     assert box[2] < 106
     assert client.get("/tiles/towers/counts.json").get_json() == {"matching": 1, "total": 1}

@@ -208,6 +208,17 @@ def test_one_tower_is_assigned_given_on_and_withdrawn(
     refused(staff.get(path), 404)
 
 
+# What names no view of a map: a box that is none on earth, or a zoom that is none.
+NO_VIEWS: list[dict[str, str]] = [
+    {}, {"zoom": "9"}, {"bbox": "1,2,3,4"}, {"bbox": "1,2,3,4\x00", "zoom": "9"},
+    *({"bbox": box, "zoom": "9"} for box in (
+        "1,2,3", "1,2,3,4,5", "nan,2,3,4", "inf,2,3,4", "1e999,2,3,4", "3,2,1,4", "1,4,3,2",
+        "1,91,3,92", "x,2,3,4",
+    )),
+    *({"bbox": "1,2,3,4", "zoom": zoom} for zoom in ("-1", "25", "9.5", "024000000", "٩", "", "x")),
+]  # fmt: skip
+
+
 def test_the_map_of_a_campaign_shows_each_tower_once_by_where_it_stands(
     session: Session, staff: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,4 +242,8 @@ def test_the_map_of_a_campaign_shows_each_tower_once_by_where_it_stands(
         assert all(one["standings"] == {"unassigned": one["number"]} for one in found["clusters"])
     here = answered(staff.get(address, query_string={**query, "bbox": "105.55,10.55,106,11"}), 200)
     assert (len(here["towers"]), here["total"]) == (1, 32)
-    refused(staff.get(address, query_string={**query, "zoom": "x"}), 400)
+    for bad in NO_VIEWS:
+        refused(staff.get(address, query_string=bad), 400)
+    for box in ("-180,-90,180,90", "-500,-90,500,90", "105,10,105,10", "179,0,181,1", "0,89,1,90"):
+        for zoom in (0, 9, 24):
+            answered(staff.get(address, query_string={"bbox": box, "zoom": zoom}), 200)

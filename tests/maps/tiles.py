@@ -101,17 +101,22 @@ def asked(client: FlaskClient, z: int, x: int, y: int, **query: Any) -> dict[str
 
 
 def all_towers(client: FlaskClient, session: Session, z: int, **query: Any) -> list[dict[str, Any]]:
-    """The towers of all tiles of a near zoom, in any order."""
+    """The towers that stand one by one in the tiles of a zoom, in any order."""
     found = (asked(client, z, x, y, **query) for x, y in covering(session, z))
     return [one for layers in found for one in layers.get("towers", [])]
 
 
-def all_clusters(client: FlaskClient, session: Session, z: int, **query: Any) -> Counter[str]:
-    """The numbers of all clusters of a far zoom, summed."""
+def all_numbers(client: FlaskClient, session: Session, z: int, **query: Any) -> Counter[str]:
+    """What stands in all tiles of a zoom, summed: clusters, and towers one by one."""
     sums: Counter[str] = Counter()
     for x, y in covering(session, z):
-        for one in asked(client, z, x, y, **query).get("clusters", []):
+        layers = asked(client, z, x, y, **query)
+        for one in layers.get("clusters", []):
             sums.update({key: value for key, value in one.items() if type(value) is int})
+        for one in layers.get("towers", []):
+            sums.update({"number": 1, one["condition"]: 1})
+            if one["overdue"]:
+                sums["overdue"] += 1
     return sums
 
 

@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 from areas.models import Area
 from core import clock
 from maps import services
+from maps.queries import tiles
 from tests import doors, makers
 from tests.doors import answered, refused
-from tests.maps.tiles import all_clusters, all_towers, asked, scattered, truth
+from tests.maps.tiles import all_numbers, all_towers, asked, scattered, truth
 from towers.models import Tower
 
 NUMBER = 90
@@ -44,7 +45,7 @@ def place(app: Flask, session: Session) -> Place:
     return Place(communes, staff)
 
 
-@pytest.mark.parametrize("z", [11, 12])
+@pytest.mark.parametrize("z", [11, 12, 17])
 def test_every_tower_is_in_one_tile_of_a_near_zoom(place: Place, session: Session, z: int) -> None:
     found = all_towers(place.staff, session, z, include_dismantled="1")
     today = clock.today()
@@ -63,10 +64,47 @@ def test_every_tower_is_in_one_tile_of_a_near_zoom(place: Place, session: Sessio
     assert sorted(found, key=lambda one: one["id"]) == sorted(expected, key=lambda one: one["id"])
 
 
-def test_clusters_of_every_far_zoom_count_each_tower_once(place: Place, session: Session) -> None:
+@pytest.mark.parametrize("most", [0, 20, 90])
+def test_the_tiles_of_every_zoom_count_each_tower_once(
+    place: Place, session: Session, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Whether all stand in clusters, some, or none."""
+    monkeypatch.setattr(tiles, "MOST_AFAR", most)
+    monkeypatch.setattr(tiles, "MOST_NEAR", most)
     expected = truth(session)
-    for z in range(11):
-        assert all_clusters(place.staff, session, z) == expected, z
+    for z in range(18):
+        assert all_numbers(place.staff, session, z) == expected, z
+
+
+def test_the_dangerous_stand_one_by_one_beside_their_clusters(
+    place: Place, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiles, "MOST_NEAR", 0)
+    unsafe = (
+        "SELECT id::text FROM tower WHERE condition = 'dangerous' AND lifecycle <> 'dismantled'"
+    )
+    expected = sorted(session.scalars(text(unsafe)))
+    for most, shown in ((len(expected), expected), (len(expected) - 1, [])):
+        monkeypatch.setattr(tiles, "MOST_AFAR", most)
+        layers = asked(place.staff, 0, 0, 0)
+        assert sorted(one["id"] for one in layers.get("towers", [])) == shown
+        assert ("dangerous" in layers["clusters"][0]) == (not shown)
+    # As for everything else, the filters hold.
+    monkeypatch.setattr(tiles, "MOST_AFAR", 20)
+    assert "towers" not in asked(place.staff, 0, 0, 0, condition=["ok", "unchecked"])
+
+
+def test_a_crowded_near_tile_comes_as_clusters_until_there_is_nowhere_nearer_to_go(
+    app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiles, "MOST_NEAR", 5)
+    for number in range(6):
+        makers.tower(session, latitude=10.5, longitude=105.5 + number / 100_000)
+    staff = doors.client_of(app, session, makers.user(session, "staff"))
+    for z in (11, 15):
+        assert all_towers(staff, session, z) == []
+        assert all_numbers(staff, session, z) == truth(session)
+    assert len(all_towers(staff, session, 16)) == 6
 
 
 @pytest.mark.parametrize(
@@ -95,13 +133,16 @@ def test_filters_narrow_far_and_near_tiles_and_numbers_alike(
     expected = truth(session, f"lifecycle <> 'dismantled' AND {where}")
     assert 0 < expected["number"] < NUMBER
     for z in (0, 7, 10):
-        assert all_clusters(place.staff, session, z, **query) == expected
+        assert all_numbers(place.staff, session, z, **query) == expected
     assert len(all_towers(place.staff, session, 11, **query)) == expected["number"]
     counts = answered(place.staff.get("/tiles/towers/counts.json", query_string=query), 200)
     assert counts == {"matching": expected["number"], "total": NUMBER}
 
 
-def test_a_cluster_names_its_worst_and_stands_amid_its_towers(app: Flask, session: Session) -> None:
+def test_a_cluster_names_its_worst(
+    app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiles, "MOST_AFAR", 2)
     for longitude, condition, severity in (
         (105.50, "needs_follow_up", "minor"), (105.51, "unchecked", None),
         (105.52, "needs_follow_up", "major"),
@@ -126,21 +167,21 @@ def test_numbers_follow_the_calendar_without_a_write(
     for days in (-12, -1, 0, 1, 2, 15):
         monkeypatch.setattr(clock, "today", lambda days=days: today + timedelta(days=days))
         seen.append(truth(session))
-        assert all_clusters(place.staff, session, 6) == seen[-1]
+        assert all_numbers(place.staff, session, 6) == seen[-1]
         within = truth(
             session,
             "lifecycle <> 'dismantled' AND next_deadline BETWEEN :today"
             " AND CAST(:today AS date) + 3",
         )
-        assert all_clusters(place.staff, session, 6, due_within="3") == within
+        assert all_numbers(place.staff, session, 6, due_within="3") == within
     assert len({tuple(sorted(one.items())) for one in seen}) == len(seen)
 
 
 def test_folding_changes_no_number(place: Place, session: Session) -> None:
-    before = [all_clusters(place.staff, session, z) for z in (0, 5, 10)]
+    before = [all_numbers(place.staff, session, z) for z in (0, 5, 10)]
     assert services.fold(session, today=clock.today()) > 0
     session.commit()
-    assert [all_clusters(place.staff, session, z) for z in (0, 5, 10)] == before
+    assert [all_numbers(place.staff, session, z) for z in (0, 5, 10)] == before
     assert services.fold(session, today=clock.today()) == 0
 
 
@@ -166,7 +207,7 @@ def test_a_reader_sees_the_towers_of_the_own_territory(
     person = makers.user(session, "inspector", territories=[mine])
     reader = doors.client_of(app, session, person)
     here = {"commune": mine.code}
-    assert all_clusters(reader, session, 8, **query) == all_clusters(
+    assert all_numbers(reader, session, 8, **query) == all_numbers(
         place.staff, session, 8, **query, **here
     )
     assert all_towers(reader, session, 11, **query) == all_towers(
@@ -179,7 +220,7 @@ def test_a_reader_sees_the_towers_of_the_own_territory(
     assert 0 < counts["matching"] <= counts["total"] == in_it < NUMBER
     # A territory without a commune has no tower, those without a commune neither.
     nobody = doors.client_of(app, session, makers.user(session, "inspector", everywhere=False))
-    assert all_clusters(nobody, session, 8, **query) == {}
+    assert all_numbers(nobody, session, 8, **query) == {}
     assert all_towers(nobody, session, 11, **query) == []
 
 
@@ -258,22 +299,22 @@ def test_filters_that_are_none_are_refused(place: Place, query: str) -> None:
     assert status < 500
 
 
-def test_tiles_hold_the_whole_world(app: Flask, session: Session) -> None:
+@pytest.mark.parametrize("most", [0, 50])
+def test_tiles_hold_the_whole_world(
+    app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(tiles, "MOST_AFAR", most)
     session.execute(
         text("UPDATE setting SET value = '[-180, -90, 180, 90]' WHERE key = 'envelope'")
     )
     for latitude, longitude in ((0, 0), (89.9, 180), (-89.9, -180), (0, 180), (85.05, -180)):
         makers.tower(session, latitude=latitude, longitude=longitude)
     staff = doors.client_of(app, session, makers.user(session, "staff"))
-    whole = asked(staff, 0, 0, 0)["clusters"]
-    assert sum(one["number"] for one in whole) == 5
-    for z in (1, 2):
-        numbers = [
-            one["number"]
-            for x in range(2**z)
-            for y in range(2**z)
-            for one in asked(staff, z, x, y).get("clusters", [])
-        ]
-        assert sum(numbers) == 5
+    for z in (0, 1, 2):
+        found = [asked(staff, z, x, y) for x in range(2**z) for y in range(2**z)]
+        alone = sum(len(one.get("towers", [])) for one in found)
+        together = sum(one["number"] for tile in found for one in tile.get("clusters", []))
+        assert alone + together == 5
+        assert (together if most == 0 else alone) == 5
     ends = [(x, y) for x in (0, 1024, 2047) for y in (0, 1024, 2047)]
     assert sum(len(asked(staff, 11, *one).get("towers", [])) for one in ends) == 5
