@@ -55,10 +55,18 @@ def cluster(instance: Path):
 
 
 @pytest.fixture(scope="session")
-def database_urls(cluster) -> tuple[str, str]:
-    """Owner's and application's URL of a migrated database."""
-    urls = cluster.start()
+def migrated(cluster) -> str:
+    """The name of a migrated database of which tests make copies: to migrate takes seconds."""
+    name = "migrated"
+    urls = cluster.create_database(name)
     migrate.upgrade(urls.owner_url, urls.app_url)
+    return name
+
+
+@pytest.fixture(scope="session")
+def database_urls(cluster, migrated: str) -> tuple[str, str]:
+    """Owner's and application's URL of the database whose tests commit nothing."""
+    urls = cluster.create_database("shared", migrated)
     return urls.owner_url, urls.app_url
 
 

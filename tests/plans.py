@@ -14,7 +14,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, create_engine, event, text
 
-from core import migrate
 from core.settings import Settings
 from tests import makers
 
@@ -219,12 +218,11 @@ def the_one(asked: list[Asked], *words: str) -> Asked:
 
 
 @pytest.fixture(scope="session")
-def crowd(cluster: Any, settings: Settings) -> Iterator[Crowd]:
+def crowd(cluster: Any, migrated: str, settings: Settings) -> Iterator[Crowd]:
     """The crowded province in a database of its own, asked as the application role."""
     from app import create_app
 
-    urls = cluster.create_database(NAME)
-    migrate.upgrade(urls.owner_url, urls.app_url)
+    urls = cluster.create_database(NAME, migrated)
     app = create_app(
         replace(settings, database_url=urls.app_url, migration_database_url=urls.owner_url)
     )

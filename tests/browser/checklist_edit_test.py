@@ -17,9 +17,9 @@ LONG = "Fence, gate, lock and whatever keeps people from climbing " * 8
 
 
 @pytest.fixture(scope="module")
-def department(cluster, instance: Path) -> Iterator[Server]:
+def department(cluster, migrated: str, instance: Path) -> Iterator[Server]:
     """A small province of its own: what is published here judges nobody else's inspections."""
-    with prepared(cluster, "browser_checklist", instance) as settings:
+    with prepared(cluster, migrated, "browser_checklist", instance) as settings:
         commands(settings, ("demo", "load", "--towers", "60"))
         kept = (settings.instance / "demo-accounts.txt").read_text()
         passwords = dict(line.split("  ") for line in kept.splitlines())

@@ -60,9 +60,9 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def server(cluster, instance: Path) -> Iterator[Server]:
+def server(cluster, migrated: str, instance: Path) -> Iterator[Server]:
     """A new service: four accounts and the checklist, neither areas nor towers."""
-    with prepared(cluster, "browser_new", instance) as settings:
+    with prepared(cluster, migrated, "browser_new", instance) as settings:
         passwords = {f"{role}@example.org": PASSWORD for role, _ in PEOPLE}
         commands(
             settings,
@@ -90,9 +90,9 @@ def register(server: Server, instance: Path) -> Server:
 
 
 @pytest.fixture(scope="session")
-def province(cluster, instance: Path) -> Iterator[Server]:
+def province(cluster, migrated: str, instance: Path) -> Iterator[Server]:
     """A service with the demo province."""
-    with prepared(cluster, "browser_demo", instance) as settings:
+    with prepared(cluster, migrated, "browser_demo", instance) as settings:
         commands(settings, ("demo", "load", "--towers", DEMO_TOWERS))
         kept = (settings.instance / "demo-accounts.txt").read_text()
         passwords = dict(line.split("  ") for line in kept.splitlines())

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from app import create_app
-from core import migrate
 from core.cluster import PrivateCluster
 from core.db import database
 from core.settings import ROOT, Settings
@@ -52,11 +51,10 @@ def commands(settings: Settings, *lines: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def prepared(cluster: PrivateCluster, name: str, folder: Path) -> Iterator[Settings]:
-    """The settings of a service whose new database was made by the migrations."""
-    urls = cluster.create_database(name)
+def prepared(cluster: PrivateCluster, migrated: str, name: str, folder: Path) -> Iterator[Settings]:
+    """The settings of a service whose new database is a copy of the migrated one."""
+    urls = cluster.create_database(name, migrated)
     try:
-        migrate.upgrade(urls.owner_url, urls.app_url)
         instance = folder / name
         instance.mkdir()
         settings = replace(

@@ -17,7 +17,7 @@ from procrastinate.schema import SchemaManager
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session, sessionmaker
 
-from core import jobs, migrate
+from core import jobs
 from core.cluster import ClusterUrls
 from core.jobs import Progress, State
 from core.settings import ROOT
@@ -90,10 +90,9 @@ class Queue:
 
 
 @pytest.fixture(scope="module")
-def queue(cluster, tmp_path_factory) -> Iterator[Queue]:
+def queue(cluster, migrated: str, tmp_path_factory) -> Iterator[Queue]:
     name = f"jobs_{uuid.uuid4().hex[:12]}"
-    urls = cluster.create_database(name)
-    migrate.upgrade(urls.owner_url, urls.app_url)
+    urls = cluster.create_database(name, migrated)
     made = Queue(urls, tmp_path_factory.mktemp("jobs"))
     yield made
     made.end()

@@ -14,7 +14,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from accounts.models import Organisation, User
-from core import migrate
 from core.cluster import PrivateCluster
 from core.db import database
 from core.settings import Settings
@@ -45,12 +44,11 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(cluster: PrivateCluster, settings: Settings) -> Iterator[Place]:
+def place(cluster: PrivateCluster, migrated: str, settings: Settings) -> Iterator[Place]:
     from app import create_app
 
     name = f"races_{uuid.uuid4().hex[:12]}"
-    urls = cluster.create_database(name)
-    migrate.upgrade(urls.owner_url, urls.app_url)
+    urls = cluster.create_database(name, migrated)
     app = create_app(
         replace(
             settings, database_url=urls.app_url, migration_database_url=urls.owner_url, pool_size=10

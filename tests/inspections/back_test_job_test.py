@@ -16,7 +16,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app import create_app
-from core import clock, jobs, migrate
+from core import clock, jobs
 from core.db import current_session, database, transaction
 from core.policy import SYSTEM
 from core.settings import ROOT, Settings
@@ -29,11 +29,10 @@ TOWERS = 30
 
 
 @pytest.fixture
-def service(cluster, tmp_path: Path) -> Iterator[Flask]:
+def service(cluster, migrated: str, tmp_path: Path) -> Iterator[Flask]:
     """A service with a database of its own and towers without fences."""
     name = f"back_test_{uuid.uuid4().hex[:12]}"
-    urls = cluster.create_database(name)
-    migrate.upgrade(urls.owner_url, urls.app_url)
+    urls = cluster.create_database(name, migrated)
     app = create_app(
         replace(
             Settings(),

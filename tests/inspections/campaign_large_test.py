@@ -20,7 +20,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select, text
 
 from app import create_app
-from core import jobs, migrate
+from core import jobs
 from core.db import current_session, database, transaction
 from core.geo import Envelope
 from core.settings import ROOT, Settings
@@ -38,12 +38,13 @@ PLAN = {
 
 
 @pytest.fixture
-def service(cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+def service(
+    cluster, migrated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Flask]:
     """A service with a database of its own, where more than five towers are many."""
     monkeypatch.setattr(works, "AT_ONCE", 5)
     name = f"large_{uuid.uuid4().hex[:12]}"
-    urls = cluster.create_database(name)
-    migrate.upgrade(urls.owner_url, urls.app_url)
+    urls = cluster.create_database(name, migrated)
     app = create_app(
         replace(
             Settings(),

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.orm import Session
 
 from areas.models import Area
-from core import clock, migrate
+from core import clock
 from core.db import current_session
 from core.geo import to_position
 from core.pictures import COPIES
@@ -38,21 +38,21 @@ TOWERS = 800
 
 
 @pytest.fixture(scope="module")
-def house(cluster, settings: Settings, tmp_path_factory) -> Iterator[Callable[..., Flask]]:
+def house(
+    cluster, migrated: str, settings: Settings, tmp_path_factory
+) -> Iterator[Callable[..., Flask]]:
     """Makes applications with a database and a folder of their own: empty, or a copy of another."""
     from app import create_app
 
     numbers = itertools.count(1)
     made: list[tuple[Flask, str]] = []
-    empty = cluster.create_database("demo_empty")
-    migrate.upgrade(empty.owner_url, empty.app_url)
 
     def new(copied: Flask | None = None) -> Flask:
         name = f"demo_{next(numbers)}"
         if copied is not None:
             # A database can be copied while nobody is connected to it.
             copied.extensions["database"].engine.dispose()
-        template = next((name for app, name in made if app is copied), "demo_empty")
+        template = next((name for app, name in made if app is copied), migrated)
         urls = cluster.create_database(name, template)
         app = create_app(
             replace(
@@ -69,7 +69,6 @@ def house(cluster, settings: Settings, tmp_path_factory) -> Iterator[Callable[..
     for app, name in made:
         app.extensions["database"].engine.dispose()
         cluster.drop_database(name)
-    cluster.drop_database("demo_empty")
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
 from app import create_app
-from core import clock, migrate, store
+from core import clock, store
 from core import exports as exporting
 from core.exports import Export
 from core.policy import SYSTEM
@@ -200,10 +200,9 @@ class Service:
 
 
 @pytest.fixture
-def service(cluster, tmp_path: Path) -> Iterator[Service]:
+def service(cluster, migrated: str, tmp_path: Path) -> Iterator[Service]:
     name = f"exports_{uuid.uuid4().hex[:12]}"
-    urls = cluster.create_database(name)
-    migrate.upgrade(urls.owner_url, urls.app_url)
+    urls = cluster.create_database(name, migrated)
     made = Service(urls, tmp_path)
     yield made
     for worker in made.workers:

@@ -18,13 +18,10 @@ from tests.inspections.visits import MINOR, NOW, TODAY, inspected, published, vi
 
 
 @pytest.fixture
-def database(cluster):
+def database(cluster, migrated: str):
     """A database of its own: what is committed here goes with it."""
-    from core import migrate
-
     name = f"notices_{uuid.uuid4().hex[:12]}"
-    urls = cluster.create_database(name)
-    migrate.upgrade(urls.owner_url, urls.app_url)
+    urls = cluster.create_database(name, migrated)
     engine = create_engine(urls.app_url)
     yield engine
     engine.dispose()

@@ -24,7 +24,7 @@ import pytest
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
-from core import clock, jobs, migrate, store
+from core import clock, jobs, store
 from core.cluster import ClusterUrls
 from core.policy import SYSTEM
 from core.settings import ROOT
@@ -71,10 +71,9 @@ class Slow:
 
 
 @pytest.fixture
-def urls(cluster) -> Iterator[ClusterUrls]:
+def urls(cluster, migrated: str) -> Iterator[ClusterUrls]:
     name = f"mail_{uuid.uuid4().hex[:12]}"
-    made = cluster.create_database(name)
-    migrate.upgrade(made.owner_url, made.app_url)
+    made = cluster.create_database(name, migrated)
     yield made
     cluster.drop_database(name)
 

@@ -17,7 +17,7 @@ from sqlalchemy import select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from core import clock, migrate
+from core import clock
 from core.cluster import ClusterUrls, PrivateCluster
 from core.db import database
 from core.policy import SYSTEM
@@ -35,10 +35,9 @@ EVERYTHING = Filters(include_dismantled=True)
 
 
 @pytest.fixture(scope="module")
-def urls(cluster: PrivateCluster) -> Iterator[ClusterUrls]:
+def urls(cluster: PrivateCluster, migrated: str) -> Iterator[ClusterUrls]:
     name = f"grid_{uuid.uuid4().hex[:12]}"
-    made = cluster.create_database(name)
-    migrate.upgrade(made.owner_url, made.app_url)
+    made = cluster.create_database(name, migrated)
     yield made
     cluster.drop_database(name)
 

@@ -19,7 +19,7 @@ from flask import Flask
 from sqlalchemy import create_engine, text
 
 from app import create_app
-from core import clock, jobs, migrate
+from core import clock, jobs
 from core.cluster import ClusterUrls
 from core.db import current_session, database, transaction
 from core.errors import Conflict
@@ -144,10 +144,9 @@ class Lists:
 
 
 @pytest.fixture(scope="module")
-def lists(cluster, tmp_path_factory) -> Iterator[Lists]:
+def lists(cluster, migrated: str, tmp_path_factory) -> Iterator[Lists]:
     name = f"imports_{uuid.uuid4().hex[:12]}"
-    urls = cluster.create_database(name)
-    migrate.upgrade(urls.owner_url, urls.app_url)
+    urls = cluster.create_database(name, migrated)
     made = Lists(urls, tmp_path_factory.mktemp("imports"))
     yield made
     made.end()
