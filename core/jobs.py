@@ -22,7 +22,10 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, sessionmaker
 
 from core.model import Base
 
+# What somebody asked for, one after another; and what the clock begins, which is short and does not
+# wait for an import of hours.
 QUEUE = "default"
+CLOCK = "clock"
 # How often a job is begun before it counts as failed.
 MAX_ATTEMPTS = 5
 # Progress is written no oftener than this, however often a body tells it.

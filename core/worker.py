@@ -1,4 +1,4 @@
-"""`python -m core.worker`: the process that runs jobs, one after another.
+"""`python -m core.worker`: the process that runs jobs: of each queue one after another.
 
 `core.run` starts it beside the server and starts it again when it dies. Where it was killed, the
 job that it had begun is taken up by the next one: a killed worker gives no more signs of life and
@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -33,7 +33,7 @@ from werkzeug.utils import import_string
 
 from core import jobs
 from core.errors import DomainError
-from core.jobs import MAX_ATTEMPTS, QUEUE, Body, Cancelled, Running
+from core.jobs import CLOCK, MAX_ATTEMPTS, QUEUE, Body, Cancelled, Running
 from core.words import N_
 
 # One number for "this job is being worked on"; the second is the job's.
@@ -85,35 +85,42 @@ def main(arguments: list[str] | None = None) -> int:
 async def work(app: Flask, heartbeat: float, stalled_after: float, grace: float) -> None:
     """Run jobs until a signal ends it; all times in seconds."""
     engine: Engine = app.extensions["database"].engine
-    queue = App(connector=PsycopgConnector(conninfo=conninfo(engine), min_size=1, max_size=4))
+    queues = App(connector=PsycopgConnector(conninfo=conninfo(engine), min_size=1, max_size=6))
+    by_clock: dict[str, str] = app.extensions["periodic_jobs"]
     for name, body in app.extensions["jobs"].items():
-        declared = queue.task(name=name, queue=QUEUE, pass_context=True, retry=Retries())
+        queue = CLOCK if name in by_clock else QUEUE
+        declared = queues.task(name=name, queue=queue, pass_context=True, retry=Retries())
         made = declared(task(app, name, body))
-        if name in app.extensions["periodic_jobs"]:
-            queue.periodic(cron=app.extensions["periodic_jobs"][name])(made)
-    async with queue.open_async():
-        worker = Worker(
-            app=queue,
-            concurrency=1,
-            install_signal_handlers=False,
-            shutdown_graceful_timeout=grace,
-            update_heartbeat_interval=heartbeat,
-            stalled_worker_timeout=stalled_after,
-            fetch_job_polling_interval=2.0,
-            abort_job_polling_interval=1.0,
-        )
+        if name in by_clock:
+            queues.periodic(cron=by_clock[name])(made)
+    async with queues.open_async():
+        workers = [
+            Worker(
+                app=queues,
+                queues=[queue],
+                concurrency=1,
+                install_signal_handlers=False,
+                shutdown_graceful_timeout=grace,
+                update_heartbeat_interval=heartbeat,
+                stalled_worker_timeout=stalled_after,
+                fetch_job_polling_interval=2.0,
+                abort_job_polling_interval=1.0,
+            )
+            for queue in (QUEUE, CLOCK)
+        ]
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, end, worker, grace)
+            asyncio.get_running_loop().add_signal_handler(number, end, workers, grace)
         looking = asyncio.create_task(look_after(engine, stalled_after))
         try:
-            await worker.run()
+            await asyncio.gather(*(worker.run() for worker in workers))
         finally:
             looking.cancel()
 
 
-def end(worker: Worker, grace: float) -> None:
-    """Stop after the running job; a body that never looks whether it should end is left behind."""
-    worker.stop()
+def end(workers: Sequence[Worker], grace: float) -> None:
+    """Stop after the running jobs; a body that never looks whether it should end is left behind."""
+    for worker in workers:
+        worker.stop()
     last = threading.Timer(grace + NOTICE_SECONDS, os._exit, (1,))
     last.daemon = True
     last.start()

@@ -54,9 +54,14 @@ class Queue:
         self.workers.append(process)
         return process
 
-    def enqueue(self, name: str, **arguments: Any) -> int:
+    def enqueue(self, name: str, *, queue: str = jobs.QUEUE, **arguments: Any) -> int:
         with self.sessions.begin() as session:
-            return jobs.enqueue(session, name, **arguments)
+            number = jobs.enqueue(session, name, **arguments)
+            session.execute(
+                text("UPDATE procrastinate_jobs SET queue_name = :queue WHERE id = :number"),
+                {"queue": queue, "number": number},
+            )
+            return number
 
     def progress(self, number: int) -> Progress:
         with self.sessions() as session:
@@ -151,6 +156,20 @@ def test_others_see_how_far_a_job_has_come(working: Queue) -> None:
     assert seen.facts == {"step": seen.done}
     done = working.ended(number)
     assert (done.state, done.done, done.total) == (State.DONE, 20, 20)
+
+
+def test_what_the_clock_begins_waits_for_no_long_job(working: Queue, key: str) -> None:
+    long = working.enqueue("count", steps=600, seconds=0.1)
+    working.wait(lambda: working.progress(long).state is State.RUNNING)
+    waiting = working.enqueue("write", key=f"{key}-asked")
+    by_clock = working.enqueue("write", queue=jobs.CLOCK, key=key)
+    assert working.ended(by_clock).state is State.DONE
+    assert working.progress(long).state is State.RUNNING
+    assert working.progress(waiting).state is State.WAITING
+    with working.sessions.begin() as session:
+        for number in (long, waiting):
+            jobs.cancel(session, number)
+    working.ended(long)
 
 
 def test_a_waiting_job_is_cancelled_at_once(working: Queue, key: str) -> None:
