@@ -56,6 +56,17 @@ def test_a_checklist_is_changed_and_published(walk, department, language, phone,
     one.press("Save in the draft")
     expect(page.locator(f"#i-sit_fence .limit.{severity}")).to_be_visible()
 
+    # By keyboard an item goes down and up again: the focus goes with it.
+    item = page.locator("#i-sit_fence")
+    place = item.locator("[name='place']")
+    before = place.input_value()
+    item.locator("button[value='down']").press("Enter")
+    expect(place).to_have_value(str(int(before) + 1))
+    expect(item.locator("button[value='up']")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(place).to_have_value(before)
+    expect(item.locator("button:focus")).to_have_count(1)
+
     with page.expect_download() as download:
         page.get_by_role("link", name="Excel").click()
     path = tmp_path / "checklist.xlsx"
