@@ -2,7 +2,7 @@
 # Both install what they need; a second call does that in an instant.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run serve stop test lint fast browser bench i18n install install-test clean
+.PHONY: help run serve stop test lint fast browser fuzz bench i18n install install-test clean
 
 # Steps of `make test` follow each other also under `make -j`.
 .NOTPARALLEL:
@@ -44,6 +44,9 @@ fast: install-test ## all tests but those in a browser
 
 browser: install-test ## the tests in Chromium
 	$(IN) CHROMIUM="$$(python3 -m core.install chromium)" python -m pytest -m browser -n auto $(SHARED) $(TESTS)
+
+fuzz: install-test ## the API against its own document, for minutes
+	$(IN) FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} python -m pytest tests/fuzz_test.py -n 2 $(TESTS)
 
 bench: install-test ## measure, print a table, write instance/bench.json
 	$(IN) python -m tests.bench

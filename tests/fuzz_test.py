@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import os
 import traceback
 from typing import Any
 
@@ -25,7 +26,8 @@ pytestmark = pytest.mark.slow
 # missing or old, a state that does not allow it, a cursor that no list gave, another rule than
 # the document can say.
 EXPECTED = ["2xx", "400", "401", "403", "404", "409", "412", "413", "415", "422", "428", "503"]
-EXAMPLES = 10
+# `make fuzz` asks for many more.
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "6"))
 CONFIG = {
     "checks": {
         "positive_data_acceptance": {"expected-statuses": EXPECTED},

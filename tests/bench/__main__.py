@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from time import perf_counter
 
-from tests.bench import demo, exports, imports, lists, map_page, search, start_up, tiles
+from tests.bench import demo, exports, imports, lists, map_page, search, start_up, tiles, tipg
 from tests.bench.figures import Figure, keep, table
 from tests.bench.stage import Stage
 
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "search": search.measure,
     "map": map_page.measure,
     "tiles": tiles.measure,
+    "tipg": tipg.measure,
     "exports": exports.measure,
     "imports": imports.measure,
 }
