@@ -175,7 +175,7 @@ export function towerLayer(map, query, { drawn = () => {}, status, ...options })
   });
   tiles.on("remove", () => signs.clearLayers());
   map.on("moveend", () => {
-    if (!tiles._tileZoom) signs.clearLayers();
+    if (tiles._tileZoom === undefined) signs.clearLayers();
     else if (!tiles.isLoading()) draw();
   });
   return L.layerGroup([signs, tiles]);
@@ -201,11 +201,13 @@ export function addTowers(map) {
   const layer = L.layerGroup();
   const filters = new URLSearchParams(window.location.search);
 
-  // The page around the map says how many of how many are shown.
+  // The page around the map says how many of how many are shown; only of the last view.
+  let views = 0;
   async function tell(conditions) {
-    const shown = Object.values(conditions).reduce((sum, count) => sum + count, 0);
+    const view = ++views;
+    const shown = Object.values(conditions).reduce((all, count) => all + count, 0);
     const { matching, total } = await load(`/tiles/towers/counts.json?${filters}`);
-    window.parent.postMessage({ shown, matching, total, conditions }, window.location.origin);
+    if (view === views) window.parent.postMessage({ shown, matching, total, conditions }, window.location.origin);
   }
 
   ready.then(async () => {
