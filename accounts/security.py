@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from flask_security import (
     hash_password,
 )
 from flask_wtf import CSRFProtect
-from sqlalchemy import func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from accounts import tokens
@@ -65,15 +66,23 @@ def hashed(password: str) -> str:
 
 def actor_of(session: Session, user: User) -> Actor:
     """The user as the policy sees them, with the territory resolved to communes."""
+    territory = [area.id for area in user.territories]
+    return _actor(session, user, (role.name for role in user.roles), territory)
+
+
+def _actor(
+    session: Session,
+    person: User | Row[Any],
+    roles: Iterable[str],
+    territory: Sequence[int] | Select[int],
+) -> Actor:
     return Actor(
-        id=user.id,
-        email=user.email,
-        name=user.name or user.email,
-        roles=frozenset(role.name for role in user.roles),
-        communes=None
-        if user.everywhere
-        else commune_ids(session, [area.id for area in user.territories]),
-        organisation_id=user.organisation_id,
+        id=person.id,
+        email=person.email,
+        name=person.name or person.email,
+        roles=frozenset(roles),
+        communes=None if person.everywhere else commune_ids(session, territory),
+        organisation_id=person.organisation_id,
     )
 
 
@@ -97,14 +106,7 @@ def actor_by_token(session: Session, token: str) -> Actor | None:
     if found is None:
         return None
     territory = select(user_territory.c.area_id).where(user_territory.c.user_id == found.id)
-    return Actor(
-        id=found.id,
-        email=found.email,
-        name=found.name or found.email,
-        roles=frozenset(found.roles or ()),
-        communes=None if found.everywhere else commune_ids(session, territory),
-        organisation_id=found.organisation_id,
-    )
+    return _actor(session, found, found.roles or (), territory)
 
 
 def find_actor() -> Actor:
