@@ -193,7 +193,7 @@ def test_a_tower_that_goes_leaves_nothing_behind(place: Place, session: Session)
     services.fold(session, today=clock.today())
     session.execute(text("DELETE FROM tower"))
     services.fold(session, today=clock.today())
-    for table in ("tower_change", "tower_day", "tower_cell"):
+    for table in ("tower_change", "tower_day", "tower_cell", "tower_overview"):
         assert session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
 
 
