@@ -122,10 +122,10 @@ SHOWN = {
 }  # fmt: skip
 
 
-# Each kind stands in the text of all; alone are looked at: what that one leaves out, what must begin
-# a cell to be dangerous, and what a renderer would replace rather than fail at. What users write is
-# the same in both languages, so that one of them will do. Setting pages of print takes longest, and
-# asks most of the longest text and of the tallest letters.
+# Each kind stands in the text of all. Alone are looked at what that one leaves out, what must begin
+# a cell to be dangerous, what a renderer would replace rather than fail at. What users write is the
+# same in both languages: one of them will do. Setting pages of print takes longest, and asks most
+# of the longest text and of the tallest letters.
 ALONE = ("combining", "formula", "jinja")
 WALKS = [
     *((kind, "staff", (("vi", "en")[place % 2],)) for place, kind in enumerate(ALONE)),
