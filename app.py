@@ -38,6 +38,7 @@ import inspections.services.merge
 import inspections.services.notices
 import inspections.timeline_sources
 import inspections.work
+import maps.fall_zones
 import maps.grid_jobs
 import maps.pages
 import maps.tiles
@@ -247,6 +248,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         inspections.notice_pages,
         maps.pages,
         maps.tiles,
+        maps.fall_zones,
     ):
         app.register_blueprint(pages.blueprint)
     accounts.security.init_app(app, settings)

@@ -2,5 +2,6 @@
 export { addAreaDrawing } from "./_area_drawing.js";
 export { addCommunes, addIslands, addLand, addLayerSwitch, addScale } from "./_base.js";
 export { addCampaignTowers } from "./_campaign.js";
+export { addFallZones } from "./_fall_zones.js";
 export { addImportedRows, addOneArea, addOneTower, addPicker, addPlaces } from "./_places.js";
 export { addTowers } from "./_towers.js";

@@ -9,6 +9,7 @@ from maps.render.layers import (
     AreaDrawing,
     CampaignTowers,
     Communes,
+    FallZones,
     ImportedRows,
     LayerSwitch,
     OneArea,
@@ -26,6 +27,7 @@ def violation_map(language: str) -> tuple[str, str]:
     drawn = new_map()
     drawn.add_child(Communes())
     drawn.add_child(Towers())
+    drawn.add_child(FallZones())
     drawn.add_child(LayerSwitch())
     return finish(drawn, language)
 

@@ -112,6 +112,12 @@ class CampaignTowers(_DataLayer):
     function = "addCampaignTowers"
 
 
+class FallZones(_DataLayer):
+    """Where towers are expected to fall when near; hidden until somebody asks for it."""
+
+    function = "addFallZones"
+
+
 class Towers(_DataLayer):
     """Towers by condition: clusters from afar, signs when near."""
 

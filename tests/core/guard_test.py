@@ -299,6 +299,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/map/document", "GET"): READERS,
     ("/map/extent.json", "GET"): READERS,
     ("/map/import/<uuid:batch_id>", "GET"): {STAFF},
+    ("/map/fall-zones.json", "GET"): READERS,
     ("/map/islands.json", "GET"): READERS,
     ("/map/owners.json", "GET"): READERS,
     ("/map/picker", "GET"): READERS,
@@ -469,6 +470,7 @@ LEADING_ON = {"/search", "/follow-up/saved/<uuid:saved_id>"}
 QUERIES = {
     "/api/v1/areas/match": "?text=90001",
     "/map/campaigns/<uuid:campaign_id>.json": "?zoom=18&bbox=100,5,115,20",
+    "/map/fall-zones.json": "?bbox=105.4,10.4,105.8,10.6",
     "/api/v1/photos": "?inspection={inspection_id}",
     "/api/v1/documents": "?tower={code}",
     "/notices/new": "?owner={organisation_id}",
