@@ -78,9 +78,10 @@ class Places(_Call):
 
 
 class _DataLayer(Layer):
-    """A layer that our script fills from an address of ours."""
+    """A layer that our script fills from an address of ours; not `shown` until somebody asks."""
 
     function = ""
+    shown = True
     _template = Template(
         """
         {% macro script(this, kwargs) %}
@@ -90,7 +91,7 @@ class _DataLayer(Layer):
     )
 
     def __init__(self) -> None:
-        super().__init__(name=self.function, overlay=True, control=False, show=True)
+        super().__init__(name=self.function, overlay=True, control=False, show=self.shown)
         self._name = type(self).__name__
 
 
@@ -116,6 +117,7 @@ class FallZones(_DataLayer):
     """Where towers are expected to fall when near; hidden until somebody asks for it."""
 
     function = "addFallZones"
+    shown = False
 
 
 class Towers(_DataLayer):

@@ -33,6 +33,12 @@ def test_each_document_calls_what_it_needs() -> None:
     assert calls["picker_map"] == shared | {"addPicker"}
 
 
+def test_a_layer_that_nobody_asked_for_is_hidden() -> None:
+    page, _ = documents.violation_map("vi")
+    assert re.search(r"\btowers_\w+\.addTo\(", page)
+    assert not re.search(r"\bfall_zones_\w+\.addTo\(", page)
+
+
 def test_what_is_called_exists_in_our_script() -> None:
     from core.settings import ROOT
 
