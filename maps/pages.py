@@ -171,7 +171,7 @@ def islands_text() -> str:
 
 
 @blueprint.get("/map/islands.json")
-@guard("tower.view")
+@guard("area.view")
 def islands() -> Response:
     return Response(islands_text(), content_type="application/json")
 

@@ -30,7 +30,7 @@ class Scale(_Call):
 
 
 class Islands(_Call):
-    """The names of Hoàng Sa and Trường Sa."""
+    """Hoàng Sa and Trường Sa with their names, and those of countries and seas."""
 
     function = "addIslands"
 
@@ -99,6 +99,18 @@ class Land(_DataLayer):
     """Land against sea, from a small-scale outline without borders."""
 
     function = "addLand"
+
+
+class Borders(_DataLayer):
+    """Borders of the countries around, and the outline of the province with its name."""
+
+    function = "addBorders"
+
+
+class BaseLayers(_DataLayer):
+    """The rivers, roads, borders and places that the department has loaded."""
+
+    function = "addBaseLayers"
 
 
 class Communes(_DataLayer):

@@ -1,0 +1,61 @@
+"""The doors of what lies below the towers: loaded layers as vector tiles, outlines of provinces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from areas.api import geojson_answer
+from core.db import current_session
+from core.errors import NotFound
+from core.policy import guard
+from core.words import N_
+from maps.base_models import MapLayer
+from maps.queries import base
+from maps.rules import Tile
+
+blueprint = Blueprint("base", __name__)
+MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
+YEAR_S = 365 * 24 * 3600
+
+
+def said_of(layer: MapLayer) -> dict[str, Any]:
+    return {name: getattr(layer, name) for name in ("kind", "name", "source", "licence")}
+
+
+@blueprint.get("/map/base.json")
+@guard("area.view")
+def layers() -> Response:
+    """What the base map consists of beside what every map has: often nothing."""
+    found = base.layers(current_session())
+    return jsonify(layers=[said_of(one) for one in found], version=base.version(found))
+
+
+@blueprint.get("/tiles/base/<int:z>/<int:x>/<int:y>.mvt")
+@guard("area.view")
+def tile(z: int, x: int, y: int) -> Response:
+    """A tile of the loaded layers; asked by their version (`v`), it need never be asked again."""
+    at = Tile(z, x, y)
+    if not at.exists:
+        raise NotFound(N_("There is no such tile"))
+    session = current_session()
+    version = base.version(base.layers(session))
+    response = Response(content_type=MEDIA_TYPE)
+    response.set_etag(f"base-{version}")
+    if version and request.args.get("v") == version:
+        response.cache_control.private = True
+        response.cache_control.max_age = YEAR_S
+        response.cache_control.immutable = True
+    if request.if_none_match.contains_weak(f"base-{version}"):
+        response.status_code = 304
+    elif version:
+        response.set_data(base.tile(session, at))
+    return response
+
+
+@blueprint.get("/map/provinces.geojson")
+@guard("area.view")
+def provinces() -> Response:
+    """The outlines of the provinces of today, made to be looked at from afar."""
+    return geojson_answer(base.provinces(current_session()))
