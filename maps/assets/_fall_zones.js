@@ -1,5 +1,4 @@
 // Where the towers of a near view are expected to fall: rings in metres, by the condition of the tower.
-import { COLOURS } from "core/conditions";
 import { _, number, ready } from "core/texts";
 import { offer } from "./_base.js";
 import { boxText, load, statusControl } from "./_elements.js";
@@ -28,8 +27,7 @@ export function addFallZones(map) {
     layer.clearLayers();
     for (const [x, y, metres, condition] of zones) {
       layer.addLayer(L.circle([y, x], {
-        radius: metres, interactive: false, className: "fall-zone",
-        color: COLOURS[condition], weight: 2, dashArray: "6 5", fillColor: COLOURS[condition], fillOpacity: 0.1,
+        radius: metres, interactive: false, className: `fall-zone ${condition}`, weight: 2, dashArray: "6 5",
       }));
     }
   }

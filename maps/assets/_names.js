@@ -34,7 +34,7 @@ export function addIslands(map) {
       L.circleMarker([latitude, longitude], { pane: "land", interactive: false, radius: 2.5, className: "island" })));
     between(map, L.layerGroup(parts), 4);
     // From afar the two names stand close: one above its islands, the other one below.
-    nameAt(map, [group.latitude, group.longitude], inWords(group), "archipelago", index ? "below" : "above").addTo(map);
+    nameAt(map, [group.latitude, group.longitude], inWords(group).replace(" (", "\n("), "archipelago", index ? "below" : "above").addTo(map);
     const names = group.parts.map(({ name, latitude, longitude }) => nameAt(map, [latitude, longitude], `${name}\n${inWords(group)}`, "small-island", "below"));
     between(map, L.layerGroup(names), ISLANDS_ZOOM);
   });

@@ -7,4 +7,5 @@ export { addBorders, addLand } from "./_land.js";
 export { addBaseLayers } from "./_layers.js";
 export { addIslands } from "./_names.js";
 export { addImportedRows, addOneArea, addOneTower, addPicker, addPlaces } from "./_places.js";
+export { addThemeSwitch } from "./_theme.js";
 export { addTowers } from "./_towers.js";

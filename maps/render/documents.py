@@ -16,6 +16,7 @@ from maps.render.layers import (
     OneTower,
     Picker,
     Places,
+    ThemeSwitch,
     Towers,
 )
 from maps.render.shell import finish, new_map
@@ -29,6 +30,7 @@ def violation_map(language: str) -> tuple[str, str]:
     drawn.add_child(Towers())
     drawn.add_child(FallZones())
     drawn.add_child(LayerSwitch())
+    drawn.add_child(ThemeSwitch())
     return finish(drawn, language)
 
 

@@ -41,6 +41,12 @@ class LayerSwitch(_Call):
     function = "addLayerSwitch"
 
 
+class ThemeSwitch(_Call):
+    """A button for a dark or a light map; the choice stays in the browser, for every map."""
+
+    function = "addThemeSwitch"
+
+
 class Picker(_Call):
     """A click gives a position to the page around the map."""
 
