@@ -12,6 +12,7 @@ from core.errors import NotFound
 from core.policy import guard
 from core.words import N_
 from maps.base_models import MapLayer
+from maps.doors import tile_server
 from maps.queries import base
 from maps.rules import Tile
 
@@ -28,8 +29,13 @@ def said_of(layer: MapLayer) -> dict[str, Any]:
 @guard("area.view")
 def layers() -> Response:
     """What the base map consists of beside what every map has: often nothing."""
-    found = base.layers(current_session())
-    return jsonify(layers=[said_of(one) for one in found], version=base.version(found))
+    session = current_session()
+    found, server = base.layers(session), tile_server(session)
+    return jsonify(
+        layers=[said_of(one) for one in found],
+        version=base.version(found),
+        tiles=None if server is None else vars(server),
+    )
 
 
 @blueprint.get("/tiles/base/<int:z>/<int:x>/<int:y>.mvt")

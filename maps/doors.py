@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
-from flask import request
+from flask import Response, request
+from sqlalchemy.orm import Session
 
+from core import store
+from core.db import current_session
 from core.errors import BadRequest
 from core.words import N_
 from maps.queries import Box
@@ -33,3 +37,35 @@ def asked_zoom() -> int:
     if not (zoom.isascii() and zoom.isdigit() and len(zoom) < 3 and int(zoom) <= 24):
         raise BadRequest(N_("zoom is a whole number from 0 to 24"))
     return int(zoom)
+
+
+@dataclass(frozen=True)
+class TileServer:
+    """The server whose pictures the department allows; `host` stands in policies of documents."""
+
+    url: str
+    attribution: str
+
+    @property
+    def host(self) -> str:
+        return f"https://{urlsplit(self.url).netloc}"
+
+
+def tile_server(session: Session) -> TileServer | None:
+    """The allowed tile server, `None` where there is none: then no other host is ever asked."""
+    url = store.value_of(session, "tile_server")
+    if not url:
+        return None
+    server = TileServer(url, store.value_of(session, "tile_attribution") or "")
+    return server if server.attribution else replace(server, attribution=server.host)
+
+
+def document(made: tuple[str, str]) -> Response:
+    """A document of the map with its policy, in which the allowed tile server stands too."""
+    html, policy = made
+    server = tile_server(current_session())
+    if server is not None:
+        policy = policy.replace("img-src 'self'", f"img-src 'self' {server.host}")
+    response = Response(html, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = policy
+    return response

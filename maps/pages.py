@@ -23,7 +23,7 @@ from core.policy import guard
 from core.slots import Panel
 from inspections.queries import campaigns
 from maps import queries
-from maps.doors import asked_box, asked_zoom, map_filters
+from maps.doors import asked_box, asked_zoom, document, map_filters
 from maps.render import documents
 from towers import queries as towers
 from towers.api import body
@@ -67,13 +67,6 @@ def page() -> str:
         synthetic=areas.any_synthetic(session),
         query=request.query_string.decode("ascii", "ignore"),
     )
-
-
-def document(made: tuple[str, str]) -> Response:
-    html, policy = made
-    response = Response(html, content_type="text/html; charset=utf-8")
-    response.headers["Content-Security-Policy"] = policy
-    return response
 
 
 @blueprint.get("/map/document")

@@ -6,6 +6,7 @@ import { offer } from "./_base.js";
 import { load } from "./_elements.js";
 import { nameAt } from "./_names.js";
 import { saySource } from "./_sources.js";
+import { offerTileServer } from "./_tile_server.js";
 
 const { L } = window;
 const PIXELS = 256;
@@ -89,7 +90,8 @@ function apart(names) {
 export function addBaseLayers(map) {
   map.createPane("layers").style.zIndex = 255;
   const layer = L.layerGroup();
-  Promise.all([ready, load("/map/base.json")]).then(([, { layers, version }]) => {
+  Promise.all([ready, load("/map/base.json")]).then(([, { layers, version, tiles: server }]) => {
+    if (server) offerTileServer(map, server);
     if (!layers.length) return;
     const names = L.layerGroup();
     const tiles = new BaseTiles({ pane: "layers", version, noWrap: true, bounds: [[-85.06, -180], [85.06, 180]], updateWhenIdle: true });

@@ -1,4 +1,4 @@
-"""Layers of the base map that the department loads itself."""
+"""Layers of the base map that the department loads itself, and the server of tiles it allows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ down_revision = "0023"
 branch_labels = None
 depends_on = None
 
+# `tile_server`: the address of a server of map pictures that the department allows its people's
+#   browsers to ask, `https://…/{z}/{x}/{y}.png`; empty: no other host is ever asked.
+# `tile_attribution`: what that server wants to be said on the map.
+SETTINGS = {"tile_server": '""', "tile_attribution": '""'}
+
 
 def upgrade() -> None:
+    values = ", ".join(f"('{key}', '{value}')" for key, value in SETTINGS.items())
+    op.execute(f"INSERT INTO setting (key, value) VALUES {values}")  # noqa: S608 - above
     op.execute(
         """
         CREATE TABLE map_layer (
@@ -49,3 +56,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP TABLE map_feature, map_layer")
+    keys = ", ".join(f"'{key}'" for key in SETTINGS)
+    op.execute(f"DELETE FROM setting WHERE key IN ({keys})")  # noqa: S608 - above
