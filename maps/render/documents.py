@@ -16,6 +16,7 @@ from maps.render.layers import (
     OneTower,
     Picker,
     Places,
+    Point,
     ThemeSwitch,
     Towers,
 )
@@ -31,6 +32,7 @@ def violation_map(language: str) -> tuple[str, str]:
     drawn.add_child(FallZones())
     drawn.add_child(LayerSwitch())
     drawn.add_child(ThemeSwitch())
+    drawn.add_child(Point())
     return finish(drawn, language)
 
 

@@ -47,6 +47,12 @@ class ThemeSwitch(_Call):
     function = "addThemeSwitch"
 
 
+class Point(_Call):
+    """A click with the other button, or a long touch, says the place as papers have it."""
+
+    function = "addPoint"
+
+
 class Picker(_Call):
     """A click gives a position to the page around the map."""
 
