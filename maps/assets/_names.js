@@ -29,9 +29,10 @@ export function between(map, layer, from, to = Infinity) {
 
 // They come with the script: no map is without them, whatever fails to load.
 export function addIslands(map) {
+  map.createPane("islands").style.zIndex = 155;
   islands.islands.forEach((group, index) => {
     const parts = group.parts.map(({ latitude, longitude }) => (
-      L.circleMarker([latitude, longitude], { pane: "land", interactive: false, radius: 2.5, className: "island" })));
+      L.circleMarker([latitude, longitude], { pane: "islands", interactive: false, radius: 2.5, className: "island" })));
     between(map, L.layerGroup(parts), 4);
     // From afar the two names stand close: one above its islands, the other one below.
     nameAt(map, [group.latitude, group.longitude], inWords(group).replace(" (", "\n("), "archipelago", index ? "below" : "above").addTo(map);
