@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify, request, send_file
 
 from areas.api import geojson_answer
 from core.db import current_session
-from core.errors import NotFound
+from core.errors import BadRequest, NotFound
 from core.policy import guard
 from core.words import N_
 from maps.base_models import MapLayer
-from maps.doors import tile_server
+from maps.doors import archive_path, tile_server
 from maps.queries import base
 from maps.rules import Tile
 
@@ -21,8 +21,20 @@ MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
 YEAR_S = 365 * 24 * 3600
 
 
+# A picture or a page of a directory is far smaller; a whole archive may have gigabytes.
+MOST_BYTES = 16 * 2**20
+
+
 def said_of(layer: MapLayer) -> dict[str, Any]:
-    return {name: getattr(layer, name) for name in ("kind", "name", "source", "licence")}
+    return {name: getattr(layer, name) for name in ("id", "kind", "name", "source", "licence")}
+
+
+def kept_long(response: Response) -> None:
+    """What this address answers never changes."""
+    response.cache_control.no_cache = None
+    response.cache_control.private = True
+    response.cache_control.max_age = YEAR_S
+    response.cache_control.immutable = True
 
 
 @blueprint.get("/map/base.json")
@@ -50,13 +62,29 @@ def tile(z: int, x: int, y: int) -> Response:
     response = Response(content_type=MEDIA_TYPE)
     response.set_etag(f"base-{version}")
     if version and request.args.get("v") == version:
-        response.cache_control.private = True
-        response.cache_control.max_age = YEAR_S
-        response.cache_control.immutable = True
+        kept_long(response)
     if request.if_none_match.contains_weak(f"base-{version}"):
         response.status_code = 304
     elif version:
         response.set_data(base.tile(session, at))
+    return response
+
+
+@blueprint.get("/map/pictures/<int:layer_id>.pmtiles")
+@guard("area.view")
+def pictures(layer_id: int) -> Response:
+    """A range of bytes of an archive of pictures; of all of it nobody has need."""
+    layer = base.archive(current_session(), layer_id)
+    if layer is None or not archive_path(layer.id).exists():
+        raise NotFound()
+    wanted = request.range
+    ranges = wanted.ranges if wanted is not None and wanted.units == "bytes" else []
+    if len(ranges) != 1 or ranges[0][1] is None or ranges[0][1] - ranges[0][0] > MOST_BYTES:
+        raise BadRequest(N_("Ask for one range of at most %(most)s bytes"), most=MOST_BYTES)
+    response = send_file(
+        archive_path(layer.id), mimetype="application/vnd.pmtiles", conditional=True
+    )
+    kept_long(response)
     return response
 
 

@@ -1,4 +1,5 @@
-"""Layers of the base map that the department loads itself: rivers, roads, borders, places."""
+"""Layers of the base map that the department loads itself: rivers, roads, borders, places, and
+pictures of which only the name is here."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,13 +15,14 @@ from core import clock
 from core.cli import explained
 from core.db import current_session, transaction
 from core.policy import SYSTEM
+from maps.doors import archive_path
 from maps.queries import base
-from maps.readers import read_shapes
+from maps.readers import read_archive, read_shapes
 from maps.rules import LayerKind
-from maps.services.base_layers import Terms, load_layer, remove_layer
+from maps.services.base_layers import Terms, load_layer, load_pictures, remove_layer
 
 commands = AppGroup("maps", help="The base map.")
-layers = AppGroup("layer", help="Rivers, roads, borders and places of your own.")
+layers = AppGroup("layer", help="Rivers, roads, borders, places and pictures of your own.")
 commands.add_command(layers)
 
 
@@ -44,14 +47,36 @@ def load(
     layer: str,
     srid: int | None,
 ) -> None:
-    """Load a layer from FILE: GeoJSON, GeoPackage, zipped Shapefile, KML or FlatGeobuf."""
+    """Load a layer from FILE: GeoJSON, GeoPackage, zipped Shapefile, KML or FlatGeobuf; pictures
+    from a PMTiles archive."""
     choice = Choice(name=name_column, layer=layer, srid=srid)
     terms = Terms(LayerKind(kind), name or file.stem, source, licence, from_zoom)
+    if terms.kind == LayerKind.PICTURES:
+        load_archive(file, terms)
+        return
     with explained():
         shapes = read_shapes(file, file.name, terms.kind, choice)
         with transaction() as session:
             made = load_layer(session, shapes, terms, by=SYSTEM, now=clock.now())
             click.echo(f"{made.id}: {made.features} features of {made.name}")
+
+
+def load_archive(file: Path, terms: Terms) -> None:
+    """Note an archive and keep a copy of it; it is whole before anybody is told of it."""
+    with explained():
+        archive = read_archive(file)
+        with transaction() as session:
+            given = replace(terms, from_zoom=max(terms.from_zoom, archive.from_zoom))
+            made = load_pictures(session, archive.pictures, given, by=SYSTEM, now=clock.now())
+            kept = archive_path(made.id)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            copy = kept.with_suffix(".part")
+            shutil.copyfile(file, copy)
+            copy.replace(kept)
+            click.echo(
+                f"{made.id}: {archive.pictures} pictures of {made.name}, zoom"
+                f" {archive.from_zoom} to {archive.to_zoom}"
+            )
 
 
 @layers.command("list")
@@ -71,7 +96,8 @@ def remove(number: int) -> None:
     """Take the layer NUMBER off every map."""
     with explained(), transaction() as session:
         removed = remove_layer(session, number, by=SYSTEM, now=clock.now())
-        click.echo(f"removed: {removed.name}")
+    archive_path(number).unlink(missing_ok=True)
+    click.echo(f"removed: {removed.name}")
 
 
 def init_app(app: Flask) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Response, request
+from flask import Response, current_app, request
 from sqlalchemy.orm import Session
 
 from core import store
 from core.db import current_session
 from core.errors import BadRequest
+from core.settings import Settings
 from core.words import N_
 from maps.queries import Box
 from towers.doors import asked_filters
@@ -37,6 +39,12 @@ def asked_zoom() -> int:
     if not (zoom.isascii() and zoom.isdigit() and len(zoom) < 3 and int(zoom) <= 24):
         raise BadRequest(N_("zoom is a whole number from 0 to 24"))
     return int(zoom)
+
+
+def archive_path(layer_id: int) -> Path:
+    """Where the file of a layer of pictures lies."""
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings.instance / "maps" / f"{layer_id}.pmtiles"
 
 
 @dataclass(frozen=True)

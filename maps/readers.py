@@ -1,4 +1,5 @@
-"""Reading a file of rivers, roads, borders or places for the base map, every feature checked.
+"""Reading a file of rivers, roads, borders or places for the base map, every feature checked; and
+what an archive of pictures says of itself.
 
 Everything comes out in EPSG:4326, in the part of the world that the map shows. What is wrong is
 said of all features at once, with their numbers in the file.
@@ -6,6 +7,7 @@ said of all features at once, with their numbers in the file.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +36,11 @@ MAX_FEATURES = 300_000
 LONGEST_NAME = 200
 # Columns that have names, the most Vietnamese first.
 NAME_COLUMNS = ("namevi", "ten", "tendiadanh", "tensong", "tenduong", "name")
+# The head of a PMTiles archive, version 3: https://github.com/protomaps/PMTiles/blob/main/spec/v3/spec.md
+HEAD = struct.Struct("<7sB11QBBBBBB")
+# Its ways to compress directories and pictures that browsers undo: none and gzip; its types of
+# pictures: PNG, JPEG, WebP, AVIF.
+COMPRESSIONS, PICTURES = (1, 2), (2, 3, 4, 5)
 # Where the square world of the map ends.
 NORTHERNMOST = 85.05
 
@@ -45,6 +52,34 @@ class Shape:
     wkb: bytes
     label: bytes
     name: str
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An archive of pictures: how many there are, and from which zoom to which."""
+
+    pictures: int
+    from_zoom: int
+    to_zoom: int
+
+
+def read_archive(path: Path) -> Archive:
+    """What a PMTiles archive of pictures is; raises `Invalid` for any other file or a part of one."""
+    with path.open("rb") as file:
+        head = file.read(HEAD.size)
+    if len(head) < HEAD.size or not head.startswith(b"PMTiles\x03"):
+        raise Invalid(N_("The file is no PMTiles archive of version 3"))
+    _, _, *sizes, _, inside, outside, kind, first, last = HEAD.unpack(head)
+    ends = [start + length for start, length in zip(sizes[:8:2], sizes[1:8:2], strict=True)]
+    if max(ends) > path.stat().st_size:
+        raise Invalid(N_("The file ends too early: it was not copied whole"))
+    if kind not in PICTURES:
+        raise Invalid(N_("The archive has no pictures (PNG, JPEG, WebP or AVIF)"))
+    if inside not in COMPRESSIONS or outside not in (0, *COMPRESSIONS):
+        raise Invalid(N_("The archive is compressed in a way that browsers do not undo"))
+    if not sizes[9] or first > last:
+        raise Invalid(N_("The archive is empty"))
+    return Archive(min(sizes[8], 2**31 - 1), first, last)
 
 
 def read_shapes(path: Path, filename: str, kind: LayerKind, choice: Choice) -> list[Shape]:

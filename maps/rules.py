@@ -23,6 +23,8 @@ class LayerKind(StrEnum):
     ROAD = "road"
     BORDER = "border"
     PLACE = "place"
+    # A file of pictures, which lies beside the database.
+    PICTURES = "pictures"
 
 
 # The types of geometry of each kind, as the first bytes of WKB number them.
@@ -32,6 +34,7 @@ SHAPES = {
     LayerKind.ROAD: LINES,
     LayerKind.BORDER: LINES | SURFACES,
     LayerKind.PLACE: POINTS,
+    LayerKind.PICTURES: frozenset(),
 }
 
 

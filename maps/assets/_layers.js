@@ -5,8 +5,8 @@ import { _, ready } from "core/texts";
 import { offer } from "./_base.js";
 import { load } from "./_elements.js";
 import { nameAt } from "./_names.js";
+import { offerArchive, offerTileServer } from "./_pictures.js";
 import { saySource } from "./_sources.js";
-import { offerTileServer } from "./_tile_server.js";
 
 const { L } = window;
 const PIXELS = 256;
@@ -92,7 +92,10 @@ export function addBaseLayers(map) {
   const layer = L.layerGroup();
   Promise.all([ready, load("/map/base.json")]).then(([, { layers, version, tiles: server }]) => {
     if (server) offerTileServer(map, server);
-    if (!layers.length) return;
+    const archive = layers.findLast(({ kind }) => kind === "pictures");
+    if (archive) offerArchive(map, archive);
+    const drawn = layers.filter(({ kind }) => kind !== "pictures");
+    if (!drawn.length) return;
     const names = L.layerGroup();
     const tiles = new BaseTiles({ pane: "layers", version, noWrap: true, bounds: [[-85.06, -180], [85.06, 180]], updateWhenIdle: true });
     tiles.on("tileunload", ({ tile }) => tile.stop.abort());
@@ -106,7 +109,7 @@ export function addBaseLayers(map) {
     window.addEventListener("themechange", () => tiles.canvases().forEach(paint));
     layer.addLayer(tiles).addLayer(names);
     offer(layer, () => _("Rivers, roads and places"));
-    for (const one of layers) saySource(map, `${one.name}: ${[one.source, one.licence].filter(Boolean).join(", ")}`);
+    for (const one of drawn) saySource(map, `${one.name}: ${[one.source, one.licence].filter(Boolean).join(", ")}`);
   });
   return layer;
 }

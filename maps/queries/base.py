@@ -38,6 +38,12 @@ def version(found: Sequence[MapLayer]) -> str:
     return "-".join(str(layer.id) for layer in found)
 
 
+def archive(session: Session, layer_id: int) -> MapLayer | None:
+    """The layer of pictures with a number, `None` where there is none."""
+    layer = session.get(MapLayer, layer_id) if layer_id < 2**31 else None
+    return layer if layer is not None and layer.kind == LayerKind.PICTURES else None
+
+
 def tile(session: Session, at: Tile) -> bytes:
     """A vector tile of all layers: `shapes` and `names`, with what is too small left out."""
     made = session.execute(select(_layer(_shapes(at), "shapes"), _layer(_names(at), "names"))).one()

@@ -59,6 +59,25 @@ def load_layer(
     session: Session, shapes: Sequence[Any], terms: Terms, *, by: Actor, now: datetime
 ) -> MapLayer:
     """Keep a layer of `readers.Shape`; raises `Invalid` for terms that nobody could read."""
+    layer = _kept(session, len(shapes), terms, by=by, now=now)
+    for start in range(0, len(shapes), AT_ONCE):
+        rows = [{"layer": layer.id, **vars(one)} for one in shapes[start : start + AT_ONCE]]
+        if terms.kind != LayerKind.PLACE:
+            session.execute(_PIECES, rows)
+        named = [row for row in rows if row["name"]]
+        if named:
+            session.execute(_NAMES, named)
+    return layer
+
+
+def load_pictures(
+    session: Session, pictures: int, terms: Terms, *, by: Actor, now: datetime
+) -> MapLayer:
+    """Note an archive of so many pictures, whose file the caller keeps by the layer's number."""
+    return _kept(session, pictures, terms, by=by, now=now)
+
+
+def _kept(session: Session, features: int, terms: Terms, *, by: Actor, now: datetime) -> MapLayer:
     for said in (terms.name, terms.source):
         if not said.strip():
             raise Invalid(N_("A layer has a name and a source"))
@@ -72,18 +91,11 @@ def load_layer(
         source=terms.source.strip(),
         licence=terms.licence.strip(),
         from_zoom=terms.from_zoom,
-        features=len(shapes),
+        features=features,
         loaded_at=now,
     )
     session.add(layer)
     session.flush()
-    for start in range(0, len(shapes), AT_ONCE):
-        rows = [{"layer": layer.id, **vars(one)} for one in shapes[start : start + AT_ONCE]]
-        if terms.kind != LayerKind.PLACE:
-            session.execute(_PIECES, rows)
-        named = [row for row in rows if row["name"]]
-        if named:
-            session.execute(_NAMES, named)
     audit.record(session, "layer.load", "layer", layer.id, by=by, now=now, after=facts_of(layer))
     return layer
 

@@ -306,6 +306,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/map/picker", "GET"): READERS,
     ("/map/places/<code>.json", "GET"): READERS,
     ("/map/places", "GET"): READERS,
+    ("/map/pictures/<int:layer_id>.pmtiles", "GET"): EVERYBODY,
     ("/map/provinces.geojson", "GET"): EVERYBODY,
     ("/map/surroundings/<code>.json", "GET"): READERS,
     ("/map/tower/<code>", "GET"): READERS,

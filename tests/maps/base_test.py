@@ -78,7 +78,7 @@ def test_a_loaded_layer_is_in_the_tiles_until_it_is_removed(
     layer = load(session, path)
     said = answered(reader.get("/map/base.json"), 200)
     facts = {"kind": "river", "name": "Sông", "source": "Sở", "licence": "CC0"}
-    assert said["layers"] == [facts]
+    assert said["layers"] == [{"id": layer.id, **facts}]
     pieces = session.scalar(select(func.count()).where(MapFeature.name.is_(None)))
     assert pieces is not None and pieces > 4, "a long line is in pieces"
 
