@@ -64,7 +64,7 @@ class Archive:
 
 
 def read_archive(path: Path) -> Archive:
-    """What a PMTiles archive of pictures is; raises `Invalid` for any other file or a part of one."""
+    """What a PMTiles archive of pictures is; raises `Invalid` for any other file or for a part."""
     with path.open("rb") as file:
         head = file.read(HEAD.size)
     if len(head) < HEAD.size or not head.startswith(b"PMTiles\x03"):
@@ -97,9 +97,7 @@ def read_shapes(path: Path, filename: str, kind: LayerKind, choice: Choice) -> l
         vertices = 0
         for feature in file.features:
             if feature.number > MAX_FEATURES:
-                raise TooLarge(
-                    N_("The file has more than %(limit)s features"), limit=MAX_FEATURES
-                )
+                raise TooLarge(N_("The file has more than %(limit)s features"), limit=MAX_FEATURES)
             if feature.wkb is None:
                 continue
             shape, problem = _shape(feature, kind, to_degrees)

@@ -1,4 +1,4 @@
-"""What lies below the towers: the layers that the department loaded, and the outline of provinces."""
+"""What lies below the towers: layers that the department loaded, and the outline of provinces."""
 
 from __future__ import annotations
 

@@ -43,9 +43,7 @@ def masts(
             today=today,
         )
         .where(Tower.geom_3857.op("&&")(box.in_mercator()))
-        .order_by(
-            case({one: place for place, one in enumerate(WORST)}, value=condition), Tower.id
-        )
+        .order_by(case({one: place for place, one in enumerate(WORST)}, value=condition), Tower.id)
         .limit(MOST)
     ).all()
     return rows, rows[0].total if rows else 0

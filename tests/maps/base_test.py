@@ -60,7 +60,9 @@ def decoded(client: FlaskClient, at: Tile) -> dict[str, list[dict[str, Any]]]:
     answer = client.get(f"/tiles/base/{at.z}/{at.x}/{at.y}.mvt")
     assert answer.status_code == 200
     layers = mapbox_vector_tile.decode(answer.data)
-    return {name: [one["properties"] for one in layer["features"]] for name, layer in layers.items()}
+    return {
+        name: [one["properties"] for one in layer["features"]] for name, layer in layers.items()
+    }
 
 
 def test_a_loaded_layer_is_in_the_tiles_until_it_is_removed(

@@ -1,4 +1,4 @@
-"""Where the towers of a view may fall: metres by the rule, the worst first, for whom and how far."""
+"""Where the towers of a view may fall: metres by the rule, the worst first, and for whom."""
 
 from __future__ import annotations
 

@@ -55,8 +55,8 @@ def test_an_archive_is_given_out_in_parts_until_it_is_removed(
     # As the program of the browser begins: more than there is.
     whole = reader.get(address, headers={"Range": "bytes=0-16383"})
     assert (whole.status_code, whole.data) == (206, given.read_bytes())
-    wrong = ("bytes=5-", "bytes=-5", "bytes=0-1,3-4", "lines=0-1", "bytes=0-99999999", "bytes=900-999")
-    for ranges in (None, *wrong):
+    open_ended, beyond = ("bytes=5-", "bytes=-5"), ("bytes=0-99999999", "bytes=900-999")
+    for ranges in (None, *open_ended, *beyond, "bytes=0-1,3-4", "lines=0-1"):
         refused(reader.get(address, headers={"Range": ranges} if ranges else {}), 400)
 
     assert run.invoke(args=["maps", "layer", "remove", str(layer["id"])]).exit_code == 0

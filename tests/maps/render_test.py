@@ -30,7 +30,9 @@ def test_each_document_calls_what_it_needs() -> None:
     shared = {
         "addLand", "addIslands", "addBorders", "addBaseLayers", "addScale", "addCommunes",
     }  # fmt: skip
-    assert calls["violation_map"] == shared | {"addTowers", "addFallZones", "addLayerSwitch", "addThemeSwitch", "addPoint"}
+    assert calls["violation_map"] == shared | {
+        "addTowers", "addFallZones", "addLayerSwitch", "addThemeSwitch", "addPoint",
+    }  # fmt: skip
     assert calls["tower_map"] == shared | {"addOneTower"}
     assert calls["picker_map"] == shared | {"addPicker"}
 
