@@ -14,7 +14,7 @@ from areas.queries import valid_on
 from areas.rules import Level
 from maps.base_models import MapFeature, MapLayer
 from maps.queries import TILE_PIXELS, WORLD_METRES
-from maps.queries.tiles import EXTENT
+from maps.queries.tiles import EXTENT, as_layer
 from maps.rules import LayerKind, Tile
 
 # Lines are drawn this many pixels beyond the edge of their tile, so that none shows.
@@ -46,14 +46,10 @@ def archive(session: Session, layer_id: int) -> MapLayer | None:
 
 def tile(session: Session, at: Tile) -> bytes:
     """A vector tile of all layers: `shapes` and `names`, with what is too small left out."""
-    made = session.execute(select(_layer(_shapes(at), "shapes"), _layer(_names(at), "names"))).one()
+    made = session.execute(
+        select(as_layer(_shapes(at), "shapes"), as_layer(_names(at), "names"))
+    ).one()
     return b"".join(bytes(part) for part in made)
-
-
-def _layer(rows: Select[Any], name: str) -> Any:
-    shown = rows.subquery("shown")
-    made = select(func.ST_AsMVT(shown.table_valued(), name, EXTENT, "geom")).select_from(shown)
-    return made.scalar_subquery()
 
 
 def _shapes(at: Tile) -> Select[Any]:
