@@ -73,12 +73,13 @@ def tile(z: int, x: int, y: int) -> Response:
 @blueprint.get("/map/pictures/<int:layer_id>.pmtiles")
 @guard("area.view")
 def pictures(layer_id: int) -> Response:
-    """A range of bytes of an archive of pictures; of all of it nobody has need."""
+    """A range of bytes of an archive of pictures; all of it only where that is not much."""
     layer = base.archive(current_session(), layer_id)
     if layer is None or not archive_path(layer.id).exists():
         raise NotFound()
     wanted = request.range
-    ranges = wanted.ranges if wanted is not None and wanted.units == "bytes" else []
+    whole = (0, archive_path(layer.id).stat().st_size)
+    ranges = wanted.ranges if wanted is not None and wanted.units == "bytes" else [whole]
     if len(ranges) != 1 or ranges[0][1] is None or ranges[0][1] - ranges[0][0] > MOST_BYTES:
         raise BadRequest(N_("Ask for one range of at most %(most)s bytes"), most=MOST_BYTES)
     response = send_file(

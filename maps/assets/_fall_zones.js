@@ -51,8 +51,8 @@ export function addFallZones(map) {
   }
 
   ready.then(() => {
-    status = statusControl(map, "bottomleft");
     map.on("moveend", refresh);
+    layer.once("add", () => { status = statusControl(map, "bottomleft"); });
     layer.on("add", refresh);
     layer.on("remove", () => { running?.abort(); layer.clearLayers(); status(""); });
   });

@@ -540,6 +540,7 @@ def of(place: doors.Place, w: World, role: str = "staff") -> dict[str, object]:
         "own_notice_id": place.told,
         "file_id": place.notice_file,
         "link_id": uuid.UUID(int=1),
+        "layer_id": w.layer,
         "form": "pdf",
         # Where the towers of both places stand.
         "z": 8, "x": 203, "y": 120,
@@ -561,7 +562,7 @@ def missing() -> dict[str, object]:
         "code": "KHONG-CO", "variant": "full", "level": "commune", "number": 1,
         "draft": 2, "key": "sit_fence",
         "token": "0" * 32, "form": "pdf", "filename": "dist/nothing.css", "area_id": 999_999_999,
-        "chart": "nothing", "z": 3, "x": 8, "y": 0,
+        "chart": "nothing", "layer_id": 999_999_999, "z": 3, "x": 8, "y": 0,
     }  # fmt: skip
 
 
