@@ -151,12 +151,13 @@ def _together(
     return select(
         _version(),
         select(tower_fold.c.day).scalar_subquery(),
-        case((many, _made(clustered, "clusters"))),
-        case((not_(many), _made(every, "towers")), (apart, _made(unsafe, "towers"))),
+        case((many, as_layer(clustered, "clusters"))),
+        case((not_(many), as_layer(every, "towers")), (apart, as_layer(unsafe, "towers"))),
     )
 
 
-def _made(rows: Select[Any], name: str) -> ScalarSelect[bytes]:
+def as_layer(rows: Select[Any], name: str) -> ScalarSelect[bytes]:
+    """Rows with a `geom` of `ST_AsMVTGeom` as a layer of a tile."""
     layer, _ = _layer(rows, name)
     return select(layer).scalar_subquery()
 
