@@ -38,6 +38,7 @@ import inspections.services.merge
 import inspections.services.notices
 import inspections.timeline_sources
 import inspections.work
+import maps.figure_pages
 import maps.grid_jobs
 import maps.pages
 import maps.tiles
@@ -246,6 +247,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         inspections.pages,
         inspections.notice_pages,
         maps.pages,
+        maps.figure_pages,
         maps.tiles,
     ):
         app.register_blueprint(pages.blueprint)
