@@ -106,6 +106,12 @@ class Communes(_DataLayer):
     function = "addCommunes"
 
 
+class CommuneFigures(_DataLayer):
+    """Communes coloured by a figure of the statistics; asks for nothing until it is shown."""
+
+    function = "addCommuneFigures"
+
+
 class CampaignTowers(_DataLayer):
     """The towers of the campaign whose number stands in the address, by where they stand."""
 
