@@ -9,6 +9,7 @@ const GOOD = ["#f1eef6", "#bdc9e1", "#74a9cf", "#2b8cbe", "#045a8d"];
 const COLOURS = { critical: BAD, overdue: BAD, inspected: GOOD };
 const FEW = "url(#figure-few)";
 const NONE = "#ffffff";
+const OPACITY = 0.85;
 // From this zoom on there is room for the value of each commune.
 const NEAR = 10;
 
@@ -51,7 +52,7 @@ function hatching() {
 
 function swatch(fill) {
   return drawing("svg", { width: 26, height: 16, class: "swatch", "aria-hidden": "true" }, [
-    drawing("rect", { x: 0.5, y: 0.5, width: 25, height: 15, fill, stroke: "#4b5a66" }),
+    drawing("rect", { x: 0.5, y: 0.5, width: 25, height: 15, fill, "fill-opacity": OPACITY, stroke: "#4b5a66" }),
   ]);
 }
 
@@ -141,14 +142,15 @@ function drawn(map, layer, data, shapes) {
   const values = L.layerGroup();
   const communes = L.geoJSON(shapes, {
     pane: "figures",
-    style: { color: "#4b5a66", weight: 1, fillOpacity: 0.85 },
+    style: { color: "#4b5a66", weight: 1, fillOpacity: OPACITY },
     onEachFeature: ({ properties: { id, name } }, one) => {
       const commune = known.get(id);
       const said = () => saying(figure.key, commune && commune[figure.key]);
       one.bindTooltip(() => element("div", { class: "figure-tip" }, [
         element("strong", { text: name }), element("div", { text: `${figure.name}: ${said()}` }),
       ]), { sticky: true });
-      one.bindPopup(() => about(data, name, commune), { minWidth: 230 });
+      one.bindPopup(() => about(data, name, commune), { minWidth: 300 });
+      one.on("popupopen", () => one.closeTooltip());
       one.on("add", () => {
         const path = one.getElement();
         path.setAttribute("tabindex", "0");
