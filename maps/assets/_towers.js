@@ -22,7 +22,7 @@ const CLUSTER_PIXELS = 72;
 const NEAR_ZOOM = 17;
 
 // The tiles of a view, each with the `towers` and `clusters` on it; nothing of them is drawn here.
-const TowerTiles = L.GridLayer.extend({
+export const TowerTiles = L.GridLayer.extend({
   initialize(query, options) {
     this.query = query;
     this.held = new Map();

@@ -4,4 +4,5 @@ export { addCommunes, addIslands, addLand, addLayerSwitch, addScale } from "./_b
 export { addCampaignTowers } from "./_campaign.js";
 export { addImportedRows, addOneArea, addOneTower, addPicker, addPlaces } from "./_places.js";
 export { addTowers } from "./_towers.js";
-export { addCommuneFigures } from "./_on_demand.js";
+export { addCommuneFigures, addHeat } from "./_on_demand.js";
+export { addOwnFiles } from "./_own_files.js";

@@ -10,10 +10,12 @@ from maps.render.layers import (
     CampaignTowers,
     CommuneFigures,
     Communes,
+    Heat,
     ImportedRows,
     LayerSwitch,
     OneArea,
     OneTower,
+    OwnFiles,
     Picker,
     Places,
     Towers,
@@ -28,7 +30,9 @@ def violation_map(language: str) -> tuple[str, str]:
     drawn.add_child(Communes())
     drawn.add_child(Towers())
     drawn.add_child(CommuneFigures())
+    drawn.add_child(Heat())
     drawn.add_child(LayerSwitch())
+    drawn.add_child(OwnFiles())
     return finish(drawn, language)
 
 

@@ -41,6 +41,15 @@ class LayerSwitch(_Call):
     function = "addLayerSwitch"
 
 
+class OwnFiles(_Call):
+    """GeoJSON files of the reader, dropped or chosen: drawn and kept by the browser, never sent.
+
+    The page around the map says whose they are; without that there is no button.
+    """
+
+    function = "addOwnFiles"
+
+
 class Picker(_Call):
     """A click gives a position to the page around the map."""
 
@@ -81,6 +90,7 @@ class _DataLayer(Layer):
     """A layer that our script fills from an address of ours."""
 
     function = ""
+    shown = True
     _template = Template(
         """
         {% macro script(this, kwargs) %}
@@ -90,7 +100,7 @@ class _DataLayer(Layer):
     )
 
     def __init__(self) -> None:
-        super().__init__(name=self.function, overlay=True, control=False, show=True)
+        super().__init__(name=self.function, overlay=True, control=False, show=self.shown)
         self._name = type(self).__name__
 
 
@@ -110,6 +120,14 @@ class CommuneFigures(_DataLayer):
     """Communes coloured by a figure of the statistics; asks for nothing until it is shown."""
 
     function = "addCommuneFigures"
+    shown = False
+
+
+class Heat(_DataLayer):
+    """Where dangerous towers and those to be mended stand close; asks for nothing until shown."""
+
+    function = "addHeat"
+    shown = False
 
 
 class CampaignTowers(_DataLayer):

@@ -28,7 +28,8 @@ def test_a_document_is_whole_and_of_our_files_alone(make, language: str) -> None
 def test_each_document_calls_what_it_needs() -> None:
     calls = {make.__name__: set(re.findall(r"thapCanh\.(\w+)\(", make("vi")[0])) for make in ALL}
     shared = {"addLand", "addIslands", "addScale", "addCommunes"}
-    assert calls["violation_map"] == shared | {"addTowers", "addLayerSwitch"}
+    own = {"addTowers", "addCommuneFigures", "addHeat", "addOwnFiles", "addLayerSwitch"}
+    assert calls["violation_map"] == shared | own
     assert calls["tower_map"] == shared | {"addOneTower"}
     assert calls["picker_map"] == shared | {"addPicker"}
 
@@ -40,3 +41,12 @@ def test_what_is_called_exists_in_our_script() -> None:
     for make in ALL:
         for name in set(re.findall(r"thapCanh\.(\w+)\(", make("vi")[0])):
             assert re.search(rf"\b{name}\b", script), name
+
+
+def test_what_is_asked_for_on_demand_is_not_shown_at_first() -> None:
+    page, _ = documents.violation_map("vi")
+    for function in ("addCommuneFigures", "addHeat"):
+        (name,) = re.findall(rf"var (\w+) = thapCanh\.{function}\(", page)
+        assert f"{name}.addTo(" not in page
+    (towers,) = re.findall(r"var (\w+) = thapCanh\.addTowers\(", page)
+    assert f"{towers}.addTo(" in page
