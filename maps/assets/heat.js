@@ -20,6 +20,8 @@ const weightOf = (one) => (one.number ? BAD.reduce((sum, name) => sum + (one[nam
 const Painting = L.Layer.extend({
   onAdd(map) {
     this.canvas = L.DomUtil.create("canvas", "leaflet-zoom-hide heat", map.getPane("heat"));
+    // The painter reads what it has painted.
+    this.canvas.getContext("2d", { willReadFrequently: true });
   },
   onRemove() { this.canvas.remove(); },
 

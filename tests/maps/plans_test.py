@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from core import clock
+from core.db import database
+from maps import services
 from tests.plans import Crowd, the_one
 
 
@@ -28,3 +33,12 @@ def test_from_afar_no_more_towers_are_read_than_are_shown(crowd: Crowd, filters)
     for path in ("/tiles/towers/8/203/120.mvt", "/tiles/towers/counts.json"):
         for one in crowd.get(path, **filters):
             assert not one.reads_whole("tower"), one.plan
+
+
+def test_kept_figures_of_communes_ask_nothing_of_the_register(crowd: Crowd):
+    with crowd.app.app_context(), database().sessions.begin() as session:
+        services.keep_figures(session, today=clock.today(), zone=clock.zone())
+    asked = crowd.get("/map/figures.json")
+    assert any("commune_figure" in one.sql for one in asked)
+    for one in asked:
+        assert not {"tower", "violation", "inspection"} & set(re.findall(r"FROM (\w+)", one.sql))
