@@ -62,7 +62,8 @@ def commune_figures() -> Response:
         outside=found.outside.towers,
     )
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def _classes(found: Figures, name: str, least: int) -> list[ValueClass]:

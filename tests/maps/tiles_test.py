@@ -159,6 +159,11 @@ def test_towers_due_for_inspection_are_those_whose_interval_ends(
             assert all_numbers(place.staff, session, z, **query) == expected, day
         found = answered(place.staff.get("/tiles/towers/counts.json", query_string=query), 200)
         assert found == {"matching": expected["number"], "total": NUMBER}
+    # What was made is not kept when another interval counts.
+    session.execute(text("UPDATE structure_kind SET interval_months = 240"))
+    session.commit()
+    expected = truth(session, "lifecycle <> 'dismantled' AND last_inspected_on IS NULL")
+    assert all_numbers(place.staff, session, 10, inspection_due_before="2029-01-11") == expected
 
 
 def test_a_cluster_names_its_worst(

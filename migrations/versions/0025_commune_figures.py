@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import context, op
 
-revision = "0026"
-down_revision = "0023"
+revision = "0025"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 
@@ -22,6 +22,10 @@ ROWS = {"INSERT": ("added",), "DELETE": ("removed",), "UPDATE": ("added", "remov
 TABLES = {"added": "NEW TABLE AS added", "removed": "OLD TABLE AS removed"}
 # Where everything may have changed: the communes that have figures, the others have marks.
 EVERY = "SELECT commune_id FROM commune_figure"
+MARK = """
+    INSERT INTO tower_change (x, y, lifecycle, condition, number, sum_x, sum_y)
+    VALUES (0, 0, 'active', 'unchecked', 0, 0, 0)
+"""
 FIGURES = ("towers", "inspected", "open", "critical", "overdue")
 
 
@@ -77,7 +81,8 @@ def upgrade() -> None:
                 "REFERENCING " + " ".join(TABLES[name] for name in names),
             )
         trigger(f"{table}_figures_truncate", "TRUNCATE", table, noted(EVERY))
-    trigger("structure_kind_figures", "UPDATE", "structure_kind", noted(EVERY))
+    # Which towers are due follows from the intervals, too: the tiles get a new version.
+    trigger("structure_kind_figures", "UPDATE", "structure_kind", f"{noted(EVERY)}; {MARK}")
     role = context.config.attributes.get("app_role")
     if role:
         op.execute(f'GRANT SELECT, INSERT, DELETE ON commune_change, commune_figure TO "{role}"')
