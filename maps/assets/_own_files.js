@@ -10,10 +10,14 @@ export function addOwnFiles(map) {
   if (!reader) return;
   let files = null;
   ready.then(() => {
-    const status = statusControl(map);
+    let status = null;
     const open = () => {
       files ??= script("own_files").then(({ begin }) => begin(map, reader));
-      files.catch(() => { files = null; status(_("This could not be loaded. Try again."), () => { status(""); open(); }); });
+      files.catch(() => {
+        files = null;
+        status ??= statusControl(map);
+        status(_("This could not be loaded. Try again."), () => { status(""); open(); });
+      });
       return files;
     };
     const take = async (list) => {
