@@ -57,21 +57,6 @@ class Tile:
             BEYOND if self.y == 0 else north,
         )
 
-    @property
-    def level(self) -> int:
-        """The level of the grid whose cells it has."""
-        return self.z + CELLS
-
-    def cells(self, level: int) -> tuple[int, int, int, int]:
-        """First and last column, first and last row of its cells of a level."""
-        deeper = level - self.z
-        return (
-            self.x << deeper,
-            ((self.x + 1) << deeper) - 1,
-            self.y << deeper,
-            ((self.y + 1) << deeper) - 1,
-        )
-
 
 def _edge(z: int, number: int) -> float:
     return number * 2 * HALF / 2**z - HALF
