@@ -8,17 +8,19 @@ const MOST_LETTERS = 200;
 // How deep positions lie in the coordinates of each kind.
 const DEPTHS = { Point: 0, MultiPoint: 1, LineString: 1, MultiLineString: 2, Polygon: 2, MultiPolygon: 3 };
 const LEAST = { LineString: 2, Polygon: 4 };
-const NAMES = ["name", "ten", "tên", "title", "label", "nhan", "nhãn", "id"];
+const NAMES = ["name", "ten", "title", "label", "nhan", "id"];
 const DEGREES = /(^|[:/])(CRS84|4326)$/;
 
 export class Unreadable extends Error {}
 
 const refuse = (text) => { throw new Unreadable(text); };
+// A key without case and marks.
+const bare = (key) => key.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "");
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
 // The name of a feature: a text is drawn as text, whatever it says.
 function nameOf(properties, id) {
-  const given = Object.fromEntries(Object.entries(isObject(properties) ? properties : {}).map(([key, value]) => [key.toLowerCase(), value]));
+  const given = Object.fromEntries(Object.entries(isObject(properties) ? properties : {}).map(([key, value]) => [bare(key), value]));
   const found = [...NAMES.map((key) => given[key]), id].find((one) => (typeof one === "string" && one.trim()) || Number.isFinite(one));
   return found === undefined ? "" : String(found).trim().slice(0, MOST_LETTERS);
 }
