@@ -41,6 +41,7 @@ import inspections.work
 import maps.base
 import maps.cli
 import maps.fall_zones
+import maps.figure_pages
 import maps.grid_jobs
 import maps.pages
 import maps.tiles
@@ -249,6 +250,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         inspections.pages,
         inspections.notice_pages,
         maps.pages,
+        maps.figure_pages,
         maps.tiles,
         maps.fall_zones,
         maps.base,

@@ -213,6 +213,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "escalation_name": _name_value,
     "fall_zone_building_factor": _factor_value,
     "fall_zone_factor": _factor_value,
+    "inspection_soon_days": _days_value,
     "load_safety_critical_days": _days_value,
     "load_safety_major_days": _days_value,
     "nearest_commune_m": partial(_metres_value, at_most=100_000),

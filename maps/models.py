@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from core.model import Base
+from inspections.rules.statistics import COMMUNE_FIGURES
 
 # The finest level of the grid, of which `tower_change` and `tower_day` are.
 FINEST = 14
@@ -116,3 +117,18 @@ tower_fold = Table(
     Column("day", Date, nullable=False),
     Column("folded", BigInteger, nullable=False),
 )  # fmt: skip
+
+# Beside the grid: what the statistics count of each commune on a day, of no commune where its
+# number is missing. Triggers of the register, of violations and of inspections append to
+# `commune_change` the communes of which that no longer counts; `maps.services.keep_figures` counts
+# them again.
+commune_change = Table("commune_change", Base.metadata, Column("commune_id", Integer))
+
+commune_figure = Table(
+    "commune_figure",
+    Base.metadata,
+    Column("commune_id", Integer),
+    Column("day", Date, nullable=False),
+    *(Column(name, Integer, nullable=False) for name in COMMUNE_FIGURES),
+    Index("uq_commune_figure", "commune_id", unique=True, postgresql_nulls_not_distinct=True),
+)

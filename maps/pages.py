@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from areas import queries as areas
 from areas.api import boundaries_answer, geojson_answer
 from areas.models import Area
-from core import clock
+from core import clock, store
 from core.db import current_session
 from core.errors import NotFound
 from core.geo import to_position
@@ -60,8 +61,11 @@ AREA_MAP_PANELS = (Panel("maps/_area_map.html", area_map, "area.view"),)
 def page() -> str:
     """The page around the map: constant in size, whatever the number of towers."""
     session = current_session()
+    due_days = int(store.value_of(session, "inspection_soon_days"))
     return render_template(
         "maps/page.html",
+        due_days=due_days,
+        due_before=clock.today() + timedelta(days=due_days + 1),
         filters=map_filters(),
         **filter_choices(owners=False),
         synthetic=areas.any_synthetic(session),

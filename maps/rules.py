@@ -1,8 +1,10 @@
-"""Tiles by their numbers, in the squares of EPSG:3857 that all maps of the web share, and what
-a layer of the base map may be."""
+"""Tiles by their numbers, in the squares of EPSG:3857 that all maps of the web share; what a layer
+of the base map may be; and the classes of values that get a colour each."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -81,3 +83,32 @@ class Tile:
 
 def _edge(z: int, number: int) -> float:
     return number * 2 * HALF / 2**z - HALF
+
+
+# More shades of a colour cannot be told apart.
+CLASSES = 5
+
+
+@dataclass(frozen=True)
+class ValueClass:
+    """The values from `low` to `high`, both of which occur, and how many have them."""
+
+    low: float
+    high: float
+    number: int
+
+
+def quantile_classes(values: Sequence[float], most: int = CLASSES) -> list[ValueClass]:
+    """Some values in classes of about as many each, ascending; equal ones are in one class.
+
+    So there are fewer classes where few values differ, and none without values.
+    """
+    ordered = sorted(values)
+    places = range(1, most + 1) if len(ordered) > most else ()
+    ends = {ordered[len(ordered) * place // most - 1] for place in places} or set(ordered)
+    found, first = [], 0
+    for end in sorted(ends):
+        after = bisect_right(ordered, end)
+        found.append(ValueClass(ordered[first], end, after - first))
+        first = after
+    return found

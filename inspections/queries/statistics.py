@@ -64,23 +64,25 @@ BY: dict[str, InstrumentedAttribute[Any]] = {
 
 @dataclass(frozen=True)
 class Scope:
-    """Whose numbers are counted: the reader's, of the towers that some filters leave."""
+    """Whose numbers are counted: the reader's, of the towers that some filters leave, and of these
+    those for which all of `only` hold."""
 
     actor: Actor
     filters: Filters
     today: date
     zone: ZoneInfo
+    only: tuple[ColumnElement[bool], ...] = ()
 
     @property
     def wanted(self) -> list[ColumnElement[bool]]:
         """Predicates on `Tower`; which of them stand is asked of each day."""
         every = replace(self.filters, include_dismantled=True)
-        return [policy.visible(self.actor, "tower"), *narrowed(every, self.today)]
+        return [policy.visible(self.actor, "tower"), *narrowed(every, self.today), *self.only]
 
     @property
     def whole(self) -> bool:
         """Whether these are all towers."""
-        return self.actor.communes is None and self.filters == Filters()
+        return self.actor.communes is None and self.filters == Filters() and not self.only
 
     def of(self, tower_id: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
         """The predicate that something belongs to one of the towers."""
@@ -189,7 +191,7 @@ def last_full_on(day: date) -> Rows:
 # Statements
 
 
-def _towers_on(scope: Scope, day: date, by: Key, suffix: str) -> Rows:
+def towers_on(scope: Scope, day: date, by: Key, suffix: str = "") -> Rows:
     """The stocks of each group of towers, and of all together, at the end of a day.
 
     `inspected` are the towers whose last full inspection was complete, of the type that the tower
@@ -301,7 +303,7 @@ def numbers(scope: Scope, period: Period, by: str) -> Rows:
         part.subquery()
         for one, suffix in ((period, ""), (period.before, "_before"))
         for part in (
-            _towers_on(scope, one.end, grouped_by, suffix),
+            towers_on(scope, one.end, grouped_by, suffix),
             _violations_in(scope, one, grouped_by, suffix),
         )
     ]

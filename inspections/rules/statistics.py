@@ -135,3 +135,5 @@ STOCKS = (
 )  # fmt: skip
 FLOWS = ("found", "closed", "median_days")
 REASONS = ("never", "incomplete", "out_of_date")
+# Those of them that the map shows by commune.
+COMMUNE_FIGURES = ("towers", "inspected", "open", "critical", "overdue")

@@ -28,6 +28,9 @@ export async function load(address, options) {
   return answer.json();
 }
 
+// A script that is loaded only where it is needed.
+export const script = (name) => import(`/static/dist/maps-${name}.js`);
+
 export function statusControl(map, position = "topleft") {
   const box = element("div", { class: "status", role: "status", hidden: "" });
   const control = L.control({ position });

@@ -7,6 +7,7 @@ import { _, number, ready } from "core/texts";
 import { offer } from "./_base.js";
 import { load, statusControl } from "./_elements.js";
 import { showChoice, showTower, whenChosen } from "./_popups.js";
+import { offerPresets } from "./_presets.js";
 import { conditionTexts, donut, radiusOf, sign } from "./_signs.js";
 
 const { L } = window;
@@ -21,7 +22,7 @@ const CLUSTER_PIXELS = 72;
 const NEAR_ZOOM = 17;
 
 // The tiles of a view, each with the `towers` and `clusters` on it; nothing of them is drawn here.
-const TowerTiles = L.GridLayer.extend({
+export const TowerTiles = L.GridLayer.extend({
   initialize(query, options) {
     this.query = query;
     this.held = new Map();
@@ -203,15 +204,22 @@ export function addTowers(map) {
 
   // The page around the map says how many of how many are shown; only of the last view.
   let views = 0;
-  async function tell(conditions) {
+  async function tell(conditions, query) {
     const view = ++views;
     const shown = Object.values(conditions).reduce((all, count) => all + count, 0);
-    const { matching, total } = await load(`/tiles/towers/counts.json?${filters}`);
+    const { matching, total } = await load(`/tiles/towers/counts.json?${query}`);
     if (view === views) window.parent.postMessage({ shown, matching, total, conditions }, window.location.origin);
   }
 
+  let status = () => {};
+  const said = (conditions, query) => tell(conditions, query).catch(() => (
+    status(_("The towers could not be loaded."), () => { status(""); said(conditions, query); })));
+  const found = (query) => towerLayer(map, query, {
+    status: (...words) => status(...words), drawn: (conditions) => said(conditions, query),
+  });
+
   ready.then(async () => {
-    const status = statusControl(map);
+    status = statusControl(map);
     const kept = keptPlace();
     const fit = async () => {
       try {
@@ -227,13 +235,14 @@ export function addTowers(map) {
       if (kept) map.setView(kept.centre, kept.zoom);
       else if (!await fit()) return;
       status("");
-      const failed = () => status(_("The towers could not be loaded."), begin);
       layer.clearLayers();
-      layer.addLayer(towerLayer(map, filters.toString(), { status, drawn: (conditions) => tell(conditions).catch(failed) }));
+      layer.addLayer(found(filters.toString()));
       layer.addTo(map);
     };
     map.on("moveend", () => keepPlace(map));
     await begin();
   });
-  return offer(layer, () => _("Towers by condition"));
+  offer(layer, () => _("Towers by condition"));
+  offerPresets(map, layer, filters, found);
+  return layer;
 }

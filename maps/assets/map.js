@@ -10,3 +10,5 @@ export { addImportedRows, addOneArea, addOneTower, addPicker, addPlaces } from "
 export { addPoint } from "./_point.js";
 export { addThemeSwitch } from "./_theme.js";
 export { addTowers } from "./_towers.js";
+export { addCommuneFigures, addHeat } from "./_on_demand.js";
+export { addOwnFiles } from "./_own_files.js";

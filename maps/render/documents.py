@@ -8,12 +8,15 @@ from functools import cache
 from maps.render.layers import (
     AreaDrawing,
     CampaignTowers,
+    CommuneFigures,
     Communes,
     FallZones,
+    Heat,
     ImportedRows,
     LayerSwitch,
     OneArea,
     OneTower,
+    OwnFiles,
     Picker,
     Places,
     Point,
@@ -30,7 +33,10 @@ def violation_map(language: str) -> tuple[str, str]:
     drawn.add_child(Communes())
     drawn.add_child(Towers())
     drawn.add_child(FallZones())
+    drawn.add_child(CommuneFigures())
+    drawn.add_child(Heat())
     drawn.add_child(LayerSwitch())
+    drawn.add_child(OwnFiles())
     drawn.add_child(ThemeSwitch())
     drawn.add_child(Point())
     return finish(drawn, language)

@@ -53,6 +53,15 @@ class Point(_Call):
     function = "addPoint"
 
 
+class OwnFiles(_Call):
+    """GeoJSON files of the reader, dropped or chosen: drawn and kept by the browser, never sent.
+
+    The page around the map says whose they are; without that there is no button.
+    """
+
+    function = "addOwnFiles"
+
+
 class Picker(_Call):
     """A click gives a position to the page around the map."""
 
@@ -129,6 +138,20 @@ class Communes(_DataLayer):
     """Boundaries of communes with their names when near."""
 
     function = "addCommunes"
+
+
+class CommuneFigures(_DataLayer):
+    """Communes coloured by a figure of the statistics; asks for nothing until it is shown."""
+
+    function = "addCommuneFigures"
+    shown = False
+
+
+class Heat(_DataLayer):
+    """Where dangerous towers and those to be mended stand close; asks for nothing until shown."""
+
+    function = "addHeat"
+    shown = False
 
 
 class CampaignTowers(_DataLayer):

@@ -1,13 +1,18 @@
-"""Folding the grid of the tiles: what was appended is summed where readers find it quickly."""
+"""Folding the grid of the tiles: what was appended is summed where readers find it quickly; and the
+figures of communes, counted again where something has changed."""
 
 from __future__ import annotations
 
 from datetime import date
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import text
+from sqlalchemy import delete, insert, text
 from sqlalchemy.orm import Session
 
-from maps.models import FINEST
+from core.policy import SYSTEM
+from inspections.rules.statistics import COMMUNE_FIGURES
+from maps.models import FINEST, commune_change, commune_figure
+from maps.queries import figures
 from maps.rules import CELLS
 
 KEY = "commune_id, lifecycle, condition, worst_severity"
@@ -103,3 +108,29 @@ def fold(session: Session, *, today: date) -> int:
     session.execute(text("DELETE FROM tower_cell WHERE number = 0"))
     session.execute(text("DELETE FROM tower_overview WHERE number = 0"))
     return int(folded)
+
+
+def keep_figures(session: Session, *, today: date, zone: ZoneInfo) -> int:
+    """Count the communes again whose kept figures do not count today; returns how many those are.
+
+    Whoever does it at the same time waits; readers and writers do not. What is written while this
+    counts leaves a mark of its own, and is counted the next time.
+    """
+    session.execute(text("LOCK TABLE commune_figure IN SHARE ROW EXCLUSIVE MODE"))
+    marked = session.scalars(delete(commune_change).returning(commune_change.c.commune_id))
+    communes = set(marked) | figures.outdated(session, today)
+    rows = [
+        {
+            "commune_id": key,
+            "day": today,
+            **{name: getattr(numbers, name) for name in COMMUNE_FIGURES},
+        }
+        for key, numbers in figures.count(session, SYSTEM, communes, today=today, zone=zone)
+    ]
+    known = commune_figure.c.commune_id
+    session.execute(delete(commune_figure).where(known.in_(communes - {None})))
+    if None in communes:
+        session.execute(delete(commune_figure).where(known.is_(None)))
+    if rows:
+        session.execute(insert(commune_figure), rows)
+    return len(communes)

@@ -299,6 +299,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/map/communes.geojson", "GET"): EVERYBODY,
     ("/map/document", "GET"): READERS,
     ("/map/extent.json", "GET"): READERS,
+    ("/map/figures.json", "GET"): READERS,
     ("/map/import/<uuid:batch_id>", "GET"): {STAFF},
     ("/map/fall-zones.json", "GET"): READERS,
     ("/map/islands.json", "GET"): EVERYBODY,
@@ -599,7 +600,7 @@ def test_without_sign_in_nothing_answers(app: Flask, session: Session) -> None:
             if endpoint in OPEN:
                 continue
             response = ask(one, method, address(rule, missing()))
-            if rule.startswith("/api/") or rule.endswith(("json", ".mvt")):
+            if rule.startswith("/api/") or rule.endswith(("json", ".mvt", ".pmtiles")):
                 doors.refused(response, 401)
                 assert response.headers["WWW-Authenticate"].startswith("Bearer")
             elif method == "GET":

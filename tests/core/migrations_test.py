@@ -228,6 +228,8 @@ def test_every_table_is_granted_what_the_list_says(as_application: psycopg.Conne
         "campaign": {"INSERT", "SELECT", "UPDATE"},
         "campaign_work": all_four,
         "checklist_version": all_four,
+        "commune_change": {"DELETE", "INSERT", "SELECT"},
+        "commune_figure": {"DELETE", "INSERT", "SELECT"},
         # Beside these its tower and the marks of its removal may be updated, by column.
         "document": {"INSERT", "SELECT"},
         "export": all_four,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from core import clock, store
+from core.errors import Invalid
+from core.policy import SYSTEM
 from tests import doors, makers
 from tests.doors import answered, refused
 
@@ -80,3 +84,26 @@ def test_a_small_map_of_any_code_is_one_constant_document(
 def test_the_map_page_keeps_its_filters(staff: FlaskClient) -> None:
     page = staff.get("/map?condition=dangerous&overdue=1").get_data(as_text=True)
     assert "condition=dangerous" in page
+
+
+def test_the_page_tells_the_map_until_when_inspections_are_due(
+    staff: FlaskClient, session: Session
+) -> None:
+    store.set_value(session, "inspection_soon_days", 30, by=SYSTEM, now=clock.now())
+    session.commit()
+    page = staff.get("/map").get_data(as_text=True)
+    # Before the day after the last one of these days.
+    day = clock.today() + timedelta(days=31)
+    assert f'data-due-days="30" data-due-before="{day.isoformat()}"' in page
+    for wrong in (0, 1.5, "90"):
+        with pytest.raises(Invalid):
+            store.set_value(session, "inspection_soon_days", wrong, by=SYSTEM, now=clock.now())
+
+
+def test_only_staff_draw_files_of_their_own(app: Flask, session: Session) -> None:
+    for role, draws in (("staff", True), ("inspector", False), ("admin", False)):
+        person = makers.user(session, role)
+        session.commit()
+        page = doors.client_of(app, session, person).get("/map").get_data(as_text=True)
+        assert (f'data-keeps-files="{person.id}"' in page) == draws, role
+        assert ("data-keeps-files" in page) == draws, role

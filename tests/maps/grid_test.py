@@ -23,7 +23,7 @@ from core.db import database
 from core.policy import SYSTEM
 from core.settings import Settings
 from maps import grid_jobs, services
-from maps.queries import grid, tiles
+from maps.queries import figures, grid, tiles
 from maps.queries.grid import AnyTile
 from maps.rules import Tile
 from tests.maps.tiles import BOX, states
@@ -175,6 +175,8 @@ def test_the_grid_is_a_recount_after_concurrent_writes(urls: ClusterUrls, servic
                     with database().sessions.begin() as session:
                         # The days of the folds jump about as no calendar does.
                         services.fold(session, today=today + timedelta(days=random.randint(-9, 9)))
+                    with database().sessions.begin() as session:
+                        services.keep_figures(session, today=today, zone=clock.zone())
         except BaseException as error:
             failures.append(error)
 
@@ -232,6 +234,11 @@ def test_the_grid_is_a_recount_after_concurrent_writes(urls: ClusterUrls, servic
             services.fold(session, today=today)
         left = session.execute(text("SELECT count(*) FROM tower_change")).scalar_one()
         assert left == 0
+        # The figures that were kept meanwhile, and what was marked since, are a recount too.
+        asked = (session, SYSTEM, EVERYTHING)
+        found = figures.by_commune(*asked, today=today, zone=clock.zone())
+        standing = session.execute(text("SELECT count(*) FROM tower WHERE lifecycle = 'active'"))
+        assert found.outside.towers == standing.scalar_one() > 0
 
 
 def test_writers_of_one_cell_wait_for_nobody(urls: ClusterUrls, service: Flask) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from core import clock
+from core.db import database
+from maps import services
 from tests.plans import Crowd, the_one
 
 
@@ -34,3 +39,12 @@ def test_influence_zones_of_a_view_use_the_spatial_index(crowd: Crowd):
     asked = crowd.get("/map/fall-zones.json", bbox="105.5,10.4,105.6,10.5")
     (made,) = [one for one in asked if "host_building_height_m" in one.sql]
     assert "ix_tower_geom_3857" in made.indexes, made.plan
+
+
+def test_kept_figures_of_communes_ask_nothing_of_the_register(crowd: Crowd):
+    with crowd.app.app_context(), database().sessions.begin() as session:
+        services.keep_figures(session, today=clock.today(), zone=clock.zone())
+    asked = crowd.get("/map/figures.json")
+    assert any("commune_figure" in one.sql for one in asked)
+    for one in asked:
+        assert not {"tower", "violation", "inspection"} & set(re.findall(r"FROM (\w+)", one.sql))

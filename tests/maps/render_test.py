@@ -31,7 +31,8 @@ def test_each_document_calls_what_it_needs() -> None:
         "addLand", "addIslands", "addBorders", "addBaseLayers", "addScale", "addCommunes",
     }  # fmt: skip
     assert calls["violation_map"] == shared | {
-        "addTowers", "addFallZones", "addLayerSwitch", "addThemeSwitch", "addPoint",
+        "addTowers", "addFallZones", "addCommuneFigures", "addHeat", "addLayerSwitch",
+        "addOwnFiles", "addThemeSwitch", "addPoint",
     }  # fmt: skip
     assert calls["tower_map"] == shared | {"addOneTower"}
     assert calls["picker_map"] == shared | {"addPicker"}
@@ -50,3 +51,12 @@ def test_what_is_called_exists_in_our_script() -> None:
     for make in ALL:
         for name in set(re.findall(r"thapCanh\.(\w+)\(", make("vi")[0])):
             assert re.search(rf"\b{name}\b", script), name
+
+
+def test_what_is_asked_for_on_demand_is_not_shown_at_first() -> None:
+    page, _ = documents.violation_map("vi")
+    for function in ("addCommuneFigures", "addHeat"):
+        (name,) = re.findall(rf"var (\w+) = thapCanh\.{function}\(", page)
+        assert f"{name}.addTo(" not in page
+    (towers,) = re.findall(r"var (\w+) = thapCanh\.addTowers\(", page)
+    assert f"{towers}.addTo(" in page

@@ -141,6 +141,31 @@ def test_filters_narrow_far_and_near_tiles_and_numbers_alike(
     assert counts == {"matching": expected["number"], "total": NUMBER}
 
 
+def test_towers_due_for_inspection_are_those_whose_interval_ends(
+    place: Place, session: Session
+) -> None:
+    """Every 36 months a guyed mast, every 60 a pole; who was never inspected is due as well."""
+    session.execute(text("UPDATE tower SET last_inspected_on = date '2024-01-10' WHERE code > ''"))
+    session.execute(text("UPDATE tower SET last_inspected_on = NULL WHERE condition = 'unchecked'"))
+    session.commit()
+    for day, due in (
+        ("2027-01-10", "last_inspected_on IS NULL"),
+        ("2027-01-11", "(last_inspected_on IS NULL OR structure_type = 'guyed_mast')"),
+        ("2029-01-11", "true"),
+    ):
+        expected = truth(session, f"lifecycle <> 'dismantled' AND {due}")
+        query = {"inspection_due_before": day}
+        for z in (0, 10):
+            assert all_numbers(place.staff, session, z, **query) == expected, day
+        found = answered(place.staff.get("/tiles/towers/counts.json", query_string=query), 200)
+        assert found == {"matching": expected["number"], "total": NUMBER}
+    # What was made is not kept when another interval counts.
+    session.execute(text("UPDATE structure_kind SET interval_months = 240"))
+    session.commit()
+    expected = truth(session, "lifecycle <> 'dismantled' AND last_inspected_on IS NULL")
+    assert all_numbers(place.staff, session, 10, inspection_due_before="2029-01-11") == expected
+
+
 def test_a_cluster_names_its_worst(
     app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
