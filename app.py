@@ -40,6 +40,7 @@ import inspections.timeline_sources
 import inspections.work
 import maps.grid_jobs
 import maps.pages
+import maps.taking_pages
 import maps.tiles
 import towers.api
 import towers.browsing
@@ -246,6 +247,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         inspections.pages,
         inspections.notice_pages,
         maps.pages,
+        maps.taking_pages,
         maps.tiles,
     ):
         app.register_blueprint(pages.blueprint)

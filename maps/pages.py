@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import uuid
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
@@ -25,6 +22,7 @@ from core.words import N_
 from inspections.queries import campaigns
 from maps import queries
 from maps.doors import map_filters
+from maps.islands import islands_text
 from maps.queries import Box
 from maps.render import documents
 from towers import queries as towers
@@ -42,7 +40,6 @@ from towers.schemas import BBOX, envelope_of
 
 blueprint = Blueprint("maps", __name__, template_folder="templates")
 MOST_NEIGHBOURS = 50
-ISLANDS = Path(__file__).resolve().parent / "data" / "islands.json"
 
 
 def tower_map(tower: Tower) -> dict[str, Any]:
@@ -182,11 +179,6 @@ def area_boundary(area_id: int) -> Response:
     if found is None:
         raise NotFound()
     return geojson_answer(areas.boundary(current_session(), found.id))
-
-
-@cache
-def islands_text() -> str:
-    return json.dumps(json.loads(ISLANDS.read_text(encoding="utf-8")), ensure_ascii=False)
 
 
 @blueprint.get("/map/islands.json")

@@ -112,6 +112,12 @@ class CampaignTowers(_DataLayer):
     function = "addCampaignTowers"
 
 
+class TakenTowers(_DataLayer):
+    """The towers that stand in the document itself, and what it says of them."""
+
+    function = "addTakenTowers"
+
+
 class Towers(_DataLayer):
     """Towers by condition: clusters from afar, signs when near."""
 
