@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from core.policy import Actor
 from maps.models import FINEST, tower_cell, tower_change, tower_day, tower_fold
-from maps.rules import Tile
+from maps.rules import Cells
 from towers.models import Tower
 from towers.policy import counted
 from towers.queries import (
@@ -61,7 +61,7 @@ def knows(filters: Filters) -> bool:
     return not others.any
 
 
-def parts(actor: Actor, filters: Filters, tile: Tile, *, today: date) -> Subquery:
+def parts(actor: Actor, filters: Filters, tile: Cells, *, today: date) -> Subquery:
     """The towers of a tile in scope and filtered, in its cells."""
     if tile.level > FINEST or not knows(filters):
         return _live(actor, filters, tile, today).subquery("part")
@@ -77,7 +77,7 @@ def parts(actor: Actor, filters: Filters, tile: Tile, *, today: date) -> Subquer
     return select(every).where(*here).subquery("part")
 
 
-def within(tile: Tile) -> tuple[ColumnElement[bool], ...]:
+def within(tile: Cells) -> tuple[ColumnElement[bool], ...]:
     """The towers of a tile: those on its western and northern edge, not on the others."""
     west, south, east, north = tile.reach
     x, y = func.ST_X(Tower.geom_3857), func.ST_Y(Tower.geom_3857)
@@ -85,7 +85,7 @@ def within(tile: Tile) -> tuple[ColumnElement[bool], ...]:
     return (Tower.geom_3857.op("&&")(box), x >= west, x < east, y > south, y <= north)
 
 
-def _live(actor: Actor, filters: Filters, tile: Tile, today: date) -> Select[Any]:
+def _live(actor: Actor, filters: Filters, tile: Cells, today: date) -> Select[Any]:
     x, y = func.ST_X(Tower.geom_3857), func.ST_Y(Tower.geom_3857)
     level = tile.level
     places = [
@@ -105,7 +105,7 @@ def _live(actor: Actor, filters: Filters, tile: Tile, today: date) -> Select[Any
     return filtered(select(*columns), actor, filters, today=today).where(*within(tile))
 
 
-def _kept(filters: Filters, tile: Tile, today: date) -> Sequence[Select[Any]]:
+def _kept(filters: Filters, tile: Cells, today: date) -> Sequence[Select[Any]]:
     """What the grid has of a tile: it counts as of today, whatever the day of its last fold."""
     if filters.due_within is not None:
         return [
@@ -152,7 +152,7 @@ def turned_between(one: Day, other: Day) -> ColumnElement[bool]:
     )
 
 
-def _by_day(table: Any, tile: Tile, day: Day, sign: int) -> Select[Any]:
+def _by_day(table: Any, tile: Cells, day: Day, sign: int) -> Select[Any]:
     """Rows of the finest level in a tile, as they count on a day."""
     of = table.c
     shift = FINEST - tile.level
