@@ -7,6 +7,8 @@ from dataclasses import dataclass
 # Half the width of the world in metres, and a place that is farther than any other.
 HALF = 20_037_508.342789244
 BEYOND = 1e9
+# More than the last digits of a place and of an edge may differ, in metres.
+EDGE = 0.001
 # Down to here the grid knows how many towers stand in a tile, from here on the register is asked.
 NEAR = 11
 LAST = 22
@@ -41,8 +43,9 @@ class Tile:
 
     @property
     def reach(self) -> tuple[float, float, float, float]:
-        """The same, without end where the world of the tiles ends and poles go on."""
+        """A little more, and without end where the world of the tiles ends and poles go on."""
         west, south, east, north = self.bounds
+        west, south, east, north = west - EDGE, south - EDGE, east + EDGE, north + EDGE
         last = 2**self.z - 1
         return (
             -BEYOND if self.x == 0 else west,
@@ -80,14 +83,19 @@ class Block:
 
     @property
     def reach(self) -> tuple[float, float, float, float]:
-        """West, south, east, north in metres of EPSG:3857; at the end of the world without end."""
+        """A little more than these cells, in the order and metres of that of a tile."""
         end = 2**self.level - 1
         return (
-            -BEYOND if self.first == 0 else _edge(self.level, self.first),
-            -BEYOND if self.bottom == end else -_edge(self.level, self.bottom + 1),
-            BEYOND if self.last == end else _edge(self.level, self.last + 1),
-            BEYOND if self.top == 0 else -_edge(self.level, self.top),
+            -BEYOND if self.first == 0 else _edge(self.level, self.first) - EDGE,
+            -BEYOND if self.bottom == end else -_edge(self.level, self.bottom + 1) - EDGE,
+            BEYOND if self.last == end else _edge(self.level, self.last + 1) + EDGE,
+            BEYOND if self.top == 0 else -_edge(self.level, self.top) + EDGE,
         )
+
+    @property
+    def z(self) -> int:
+        """Its cells are tiles of this zoom."""
+        return self.level
 
     def cells(self, level: int) -> tuple[int, int, int, int]:
         """First and last column, first and last row of its cells of a level."""
