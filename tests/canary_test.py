@@ -77,7 +77,7 @@ REGISTER = {
     "/api/v1/follow-up", "/api/v1/violations", "/api/v1/inspections",
     "/api/v1/inspections/<uuid:inspection_id>", "/api/v1/areas", "/areas", "/map",
     "/map/communes.geojson", "/map/owners.json", "/map/places/<code>.json",
-    "/map/towers/<uuid:tower_id>.json", "/map/towers.html", "/map/print", "/areas/<int:area_id>",
+    "/map/towers/<uuid:tower_id>.json", "/map/towers.html", "/areas/<int:area_id>",
     "/map/areas/<int:area_id>.geojson", "/api/v1/areas/match",
     "/towers/<code>/sign", "/towers/<code>/history",
     "/towers/permits", "/api/v1/permits", "/api/v1/towers/<code>/installations",
