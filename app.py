@@ -44,6 +44,7 @@ import maps.fall_zones
 import maps.figure_pages
 import maps.grid_jobs
 import maps.pages
+import maps.taking_pages
 import maps.tiles
 import towers.api
 import towers.browsing
@@ -251,6 +252,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         inspections.notice_pages,
         maps.pages,
         maps.figure_pages,
+        maps.taking_pages,
         maps.tiles,
         maps.fall_zones,
         maps.base,

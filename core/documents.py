@@ -10,8 +10,10 @@ import io
 import re
 import zipfile
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from threading import Lock
 from typing import Any
 
 from docx.opc.exceptions import PackageNotFoundError
@@ -21,6 +23,7 @@ from docxtpl import DocxTemplate, InlineImage
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 from PIL import ImageFile
+from pypdfium2 import PdfDocument
 from weasyprint import HTML
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
@@ -49,6 +52,7 @@ LANGUAGE = (
     nodes.And,
     nodes.Or,
 )
+POINTS_PER_INCH = 72
 DEEPEST_LOOP = 2
 LOOP = {"index": 1, "first": True, "last": True, "length": 1}
 # What a template may unpack to, and of how many parts it may be.
@@ -227,6 +231,19 @@ def pdf(html: str, files: Mapping[str, bytes] | None = None) -> bytes:
     document = HTML(string=html, base_url="own:", url_fetcher=OwnFiles(files or {}))
     made: bytes = document.write_pdf(pdf_variant="pdf/ua-1")
     return made
+
+
+# PDFium has one state for the whole process.
+_drawing = Lock()
+
+
+def png(content: bytes, *, dots_per_inch: int) -> bytes:
+    """The first page of a PDF of ours as a picture."""
+    with _drawing, closing(PdfDocument(content)) as document:
+        page = document[0].render(scale=dots_per_inch / POINTS_PER_INCH).to_pil()
+    out = io.BytesIO()
+    page.save(out, "PNG", dpi=(dots_per_inch, dots_per_inch), optimize=False)
+    return out.getvalue()
 
 
 class ForeignFile(FatalURLFetchingError):

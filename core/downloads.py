@@ -68,9 +68,13 @@ class Gone(DomainError):
     status, code, title = 499, "gone", N_("The reader left")
 
 
+# How a map can be had.
+HTML = Form("html", "HTML", "text/html; charset=utf-8")
+PNG = Form("png", "PNG", "image/png")
 PDF = Form("pdf", "PDF", "application/pdf", spreadsheet=True)
 # What a list for people can be had as; the register has too many columns for paper.
 PRINTED_FORMS = {**FORMS, PDF.ending: PDF}
+KNOWN_FORMS = {**PRINTED_FORMS, HTML.ending: HTML, PNG.ending: PNG}
 # A list on paper takes long to lay out: the job does more than so many rows.
 PRINTED_AT_ONCE = 100
 

@@ -13,6 +13,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "tower.export": N_("Exported"),
         "violation.export": N_("Follow-up list exported"),
         "statistics.export": N_("Statistics exported"),
+        "map.export": N_("Map exported"),
         "export.cancel": N_("Export cancelled"),
         "tower.determine": N_("Structure type determined"),
         "installation.add": N_("Installation added"),

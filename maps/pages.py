@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from datetime import timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
@@ -25,6 +22,7 @@ from core.slots import Panel
 from inspections.queries import campaigns
 from maps import queries
 from maps.doors import asked_box, asked_zoom, document, map_filters
+from maps.islands import islands_text
 from maps.render import documents
 from towers import queries as towers
 from towers.api import body
@@ -40,7 +38,6 @@ from towers.queries import parts
 
 blueprint = Blueprint("maps", __name__, template_folder="templates")
 MOST_NEIGHBOURS = 50
-ISLANDS = Path(__file__).resolve().parent / "data" / "islands.json"
 
 
 def tower_map(tower: Tower) -> dict[str, Any]:
@@ -160,11 +157,6 @@ def area_boundary(area_id: int) -> Response:
     if found is None:
         raise NotFound()
     return geojson_answer(areas.boundary(current_session(), found.id))
-
-
-@cache
-def islands_text() -> str:
-    return json.dumps(json.loads(ISLANDS.read_text(encoding="utf-8")), ensure_ascii=False)
 
 
 @blueprint.get("/map/islands.json")

@@ -81,6 +81,54 @@ class Tile:
         )
 
 
+@dataclass(frozen=True)
+class Block:
+    """Cells of a level side by side, the first and last column and row of them: what a sheet of
+    paper shows, which ends where no tile does."""
+
+    level: int
+    first: int
+    last: int
+    top: int
+    bottom: int
+
+    @property
+    def reach(self) -> tuple[float, float, float, float]:
+        """A little more than these cells, in the order and metres of that of a tile."""
+        end = 2**self.level - 1
+        return (
+            -BEYOND if self.first == 0 else _edge(self.level, self.first) - EDGE,
+            -BEYOND if self.bottom == end else -_edge(self.level, self.bottom + 1) - EDGE,
+            BEYOND if self.last == end else _edge(self.level, self.last + 1) + EDGE,
+            BEYOND if self.top == 0 else -_edge(self.level, self.top) + EDGE,
+        )
+
+    @property
+    def z(self) -> int:
+        """Its cells are tiles of this zoom."""
+        return self.level
+
+    def cells(self, level: int) -> tuple[int, int, int, int]:
+        """First and last column, first and last row of its cells of a level."""
+        deeper = level - self.level
+        return (
+            self.first << deeper,
+            ((self.last + 1) << deeper) - 1,
+            self.top << deeper,
+            ((self.bottom + 1) << deeper) - 1,
+        )
+
+
+def block_of(west: float, south: float, east: float, north: float, level: int) -> Block:
+    """The cells of a level that cover a box in metres of EPSG:3857."""
+    wide = 2 * HALF / 2**level
+
+    def at(metres: float) -> int:
+        return min(max(int((metres + HALF) // wide), 0), 2**level - 1)
+
+    return Block(level, at(west), at(east), at(-north), at(-south))
+
+
 def _edge(z: int, number: int) -> float:
     return number * 2 * HALF / 2**z - HALF
 

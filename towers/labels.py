@@ -133,6 +133,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "tower": N_("Towers"),
         "violation": N_("Follow-up"),
         "statistics": N_("Statistics"),
+        "map": N_("Violation map"),
     },
     "import_state": {
         "uploaded": N_("Uploaded"),

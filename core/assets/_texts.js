@@ -1,12 +1,19 @@
 // Texts of scripts in the reader's language; an English text that has no translation stays itself.
+import { held } from "core/held";
+
 const language = document.documentElement.lang || "vi";
 let texts = {};
 
 export const ready = language === "en"
   ? Promise.resolve()
-  : fetch(`/static/dist/texts.${language}.json`)
-    .then((answer) => (answer.ok ? answer.json() : {}))
-    .then((loaded) => { texts = loaded; });
+  : asked(`/static/dist/texts.${language}.json`).then((loaded) => { texts = loaded; });
+
+async function asked(address) {
+  const kept = held(address);
+  if (kept) return kept;
+  const answer = await fetch(address);
+  return answer.ok ? answer.json() : {};
+}
 
 export function _(text, values = {}) {
   return (texts[text] || text).replace(/%\((\w+)\)s/g, (whole, name) => (name in values ? String(values[name]) : whole));

@@ -68,9 +68,10 @@ for (const name of features) {
     if (!file.startsWith("_") && /\.(js|css)$/.test(file)) entries.push([name, path.join(folder, file)]);
   }
 }
+const DOCUMENTS = ["map.js", "taken.js"];
 const common = {
   bundle: true, minify: true, logLevel: "warning", absWorkingDir: root, target: ["es2022"],
-  alias: { "core/texts": path.join(root, "core/assets/_texts.js"), "core/geolocation": path.join(root, "core/assets/_geolocation.js"), "core/conditions": path.join(root, "core/assets/_conditions.js"), "core/working": path.join(root, "core/assets/_working.js") },
+  alias: { "core/texts": path.join(root, "core/assets/_texts.js"), "core/geolocation": path.join(root, "core/assets/_geolocation.js"), "core/conditions": path.join(root, "core/assets/_conditions.js"), "core/held": path.join(root, "core/assets/_held.js"), "core/working": path.join(root, "core/assets/_working.js") },
   loader: { ".woff2": "file", ".woff": "empty", ".svg": "dataurl", ".png": "file" },
   assetNames: "fonts/[name]-[hash]",
 };
@@ -78,7 +79,7 @@ await Promise.all(entries.map(([name, file]) => build({
   ...common,
   entryPoints: [file],
   outfile: path.join(out, `${name}-${path.basename(file)}`),
-  // The map's document has plain scripts that call `thapCanh`; pages load modules.
-  format: name === "maps" && file.endsWith("map.js") ? "iife" : "esm",
-  globalName: name === "maps" && file.endsWith("map.js") ? "thapCanh" : undefined,
+  // Documents of maps have plain scripts that call `thapCanh`; pages load modules.
+  format: name === "maps" && DOCUMENTS.includes(path.basename(file)) ? "iife" : "esm",
+  globalName: name === "maps" && DOCUMENTS.includes(path.basename(file)) ? "thapCanh" : undefined,
 })));

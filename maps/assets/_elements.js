@@ -1,5 +1,6 @@
 // Elements of the map documents. Every text from data is set with textContent; nothing is ever parsed
 // as markup.
+import { held } from "core/held";
 import { _ } from "core/texts";
 
 const { L } = window;
@@ -23,6 +24,8 @@ export function drawing(name, attributes, children = []) {
 }
 
 export async function load(address, options) {
+  const kept = held(address);
+  if (kept) return kept;
   const answer = await fetch(address, { headers: { Accept: "application/json" }, ...options });
   if (!answer.ok) throw new Error(`${answer.status}`);
   return answer.json();

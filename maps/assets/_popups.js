@@ -22,7 +22,8 @@ function details(tower) {
     element("h3", { text: `${tower.code} · ${tower.name}` }),
     condition,
     list,
-    element("a", { href: `/towers/${encodeURIComponent(tower.code)}`, target: "_top", text: _("Open the tower") }),
+    // Who took the document along may be far from the service.
+    ...(tower.taken ? [] : [element("a", { href: `/towers/${encodeURIComponent(tower.code)}`, target: "_top", text: _("Open the tower") })]),
   ]);
 }
 

@@ -3,9 +3,12 @@ import { COLOURS, CONDITIONS } from "core/conditions";
 import { _, number } from "core/texts";
 import { drawing } from "./_elements.js";
 
+// A document that was taken along has the signs in itself.
+const source = (name) => `${document.getElementById(name) ? "" : "/static/dist/icons.svg"}#${name}`;
+
 export function sign(condition, late = false) {
   const box = drawing("svg", { viewBox: "0 0 16 16", class: late ? "sign late" : "sign", "aria-hidden": "true" });
-  box.append(drawing("use", { href: `/static/dist/icons.svg#condition-${condition}` }));
+  box.append(drawing("use", { href: source(`condition-${condition}`) }));
   return box;
 }
 

@@ -132,7 +132,7 @@ function drawCluster(map, layer, cluster) {
 }
 
 // Draws everything that stands in the view, and answers with its numbers by condition.
-function drawView(map, layer, tiles) {
+export function drawView(map, layer, tiles) {
   layer.clearLayers();
   const view = map.getBounds().pad(0.1);
   const inView = (name) => tiles.all(name).filter((one) => view.contains(one.place));

@@ -1,5 +1,6 @@
 // The page around the map: shows the counts that the map tells, and fills the choice of owners.
 import { _, number, ready } from "core/texts";
+import "./_take.js";
 
 await ready;
 const frame = document.querySelector("#map");

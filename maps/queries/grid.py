@@ -36,7 +36,7 @@ from maps.models import (
     tower_fold,
     tower_overview,
 )
-from maps.rules import CELLS, Tile
+from maps.rules import CELLS, Block, Tile
 from towers.models import Tower
 from towers.policy import counted, sees_every_tower
 from towers.queries import (
@@ -79,13 +79,16 @@ class AnyTile:
         """The level of the grid whose cells it has."""
         return self.z + CELLS
 
-    def has(self, table: Any, level: int) -> tuple[ColumnElement[bool], ...]:
-        """Whether the cell of a row, of this level, lies in the tile."""
+    def cells(self, level: int) -> tuple[Any, Any, Any, Any]:
+        """First and last column, first and last row of its cells of a level."""
+        if level == self.z:
+            return self.x, self.x, self.y, self.y
         wide = 1 << (level - self.z)
-        return (
-            table.c.x.between(self.x * wide, self.x * wide + (wide - 1)),
-            table.c.y.between(self.y * wide, self.y * wide + (wide - 1)),
-        )
+        first, top = self.x * wide, self.y * wide
+        return first, first + (wide - 1), top, top + (wide - 1)
+
+
+Cells = AnyTile | Block
 
 
 def knows(filters: Filters) -> bool:
@@ -104,20 +107,20 @@ def knows(filters: Filters) -> bool:
     return not others.any
 
 
-def answers(filters: Filters, z: int) -> bool:
-    """Whether the grid, and not the register, is asked for tiles of a zoom."""
-    return AnyTile(z).level <= FINEST and knows(filters)
+def answers(filters: Filters, tile: Cells) -> bool:
+    """Whether the grid, and not the register, is asked for such a tile."""
+    return tile.level <= FINEST and knows(filters)
 
 
 def parts(
-    actor: Actor, filters: Filters, tile: AnyTile, *, today: date, turned: bool = True
+    actor: Actor, filters: Filters, tile: Cells, *, today: date, turned: bool = True
 ) -> Select[Any]:
     """The towers of a tile in scope and filtered, in its cells.
 
     Where the last fold was of today, nothing has `turned` since: without looking for it the answer
     is the same, and quicker.
     """
-    if not answers(filters, tile.z):
+    if not answers(filters, tile):
         return _live(actor, filters, tile, today)
     every = union_all(*_kept(actor, filters, tile, today, turned)).subquery("kept")
     here: list[ColumnElement[bool]] = []
@@ -128,7 +131,7 @@ def parts(
     return select(every).where(*here)
 
 
-def within(tile: AnyTile) -> tuple[ColumnElement[bool], ...]:
+def within(tile: Cells) -> tuple[ColumnElement[bool], ...]:
     """The towers of a tile: those on its western and northern edge, not on the others.
 
     The grid counts by the same `tile_at`, so that both put a tower on an edge on the same side.
@@ -137,12 +140,19 @@ def within(tile: AnyTile) -> tuple[ColumnElement[bool], ...]:
     box = func.ST_MakeEnvelope(*tile.reach, 3857)
     return (
         Tower.geom_3857.op("&&")(box),
-        func.tile_at(x, tile.z) == tile.x,
-        func.tile_at(-y, tile.z) == tile.y,
+        *_among(tile, tile.z, func.tile_at(x, tile.z), func.tile_at(-y, tile.z)),
     )
 
 
-def _live(actor: Actor, filters: Filters, tile: AnyTile, today: date) -> Select[Any]:
+def _among(tile: Cells, level: int, x: Any, y: Any) -> tuple[ColumnElement[bool], ...]:
+    """Whether a cell of a level lies in the tile."""
+    first, last, top, bottom = tile.cells(level)
+    if first is last:
+        return x == first, y == top
+    return x.between(first, last), y.between(top, bottom)
+
+
+def _live(actor: Actor, filters: Filters, tile: Cells, today: date) -> Select[Any]:
     x, y = func.ST_X(Tower.geom_3857), func.ST_Y(Tower.geom_3857)
     level = tile.level
     places = [
@@ -163,7 +173,7 @@ def _live(actor: Actor, filters: Filters, tile: AnyTile, today: date) -> Select[
 
 
 def _kept(
-    actor: Actor, filters: Filters, tile: AnyTile, today: date, turned: bool
+    actor: Actor, filters: Filters, tile: Cells, today: date, turned: bool
 ) -> Sequence[Select[Any]]:
     """What the grid has of a tile: it counts as of today, whatever the day of its last fold."""
 
@@ -188,7 +198,7 @@ def _wanted(actor: Actor, filters: Filters, of: Any) -> list[ColumnElement[bool]
     return [counted(actor, of.commune_id), *kept_facts(filters, of)]
 
 
-def _folded(actor: Actor, filters: Filters, tile: AnyTile) -> Select[Any]:
+def _folded(actor: Actor, filters: Filters, tile: Cells) -> Select[Any]:
     """The cells of a tile as the last fold left them: of all communes together where that will do,
     which are a twentieth of the rows."""
     together = replace(filters, condition=(), severity=(), overdue=False)
@@ -210,7 +220,7 @@ def _folded(actor: Actor, filters: Filters, tile: AnyTile) -> Select[Any]:
         table.c.sum_y,
     ).where(
         table.c.level == tile.level,
-        *tile.has(table, tile.level),
+        *_among(tile, tile.level, table.c.x, table.c.y),
         *wanted,
     )
 
@@ -226,7 +236,7 @@ def turned_between(one: Day, other: Day) -> ColumnElement[bool]:
     )
 
 
-def _by_day(table: Any, tile: AnyTile, day: Day, sign: int) -> Select[Any]:
+def _by_day(table: Any, tile: Cells, day: Day, sign: int) -> Select[Any]:
     """Rows of the finest level in a tile, as they count on a day."""
     of = table.c
     shift = FINEST - tile.level
@@ -239,4 +249,4 @@ def _by_day(table: Any, tile: AnyTile, day: Day, sign: int) -> Select[Any]:
         (of.number * sign).label("number"),
         (of.sum_x * sign).label("sum_x"),
         (of.sum_y * sign).label("sum_y"),
-    ).where(*tile.has(table, FINEST))
+    ).where(*_among(tile, FINEST, of.x, of.y))

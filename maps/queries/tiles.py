@@ -80,7 +80,7 @@ def tile(
     """
     reader, place = actor.alike, AnyTile.of(at)
     most = MOST_NEAR if at.z >= NEAR else MOST_AFAR
-    if at.z >= ALONE or not grid.answers(filters, at.z):
+    if at.z >= ALONE or not grid.answers(filters, AnyTile(at.z)):
         first = None if at.z >= ALONE else most + 1
         few = _kept(_few, filters)(reader, filters, at.z, today, first)
         number, data, count = session.execute(few, place).one()

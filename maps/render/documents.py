@@ -20,10 +20,12 @@ from maps.render.layers import (
     Picker,
     Places,
     Point,
+    TakenTowers,
     ThemeSwitch,
     Towers,
 )
-from maps.render.shell import finish, new_map
+from maps.render.shell import TakenScripts, finish, new_map
+from maps.render.whole import Whole, whole
 
 
 @cache
@@ -104,3 +106,15 @@ def import_map(language: str) -> tuple[str, str]:
     drawn.add_child(Communes())
     drawn.add_child(ImportedRows())
     return finish(drawn, language)
+
+
+@cache
+def taken_map(language: str) -> Whole:
+    """The document that holds everything itself, but for the data that are put into it."""
+    drawn = new_map(scripts=TakenScripts)
+    drawn.add_child(Communes())
+    drawn.add_child(TakenTowers())
+    drawn.add_child(LayerSwitch())
+    html, _ = finish(drawn, language)
+    held = ["land.json"] if language == "en" else ["land.json", f"texts.{language}.json"]
+    return whole(html, held)

@@ -167,6 +167,12 @@ class FallZones(_DataLayer):
     shown = False
 
 
+class TakenTowers(_DataLayer):
+    """The towers that stand in the document itself, and what it says of them."""
+
+    function = "addTakenTowers"
+
+
 class Towers(_DataLayer):
     """Towers by condition: clusters from afar, signs when near."""
 

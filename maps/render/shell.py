@@ -28,7 +28,21 @@ class Scripts(JSCSSMixin, folium.map.MacroElement):
         self._name = "Scripts"
 
 
-def new_map(*, zoom: int = 9) -> folium.Map:
+class TakenScripts(JSCSSMixin, folium.map.MacroElement):
+    """The bundle of the document that somebody takes along."""
+
+    default_js = [("thap_canh", "/static/dist/maps-taken.js")]  # noqa: RUF012
+    default_css = [  # noqa: RUF012
+        ("thap_canh_css", "/static/dist/maps-map.css"),
+        ("taken_css", "/static/dist/maps-taken.css"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._name = "Scripts"
+
+
+def new_map(*, zoom: int = 9, scripts: type[folium.map.MacroElement] = Scripts) -> folium.Map:
     """An empty map that asks no other host for anything."""
     drawn = folium.Map(
         location=CENTRE,
@@ -42,7 +56,7 @@ def new_map(*, zoom: int = 9) -> folium.Map:
     )
     drawn.options["max_zoom"] = 20
     drawn.options["attribution_control"] = False
-    drawn.add_child(Scripts())
+    drawn.add_child(scripts())
     drawn.add_child(Land())
     drawn.add_child(Islands())
     drawn.add_child(Borders())
@@ -67,15 +81,19 @@ def _mended(html: str) -> str:
 
 def policy(html: str) -> str:
     """A policy that allows the document's own inline scripts by their hashes, and our files."""
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-        for script in INLINE.findall(html)
-    )
     return (
-        f"default-src 'none'; script-src 'self' {hashes}; style-src 'self' 'unsafe-inline'; "
+        f"default-src 'none'; script-src 'self' {hashes(html)}; style-src 'self' 'unsafe-inline'; "
         "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; "
         "worker-src 'self' blob:; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
     )
 
 
-__all__ = ["LayerSwitch", "finish", "new_map", "policy"]
+def hashes(html: str) -> str:
+    """The document's own scripts as sources of a policy."""
+    return " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in INLINE.findall(html)
+    )
+
+
+__all__ = ["LayerSwitch", "TakenScripts", "finish", "hashes", "new_map", "policy"]

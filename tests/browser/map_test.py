@@ -6,6 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+from pypdfium2 import PdfDocument
 
 pytestmark = pytest.mark.browser
 
@@ -71,6 +72,32 @@ def test_map_of_a_province(walk, province, language):
     # A click on a cluster goes nearer.
     inside.locator(CLUSTERS).first.click()
     expect(page).not_to_have_url(kept)
+
+    # The print view shows on a sheet what the map shows, and prints as one page.
+    expect(count).to_have_text(re.compile(r"\d"))
+    page.wait_for_timeout(600)
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name=one.text("Print view")).click()
+    sheet = opened.value
+    west, south, east, north = (
+        float(text) for text in re.search(r"bbox=([^&]+)", sheet.url)[1].split("%2C")
+    )
+    zoom, latitude, longitude = (
+        float(text) for text in re.search(r"#(.+)", page.url)[1].split("/")
+    )
+    assert west < longitude < east and south < latitude < north
+    assert (east - west) == pytest.approx(
+        page.locator("#map").evaluate("frame => frame.clientWidth") / 256 / 2**zoom * 360, rel=0.01
+    )
+    legend_said = [int(text) for text in sheet.locator(".legend b").all_inner_texts()]
+    looked_at = int(re.findall(r"\d+", count.inner_text())[0])
+    assert sum(legend_said) >= looked_at * 0.9 > 0, "paper is wider or taller than the window"
+    expect(sheet.locator("svg.country")).to_contain_text("Hoàng Sa")
+    sheet.screenshot(path=one.screenshots / f"map-print-{language}.png")
+    with PdfDocument(sheet.pdf(prefer_css_page_size=True)) as paper:
+        assert len(paper) == 1
+        assert [round(side / 72 * 25.4) for side in paper[0].get_size()] == [297, 210]
+    sheet.close()
 
     # The layer control hides the towers and shows them again.
     one.open("/map?condition=needs_follow_up")

@@ -312,6 +312,10 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/map/surroundings/<code>.json", "GET"): READERS,
     ("/map/tower/<code>", "GET"): READERS,
     ("/map/towers/<uuid:tower_id>.json", "GET"): READERS,
+    ("/map/towers.html", "GET"): READERS,
+    ("/map/print", "GET"): READERS,
+    ("/map/print.pdf", "GET"): READERS,
+    ("/map/print.png", "GET"): READERS,
     ("/notice-files/<uuid:file_id>", "GET"): READERS,
     ("/notice-links/<uuid:link_id>/revoke", "POST"): {STAFF},
     ("/notices", "GET"): READERS,
@@ -445,7 +449,7 @@ EXPORTS = {
     "/towers/export", "/follow-up.csv", "/follow-up.geojson", "/follow-up.gpkg", "/follow-up.kml",
     "/follow-up.xlsx", "/statistics.csv", "/statistics.xlsx", "/statistics/<chart>.csv",
     "/statistics/<chart>.xlsx",
-    "/follow-up.pdf",
+    "/follow-up.pdf", "/map/towers.html", "/map/print.pdf", "/map/print.png",
 }  # fmt: skip
 
 # The rules that name one thing of the register: outside the territory there is nothing.

@@ -28,7 +28,7 @@ MAPS = (
 )  # fmt: skip
 MAP_RULES = {
     *MAPS, "/map/tower/<code>", "/map/area/<int:area_id>", "/map/import/<uuid:batch_id>",
-    "/map/campaign/<uuid:campaign_id>",
+    "/map/campaign/<uuid:campaign_id>", "/map/towers.html",
 }  # fmt: skip
 
 

@@ -321,7 +321,7 @@ EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 SHOWN_ATTRIBUTE = re.compile(r"""\b(?:aria-label|alt|title|placeholder|data-confirm)="([^"]*)\"""")
 # Names of formats and units, and the name of the other language in itself.
 SAME_EVERYWHERE = {
-    "API", "CSV", "Excel", "GeoJSON", "YAML", "English", "EN", "VI", "m", "km",
+    "API", "CSV", "Excel", "GeoJSON", "YAML", "PDF", "PNG", "English", "EN", "VI", "m", "km",
     "OpenStreetMap", "FCC", "TT", "TTLT",
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from core import clock
 from core import exports as exporting
 from core.db import current_session, transaction
-from core.downloads import PRINTED_FORMS
+from core.downloads import KNOWN_FORMS
 from core.guard import current_actor
 from core.i18n import gettext as _
 from core.i18n import translate
@@ -31,7 +31,7 @@ def export_pages(blueprint: Blueprint) -> None:
 @guard("export.view")
 def export_list() -> str:
     page = exporting.listed(current_session(), current_actor(), cursor=request.args.get("cursor"))
-    return render_template("towers/exports/index.html", page=page, forms=PRINTED_FORMS)
+    return render_template("towers/exports/index.html", page=page, forms=KNOWN_FORMS)
 
 
 @guard("export.view")
@@ -40,7 +40,7 @@ def export_page(export_id: uuid.UUID) -> str:
     return render_template(
         "towers/exports/detail.html",
         export=export,
-        form=PRINTED_FORMS[export.format],
+        form=KNOWN_FORMS[export.format],
         progress=exporting.progress_of(current_session(), export),
         problem=translate(export.error["message"], **export.error["facts"])
         if export.error
