@@ -41,6 +41,7 @@ import inspections.work
 import maps.grid_jobs
 import maps.pages
 import maps.tiles
+import maps.work_pages
 import towers.api
 import towers.browsing
 import towers.cli
@@ -247,6 +248,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         inspections.notice_pages,
         maps.pages,
         maps.tiles,
+        maps.work_pages,
     ):
         app.register_blueprint(pages.blueprint)
     accounts.security.init_app(app, settings)

@@ -24,7 +24,7 @@ from core.slots import Panel
 from core.words import N_
 from inspections.queries import campaigns
 from maps import queries
-from maps.doors import map_filters
+from maps.doors import asked_envelope, map_filters
 from maps.queries import Box
 from maps.render import documents
 from towers import queries as towers
@@ -38,7 +38,6 @@ from towers.doors import (
 )
 from towers.models import Tower
 from towers.queries import parts
-from towers.schemas import BBOX, envelope_of
 
 blueprint = Blueprint("maps", __name__, template_folder="templates")
 MOST_NEIGHBOURS = 50
@@ -130,11 +129,7 @@ def area_document(area_id: int) -> Response:
 
 
 def asked_box() -> Box:
-    """The box that is asked for; raises `BadRequest` for one that is no box on earth."""
-    try:
-        box = envelope_of(request.args.get("bbox", ""))
-    except ValueError as error:
-        raise BadRequest(BBOX) from error
+    box = asked_envelope()
     return Box(box.west, box.south, box.east, box.north)
 
 

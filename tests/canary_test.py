@@ -72,7 +72,7 @@ REGISTER = {
     "/organisations/<uuid:organisation_id>", "/api/v1/towers", "/api/v1/towers/<code>",
     "/api/v1/follow-up", "/api/v1/violations", "/api/v1/inspections",
     "/api/v1/inspections/<uuid:inspection_id>", "/api/v1/areas", "/areas", "/map",
-    "/map/communes.geojson", "/map/owners.json", "/map/places/<code>.json",
+    "/map/communes.geojson", "/map/owners.json", "/map/places/<code>.json", "/map/list.json",
     "/map/towers/<uuid:tower_id>.json", "/areas/<int:area_id>",
     "/map/areas/<int:area_id>.geojson", "/api/v1/areas/match",
     "/towers/<code>/sign", "/towers/<code>/history",

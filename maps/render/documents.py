@@ -7,6 +7,7 @@ from functools import cache
 
 from maps.render.layers import (
     AreaDrawing,
+    Beside,
     CampaignTowers,
     Communes,
     ImportedRows,
@@ -26,6 +27,7 @@ def violation_map(language: str) -> tuple[str, str]:
     drawn = new_map()
     drawn.add_child(Communes())
     drawn.add_child(Towers())
+    drawn.add_child(Beside())
     drawn.add_child(LayerSwitch())
     return finish(drawn, language)
 

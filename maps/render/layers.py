@@ -71,6 +71,12 @@ class AreaDrawing(_Call):
     function = "addAreaDrawing"
 
 
+class Beside(_Call):
+    """What the list beside the map and the map tell one another: view, rows, signs."""
+
+    function = "addBeside"
+
+
 class Places(_Call):
     """The places that stand in the address of the document, among the towers around them."""
 

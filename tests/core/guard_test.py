@@ -300,6 +300,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/map/extent.json", "GET"): READERS,
     ("/map/import/<uuid:batch_id>", "GET"): {STAFF},
     ("/map/islands.json", "GET"): READERS,
+    ("/map/list.json", "GET"): READERS,
     ("/map/owners.json", "GET"): READERS,
     ("/map/picker", "GET"): READERS,
     ("/map/places/<code>.json", "GET"): READERS,
@@ -469,6 +470,7 @@ LEADING_ON = {"/search", "/follow-up/saved/<uuid:saved_id>"}
 QUERIES = {
     "/api/v1/areas/match": "?text=90001",
     "/map/campaigns/<uuid:campaign_id>.json": "?zoom=18&bbox=100,5,115,20",
+    "/map/list.json": "?bbox=100,5,115,20",
     "/api/v1/photos": "?inspection={inspection_id}",
     "/api/v1/documents": "?tower={code}",
     "/notices/new": "?owner={organisation_id}",
