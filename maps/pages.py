@@ -36,6 +36,7 @@ from towers.doors import (
     neighbour_metres,
     the_tower,
 )
+from towers.downloads import export_choices
 from towers.models import Tower
 from towers.queries import parts
 
@@ -66,6 +67,7 @@ def page() -> str:
         "maps/page.html",
         filters=map_filters(),
         **filter_choices(owners=False),
+        **export_choices(),
         synthetic=areas.any_synthetic(session),
         query=request.query_string.decode("ascii", "ignore"),
     )

@@ -12,6 +12,8 @@ from core import clock
 from core.db import current_session
 from core.guard import current_actor
 from core.policy import guard
+from inspections.queries import campaigns
+from inspections.rules.campaign import OPEN
 from maps.doors import asked_envelope, map_filters
 from maps.queries import worst_first
 from towers import lists
@@ -37,6 +39,14 @@ def tower_list() -> Response:
         counted = lists.counted(session, actor, filters, today=today, at_least=len(page.rows))
         said["count"] = {"number": counted.number, "more": counted.more}
     return jsonify(said)
+
+
+@blueprint.get("/map/campaigns.json")
+@guard("campaign.plan")
+def open_campaigns() -> Response:
+    """The campaigns to which the towers of the map can be added."""
+    found = campaigns.choices(current_session(), current_actor(), OPEN)
+    return jsonify(campaigns=[{"id": str(key), "name": name} for key, name in found])
 
 
 def row_body(row: Row[Any]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 // What the map and the list beside it tell one another: the view, the row that is looked at, the
-// sign that is pointed at.
+// sign that is pointed at, the towers that somebody picks out.
+import { chooser } from "./_chooser.js";
+
 const { L } = window;
 
 const MARK = { radius: 20, fill: false, interactive: false, pane: "mark" };
@@ -33,6 +35,8 @@ export function addBeside(map) {
     mark.addLayer(L.circleMarker(place, { ...MARK, color: "#fff", weight: 8 }));
     mark.addLayer(L.circleMarker(place, { ...MARK, color: "#0d3b52", weight: 4 }));
   });
+
+  map.on("toweropened", ({ tower, box }) => { box.append(chooser(tower)); });
 
   const container = map.getContainer();
   const pointed = (event) => {

@@ -46,7 +46,11 @@ function focusInto(popup) {
 export async function showTower(map, place, id, byKeyboard) {
   const popup = L.popup({ minWidth: 220 }).setLatLng(place).setContent(element("div", { text: _("Loading…") })).openOn(map);
   try {
-    popup.setContent(details(await load(`/map/towers/${id}.json`)));
+    const tower = await load(`/map/towers/${id}.json`);
+    const box = details(tower);
+    // A map may add what can be done with a tower there.
+    map.fire("toweropened", { tower, box });
+    popup.setContent(box);
   } catch {
     popup.setContent(element("div", { text: _("This could not be loaded. Try again.") }));
   }

@@ -28,6 +28,7 @@ def violation_map(language: str) -> tuple[str, str]:
     drawn.add_child(Communes())
     drawn.add_child(Towers())
     drawn.add_child(Beside())
+    drawn.add_child(AreaDrawing())
     drawn.add_child(LayerSwitch())
     return finish(drawn, language)
 

@@ -66,7 +66,7 @@ class ImportedRows(_Call):
 
 
 class AreaDrawing(_Call):
-    """Taps and clicks draw an area that the page around the map takes."""
+    """An area is drawn by corners, as a box or freehand; the page around the map takes it."""
 
     function = "addAreaDrawing"
 

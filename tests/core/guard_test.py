@@ -294,6 +294,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/map/areas/<int:area_id>.geojson", "GET"): EVERYBODY,
     ("/map/campaign/<uuid:campaign_id>", "GET"): READERS,
     ("/map/campaigns/<uuid:campaign_id>.json", "GET"): READERS,
+    ("/map/campaigns.json", "GET"): {STAFF},
     ("/map/choose", "GET"): {STAFF},
     ("/map/communes.geojson", "GET"): EVERYBODY,
     ("/map/document", "GET"): READERS,
