@@ -26,7 +26,7 @@ from sqlalchemy import (
 from core.model import Base
 
 # The finest level of the grid, of which `tower_change` and `tower_day` are.
-FINEST = 12
+FINEST = 14
 
 
 def _facts() -> list[Column[Any]]:
@@ -88,7 +88,26 @@ tower_cell = Table(
     ),
 )  # fmt: skip
 
-# The day on which `tower_cell` counts, and how many rows of `tower_change` were ever folded.
+# The cells of all communes together, without dismantled towers: what most readers look at first.
+tower_overview = Table(
+    "tower_overview",
+    Base.metadata,
+    Column("level", SmallInteger, nullable=False),
+    Column("x", Integer, nullable=False),
+    Column("y", Integer, nullable=False),
+    Column("condition", Text, nullable=False),
+    Column("worst_severity", Text),
+    Column("overdue", Boolean, nullable=False),
+    *_sums(),
+    Index(
+        "uq_tower_overview",
+        "level", "x", "y", "condition", "worst_severity", "overdue",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
+)  # fmt: skip
+
+# The day on which these two count, and how many rows of `tower_change` were ever folded.
 tower_fold = Table(
     "tower_fold",
     Base.metadata,

@@ -11,6 +11,7 @@ from maps.models import FINEST
 from maps.rules import CELLS
 
 KEY = "commune_id, lifecycle, condition, worst_severity"
+SIGN = "condition, worst_severity, overdue"
 DAYS = "ok_until, next_deadline"
 SUMS = "sum(number) AS number, sum(sum_x) AS sum_x, sum(sum_y) AS sum_y"
 SOMETHING = "HAVING sum(number) <> 0 OR sum(sum_x) <> 0 OR sum(sum_y) <> 0"
@@ -24,26 +25,41 @@ def _add(table: str, key: str) -> str:
 
 
 def _cells(rows: str) -> str:
-    """Add rows of the finest level (`sign`, and the `day` on which they are to count) to cells."""
+    """Add rows of the finest level (`sign`, and the `day` on which they are to count) to the cells
+    of every level and to the overview: some parts of a WITH."""
     return f"""
-        INSERT INTO tower_cell (level, x, y, {KEY}, overdue, number, sum_x, sum_y)
-        SELECT level, x >> ({FINEST} - level), y >> ({FINEST} - level), {KEY}, overdue, {SUMS}
-        FROM (
+        counted AS (
             SELECT x, y, commune_id, lifecycle, worst_severity,
                 CASE WHEN condition = 'ok' AND ok_until < day THEN 'unchecked' ELSE condition END
                     AS condition,
                 coalesce(next_deadline < day, false) AS overdue,
                 sum(sign * number) AS number, sum(sign * sum_x) AS sum_x, sum(sign * sum_y) AS sum_y
             FROM ({rows}) AS dated GROUP BY 1, 2, 3, 4, 5, 6, 7
-        ) AS counted, generate_series({CELLS}, {FINEST}) AS level
-        GROUP BY 1, 2, 3, {KEY}, overdue
-        {SOMETHING}
-        {_add("tower_cell", f"level, x, y, {KEY}, overdue")}
+        ),
+        levelled AS (
+            SELECT level, x >> ({FINEST} - level) AS x, y >> ({FINEST} - level) AS y, {KEY},
+                overdue, {SUMS}
+            FROM counted, generate_series({CELLS}, {FINEST}) AS level
+            GROUP BY 1, 2, 3, {KEY}, overdue
+            {SOMETHING}
+        ),
+        celled AS (
+            INSERT INTO tower_cell (level, x, y, {KEY}, overdue, number, sum_x, sum_y)
+            SELECT level, x, y, {KEY}, overdue, number, sum_x, sum_y FROM levelled
+            {_add("tower_cell", f"level, x, y, {KEY}, overdue")}
+        ),
+        seen AS (
+            INSERT INTO tower_overview (level, x, y, {SIGN}, number, sum_x, sum_y)
+            SELECT level, x, y, {SIGN}, {SUMS} FROM levelled WHERE lifecycle <> 'dismantled'
+            GROUP BY level, x, y, {SIGN}
+            {SOMETHING}
+            {_add("tower_overview", f"level, x, y, {SIGN}")}
+        )
     """  # noqa: S608 - our own statements
 
 
 # What counts otherwise today than on the day of the last fold is taken away and put back.
-TURN = _cells(
+TURNED = _cells(
     """
     SELECT kept.*, turned.* FROM tower_day AS kept,
         (VALUES (-1, CAST(:then AS date)), (1, CAST(:today AS date))) AS turned (sign, day)
@@ -53,6 +69,7 @@ TURN = _cells(
             AND kept.next_deadline < greatest(CAST(:then AS date), :today)
     """
 )
+TURN = f"WITH {TURNED} SELECT"
 # One statement: it deletes the very rows that it adds, whatever others append meanwhile.
 FOLD = f"""
     WITH gone AS (DELETE FROM tower_change RETURNING *),
@@ -64,7 +81,7 @@ FOLD = f"""
         {SOMETHING}
         {_add("tower_day", f"x, y, {KEY}, {DAYS}")}
     ),
-    celled AS ({_cells("SELECT gone.*, 1 AS sign, CAST(:today AS date) AS day FROM gone")})
+    {_cells("SELECT gone.*, 1 AS sign, CAST(:today AS date) AS day FROM gone")}
     UPDATE tower_fold SET day = :today, folded = folded + (SELECT count(*) FROM gone)
     RETURNING (SELECT count(*) FROM gone)
 """  # noqa: S608 - our own statements
@@ -84,4 +101,5 @@ def fold(session: Session, *, today: date) -> int:
     folded = session.execute(text(FOLD), {"today": today}).scalar_one()
     session.execute(text("DELETE FROM tower_day WHERE number = 0"))
     session.execute(text("DELETE FROM tower_cell WHERE number = 0"))
+    session.execute(text("DELETE FROM tower_overview WHERE number = 0"))
     return int(folded)

@@ -16,7 +16,6 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Select,
-    Subquery,
     and_,
     cast,
     func,
@@ -27,10 +26,17 @@ from sqlalchemy import (
 )
 
 from core.policy import Actor
-from maps.models import FINEST, tower_cell, tower_change, tower_day, tower_fold
+from maps.models import (
+    FINEST,
+    tower_cell,
+    tower_change,
+    tower_day,
+    tower_fold,
+    tower_overview,
+)
 from maps.rules import Tile
 from towers.models import Tower
-from towers.policy import counted
+from towers.policy import counted, sees_every_tower
 from towers.queries import (
     Day,
     Filters,
@@ -61,28 +67,36 @@ def knows(filters: Filters) -> bool:
     return not others.any
 
 
-def parts(actor: Actor, filters: Filters, tile: Tile, *, today: date) -> Subquery:
+def answers(filters: Filters, tile: Tile) -> bool:
+    """Whether the grid, and not the register, is asked for a tile."""
+    return tile.level <= FINEST and knows(filters)
+
+
+def parts(actor: Actor, filters: Filters, tile: Tile, *, today: date) -> Select[Any]:
     """The towers of a tile in scope and filtered, in its cells."""
-    if tile.level > FINEST or not knows(filters):
-        return _live(actor, filters, tile, today).subquery("part")
-    every = union_all(*_kept(filters, tile, today)).subquery("kept")
-    here: list[ColumnElement[bool]] = [
-        counted(actor, every.c.commune_id),
-        *kept_facts(filters, every.c),
-    ]
+    if not answers(filters, tile):
+        return _live(actor, filters, tile, today)
+    every = union_all(*_kept(actor, filters, tile, today)).subquery("kept")
+    here: list[ColumnElement[bool]] = []
     if filters.condition:
         here.append(every.c.condition.in_(filters.condition))
     if filters.overdue:
         here.append(every.c.overdue)
-    return select(every).where(*here).subquery("part")
+    return select(every).where(*here)
 
 
 def within(tile: Tile) -> tuple[ColumnElement[bool], ...]:
-    """The towers of a tile: those on its western and northern edge, not on the others."""
-    west, south, east, north = tile.reach
+    """The towers of a tile: those on its western and northern edge, not on the others.
+
+    The grid counts by the same `tile_at`, so that both put a tower on an edge on the same side.
+    """
     x, y = func.ST_X(Tower.geom_3857), func.ST_Y(Tower.geom_3857)
-    box = func.ST_MakeEnvelope(west, south, east, north, 3857)
-    return (Tower.geom_3857.op("&&")(box), x >= west, x < east, y > south, y <= north)
+    box = func.ST_MakeEnvelope(*tile.reach, 3857)
+    return (
+        Tower.geom_3857.op("&&")(box),
+        func.tile_at(x, tile.z) == tile.x,
+        func.tile_at(-y, tile.z) == tile.y,
+    )
 
 
 def _live(actor: Actor, filters: Filters, tile: Tile, today: date) -> Select[Any]:
@@ -105,39 +119,58 @@ def _live(actor: Actor, filters: Filters, tile: Tile, today: date) -> Select[Any
     return filtered(select(*columns), actor, filters, today=today).where(*within(tile))
 
 
-def _kept(filters: Filters, tile: Tile, today: date) -> Sequence[Select[Any]]:
+def _kept(actor: Actor, filters: Filters, tile: Tile, today: date) -> Sequence[Select[Any]]:
     """What the grid has of a tile: it counts as of today, whatever the day of its last fold."""
+
+    def of(table: Any, day: Day, sign: int) -> Select[Any]:
+        return _by_day(table, tile, day, sign).where(*_wanted(actor, filters, table.c))
+
     if filters.due_within is not None:
         return [
-            _by_day(table, tile, today, 1).where(due_within(filters.due_within, today, table.c))
+            of(table, today, 1).where(due_within(filters.due_within, today, table.c))
             for table in (tower_day, tower_change)
         ]
-    folded = tower_cell.c
-    first, last, top, bottom = tile.cells(tile.level)
-    cells = select(
-        folded.x,
-        folded.y,
-        folded.commune_id,
-        folded.lifecycle,
-        folded.condition,
-        folded.worst_severity,
-        folded.overdue,
-        folded.number,
-        folded.sum_x,
-        folded.sum_y,
-    ).where(
-        folded.level == tile.level,
-        folded.x.between(first, last),
-        folded.y.between(top, bottom),
-    )
     # Between that day and today some towers have changed without a write.
     then = select(tower_fold.c.day).scalar_subquery()
     turned = turned_between(then, today)
     return (
-        cells,
-        _by_day(tower_day, tile, then, -1).where(turned),
-        _by_day(tower_day, tile, today, 1).where(turned),
-        _by_day(tower_change, tile, today, 1),
+        _folded(actor, filters, tile),
+        of(tower_day, then, -1).where(turned),
+        of(tower_day, today, 1).where(turned),
+        of(tower_change, today, 1),
+    )
+
+
+def _wanted(actor: Actor, filters: Filters, of: Any) -> list[ColumnElement[bool]]:
+    return [counted(actor, of.commune_id), *kept_facts(filters, of)]
+
+
+def _folded(actor: Actor, filters: Filters, tile: Tile) -> Select[Any]:
+    """The cells of a tile as the last fold left them: of all communes together where that will do,
+    which are a twentieth of the rows."""
+    together = replace(filters, condition=(), severity=(), overdue=False)
+    if sees_every_tower(actor) and not together.any:
+        table, wanted = (
+            tower_overview,
+            kept_facts(replace(filters, include_dismantled=True), tower_overview.c),
+        )
+    else:
+        table, wanted = tower_cell, _wanted(actor, filters, tower_cell.c)
+    first, last, top, bottom = tile.cells(tile.level)
+    return select(
+        table.c.x,
+        table.c.y,
+        table.c.condition,
+        table.c.worst_severity,
+        table.c.overdue,
+        table.c.number,
+        table.c.sum_x,
+        table.c.sum_y,
+    ).where(
+        table.c.level == tile.level,
+        table.c.x.between(first, last),
+        table.c.y.between(top, bottom),
+        *wanted,
     )
 
 
@@ -160,8 +193,6 @@ def _by_day(table: Any, tile: Tile, day: Day, sign: int) -> Select[Any]:
     return select(
         of.x.op(">>")(shift).label("x"),
         of.y.op(">>")(shift).label("y"),
-        of.commune_id,
-        of.lifecycle,
         condition_on(day, of).label("condition"),
         of.worst_severity,
         overdue_on(day, of).label("overdue"),

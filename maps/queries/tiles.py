@@ -7,16 +7,18 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     ScalarSelect,
     Select,
     Text,
+    and_,
     case,
     cast,
     func,
     literal,
+    not_,
     select,
-    true,
 )
 from sqlalchemy.orm import Session
 
@@ -73,47 +75,55 @@ def tile(
 
     The version of what it says comes first, of the very same moment.
     """
-    if _few(session, actor, filters, at, today):
-        layers = [_layer(towers(actor, filters, at, today=today), "towers")]
-    else:
-        unsafe = _dangerous(session, actor, filters, at, today)
-        others = clusters(actor, filters, at, today=today, dangerous=unsafe is None)
-        layers = [_layer(others, "clusters")]
-        if unsafe is not None:
-            layers.append(_layer(unsafe, "towers"))
-    number, *parts = session.execute(select(_version(), *layers)).one()
-    return number, b"".join(bytes(part) for part in parts)
-
-
-def _layer(rows: Select[Any], name: str) -> ScalarSelect[bytes]:
-    shown = rows.subquery("shown")
-    made = select(func.ST_AsMVT(shown.table_valued(), name, EXTENT, "geom")).select_from(shown)
-    return made.scalar_subquery()
-
-
-def _few(session: Session, actor: Actor, filters: Filters, at: Tile, today: date) -> bool:
-    """Whether the towers of a tile can stand in it one by one."""
-    if at.z >= ALONE:
-        return True
     most = MOST_NEAR if at.z >= NEAR else MOST_AFAR
-    if at.z < NEAR and grid.knows(filters):
-        part = grid.parts(actor, filters, at, today=today)
-        number = select(func.coalesce(func.sum(part.c.number), 0))
-    else:
-        here = filtered(select(Tower.id), actor, filters, today=today).where(*grid.within(at))
-        number = select(func.count()).select_from(here.limit(most + 1).subquery())
-    return bool(session.execute(number).scalar_one() <= most)
+    every = towers(actor, filters, at, today=today)
+    if at.z >= ALONE:
+        number, data, _ = session.execute(select(_version(), *_layer(every, "towers"))).one()
+        return number, bytes(data)
+    if not grid.answers(filters, at):
+        few = every.limit(most + 1)
+        number, data, count = session.execute(select(_version(), *_layer(few, "towers"))).one()
+        if count <= most:
+            return number, bytes(data)
+    statement = _together(actor, filters, at, most, today)
+    number, *layers = session.execute(statement).one()
+    return number, b"".join(bytes(one) for one in layers if one is not None)
 
 
-def _dangerous(
-    session: Session, actor: Actor, filters: Filters, at: Tile, today: date
-) -> Select[Any] | None:
-    """The dangerous towers among those of a tile, if they can stand in it one by one."""
-    unsafe = Tower.condition == Condition.DANGEROUS
-    found = towers(actor, filters, at, today=today).where(unsafe)
-    ids = found.with_only_columns(Tower.id).limit(MOST_AFAR + 1).subquery()
-    number = session.execute(select(func.count()).select_from(ids)).scalar_one()
-    return found if 0 < number <= MOST_AFAR else None
+def _layer(rows: Select[Any], name: str) -> tuple[ColumnElement[bytes], ColumnElement[int]]:
+    """Rows as a layer of a tile, and how many they are."""
+    shown = rows.subquery("shown")
+    return (
+        func.ST_AsMVT(shown.table_valued(), name, EXTENT, "geom"),
+        func.count(),
+    )
+
+
+def _together(actor: Actor, filters: Filters, at: Tile, most: int, today: date) -> Select[Any]:
+    """The version, towers and clusters of a tile. One statement: it sums its cells once, and the
+    database looks into those subqueries only that the numbers ask for."""
+    part = grid.parts(actor, filters, at, today=today).cte("part")
+    is_dangerous = part.c.condition == Condition.DANGEROUS
+    number = func.sum(part.c.number)
+    said = select(
+        func.coalesce(number, 0).label("all"),
+        func.coalesce(number.filter(is_dangerous), 0).label("unsafe"),
+    ).cte("said")
+    many = select(said.c.all > most).scalar_subquery()
+    apart = select(said.c.unsafe.between(1, MOST_AFAR)).scalar_subquery()
+    every = towers(actor, filters, at, today=today)
+    unsafe = every.where(Tower.condition == Condition.DANGEROUS)
+    clustered = clusters(part, at, where=not_(and_(is_dangerous, apart)))
+    return select(
+        _version(),
+        case((many, _made(clustered, "clusters"))),
+        case((not_(many), _made(every, "towers")), (apart, _made(unsafe, "towers"))),
+    )
+
+
+def _made(rows: Select[Any], name: str) -> ScalarSelect[bytes]:
+    layer, _ = _layer(rows, name)
+    return select(layer).scalar_subquery()
 
 
 def towers(actor: Actor, filters: Filters, at: Tile, *, today: date) -> Select[Any]:
@@ -132,29 +142,26 @@ def towers(actor: Actor, filters: Filters, at: Tile, *, today: date) -> Select[A
     ).where(*grid.within(at))
 
 
-def clusters(
-    actor: Actor, filters: Filters, at: Tile, *, today: date, dangerous: bool = True
-) -> Select[Any]:
-    """The cells of a tile: the middle of their towers, numbers by condition, the worst of each;
-    with the `dangerous` towers or without them."""
-    part = grid.parts(actor, filters, at, today=today).c
-    number = func.sum(part.number)
-    numbers = {one: _where(number, part.condition == one) for one in WORST}
-    severities = {one: _where(number, part.worst_severity == one) for one in SEVERITIES}
+def clusters(part: CTE, at: Tile, *, where: ColumnElement[bool]) -> Select[Any]:
+    """Those `grid.parts` as one cluster a cell: the middle of its towers, their numbers by
+    condition, the worst of each."""
+    number = func.sum(part.c.number)
+    numbers = {one: _where(number, part.c.condition == one) for one in WORST}
+    severities = {one: _where(number, part.c.worst_severity == one) for one in SEVERITIES}
     cells = (
         select(
             number.label("number"),
             *(counted.label(one) for one, counted in numbers.items()),
-            _where(number, part.overdue).label("overdue"),
+            _where(number, part.c.overdue).label("overdue"),
             case(*((counted > 0, literal(one)) for one, counted in numbers.items())).label("worst"),
             case(*((counted > 0, literal(one)) for one, counted in severities.items())).label(
                 "severity"
             ),
-            (func.sum(part.sum_x) / (number * 10.0)).label("east"),
-            (func.sum(part.sum_y) / (number * 10.0)).label("north"),
+            (func.sum(part.c.sum_x) / (number * 10.0)).label("east"),
+            (func.sum(part.c.sum_y) / (number * 10.0)).label("north"),
         )
-        .where(true() if dangerous else part.condition != Condition.DANGEROUS)
-        .group_by(part.x, part.y)
+        .where(where)
+        .group_by(part.c.x, part.c.y)
         .having(number > 0)
         .subquery("cell")
     )
@@ -173,7 +180,7 @@ def counts(session: Session, actor: Actor, filters: Filters, *, today: date) -> 
 
 def _count(session: Session, actor: Actor, filters: Filters, today: date) -> int:
     if grid.knows(filters):
-        part = grid.parts(actor, filters, WHOLE, today=today)
+        part = grid.parts(actor, filters, WHOLE, today=today).subquery("part")
         statement = select(func.coalesce(func.sum(part.c.number), 0))
     else:
         every = select(func.count()).select_from(Tower)
