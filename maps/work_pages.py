@@ -26,17 +26,19 @@ ROWS = 50
 @blueprint.get("/map/list.json")
 @guard("tower.view")
 def tower_list() -> Response:
-    """The towers of a view that match the filters, the worst first, and with the first of them
-    how many there are."""
+    """The towers of a view that match the filters, the worst first, and how many there are: of
+    many only with the first of them."""
     session, actor, today = current_session(), current_actor(), clock.today()
     filters = replace(map_filters(), bbox=asked_envelope())
     cursor = request.args.get("cursor")
     page = worst_first.page(session, actor, filters, today=today, limit=ROWS, cursor=cursor)
     said: dict[str, Any] = {"rows": [row_body(one) for one in page.rows], "next": page.next_cursor}
-    if not cursor and page.next_cursor is None:
-        said["count"] = {"number": len(page.rows), "more": False}
+    if page.number is not None:
+        said["count"] = {"number": page.number, "more": False}
     elif not cursor:
-        counted = lists.counted(session, actor, filters, today=today, at_least=len(page.rows))
+        counted = lists.counted(
+            session, actor, filters, today=today, at_least=worst_first.MOST_SORTED
+        )
         said["count"] = {"number": counted.number, "more": counted.more}
     return jsonify(said)
 

@@ -1,16 +1,17 @@
 """The towers of a view as a list: what is most dangerous and due first stands first.
 
-Each stretch of the list goes through an index in its order, so that a page of a million towers
-costs no more than one of a few.
+Few towers are sorted; of many each stretch of the list goes through an index in its order, so that
+a page of a million towers costs no more than one of a few.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from core import paging
@@ -34,14 +35,20 @@ SHOWN = (
 )
 # These have deadlines; the others are told apart by their codes alone.
 URGENT = (
-    Tower.condition == Condition.DANGEROUS,
-    Tower.condition == Condition.ASSESSMENT_NEEDED,
-    and_(Tower.condition == Condition.NEEDS_FOLLOW_UP, Tower.worst_severity == "major"),
-    and_(
-        Tower.condition == Condition.NEEDS_FOLLOW_UP,
-        or_(Tower.worst_severity != "major", Tower.worst_severity.is_(None)),
-    ),
+    (Condition.DANGEROUS, true()),
+    (Condition.ASSESSMENT_NEEDED, true()),
+    (Condition.NEEDS_FOLLOW_UP, Tower.worst_severity == "major"),
+    (Condition.NEEDS_FOLLOW_UP, func.coalesce(Tower.worst_severity, "") != "major"),
 )
+# So many towers are sorted sooner than the stretches of the whole register are walked through.
+MOST_SORTED = 1000
+
+
+@dataclass(frozen=True)
+class Listed(Page[Row[Any]]):
+    """A page, and how many towers there are where they are so few that they were counted."""
+
+    number: int | None = None
 
 
 def page(
@@ -52,34 +59,47 @@ def page(
     today: date,
     limit: int,
     cursor: str | None = None,
-) -> Page[Row[Any]]:
+) -> Listed:
     """Some towers of the filters' box as rows with the columns of `SHOWN`, the worst first.
 
     Raises `BadRequest` for a cursor that this list never gave.
     """
-    return paging.page_of_parts(
-        list(_parts(today)),
-        filtered(select(*SHOWN), actor, filters, today=today),
+    matching = filtered(select(Tower.id), actor, filters, today=today)
+    few = session.scalars(matching.limit(MOST_SORTED + 1)).all()
+    counted = len(few) if len(few) <= MOST_SORTED else None
+    statement = filtered(select(*SHOWN), actor, filters, today=today)
+    if counted is not None:
+        statement = select(*SHOWN).where(Tower.id.in_(few))
+    found = paging.page_of_parts(
+        list(_parts(filters, today)),
+        statement,
         lambda asked: session.execute(asked).all(),
         limit=paging.clamp(limit),
         cursor=cursor,
     )
+    return Listed(found.rows, found.next_cursor, counted)
 
 
-def _parts(today: date) -> Iterator[Part]:
-    for urgent in URGENT:
-        yield Part(
-            (Tower.next_deadline, Tower.code),
-            (date.fromisoformat, paging.text_value),
-            ("next_deadline", "code"),
-            where=urgent & Tower.next_deadline.is_not(None),
-        )
-        yield _by_code(urgent & Tower.next_deadline.is_(None))
-    # What nobody has looked at, or not for too long, may be worse than what is in order.
-    yield _by_code(Tower.condition == Condition.UNCHECKED)
+def _parts(filters: Filters, today: date) -> Iterator[Part]:
+    """The stretches of the list; those of conditions that the filters leave out are no stretch."""
+    asked = filters.condition or tuple(Condition)
+    for condition, which in URGENT:
+        if condition in asked:
+            urgent = and_(Tower.condition == condition, which)
+            yield Part(
+                (Tower.next_deadline, Tower.code),
+                (date.fromisoformat, paging.text_value),
+                ("next_deadline", "code"),
+                where=urgent & Tower.next_deadline.is_not(None),
+            )
+            yield _by_code(urgent & Tower.next_deadline.is_(None))
     in_order = Tower.condition == Condition.OK
-    yield _by_code(in_order & (Tower.ok_until < today))
-    yield _by_code(in_order & or_(Tower.ok_until >= today, Tower.ok_until.is_(None)))
+    # What nobody has looked at, or not for too long, may be worse than what is in order.
+    if Condition.UNCHECKED in asked:
+        yield _by_code(Tower.condition == Condition.UNCHECKED)
+        yield _by_code(in_order & (Tower.ok_until < today))
+    if Condition.OK in asked:
+        yield _by_code(in_order & or_(Tower.ok_until >= today, Tower.ok_until.is_(None)))
 
 
 def _by_code(where: ColumnElement[bool]) -> Part:

@@ -46,7 +46,6 @@ def test_the_map_and_its_list_lead_to_work(walk, province):
     before = page.url
     inside.get_by_role("button", name=one.text("Draw an area"), exact=True).press("Enter")
     inside.get_by_role("button", name=one.text("Box"), exact=True).press("Enter")
-    one.look("map-box-by-keyboard")
     page.keyboard.press("Enter")
     middle = page.evaluate("location.hash")
     for key in ("ArrowLeft", "ArrowUp", "ArrowLeft"):
@@ -63,7 +62,7 @@ def test_the_map_and_its_list_lead_to_work(walk, province):
     number = NUMBERS.findall(count.inner_text())[1]
     assert 0 < int(number) < int(matching)
     expect(said).to_have_text(re.compile(rf"\b{number}\b"))
-    one.look_wide_and_narrow("map-area")
+    one.look("map-area")
     one.press("As a list")
     expect(page.locator(".list-head .count")).to_have_text(re.compile(rf"\b{number}\b"))
     page.go_back()
