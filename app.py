@@ -46,6 +46,7 @@ import maps.grid_jobs
 import maps.pages
 import maps.taking_pages
 import maps.tiles
+import maps.work_pages
 import towers.api
 import towers.browsing
 import towers.cli
@@ -256,6 +257,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         maps.tiles,
         maps.fall_zones,
         maps.base,
+        maps.work_pages,
     ):
         app.register_blueprint(pages.blueprint)
     accounts.security.init_app(app, settings)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from core import store
 from core.db import current_session
 from core.errors import BadRequest
+from core.geo import Envelope
 from core.settings import Settings
 from core.words import N_
 from maps.queries import Box
@@ -25,12 +26,16 @@ def map_filters() -> Filters:
     return replace(asked_filters(), bbox=None)
 
 
-def asked_box() -> Box:
+def asked_envelope() -> Envelope:
     """The box that is asked for; raises `BadRequest` for one that is no box on earth."""
     try:
-        box = envelope_of(request.args.get("bbox", ""))
+        return envelope_of(request.args.get("bbox", ""))
     except ValueError as error:
         raise BadRequest(BBOX) from error
+
+
+def asked_box() -> Box:
+    box = asked_envelope()
     return Box(box.west, box.south, box.east, box.north)
 
 

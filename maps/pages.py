@@ -33,6 +33,7 @@ from towers.doors import (
     neighbour_metres,
     the_tower,
 )
+from towers.downloads import export_choices
 from towers.models import Tower
 from towers.queries import parts
 
@@ -65,6 +66,7 @@ def page() -> str:
         due_before=clock.today() + timedelta(days=due_days + 1),
         filters=map_filters(),
         **filter_choices(owners=False),
+        **export_choices(),
         synthetic=areas.any_synthetic(session),
         query=request.query_string.decode("ascii", "ignore"),
     )

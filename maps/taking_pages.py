@@ -25,7 +25,7 @@ from core.words import N_
 from maps import exports, printing
 from maps.doors import map_filters
 from maps.printing import Sheet
-from maps.queries import taken, tiles
+from maps.queries import base, taken, tiles
 from maps.sheet import FIRST, PAPERS, Paper
 from towers.doors import asked_filters
 from towers.downloads import about_of, filters_in_words
@@ -64,7 +64,10 @@ def one_file() -> Response:
     about = [*about_of(export), (translate(N_("Source")), translate(SOURCE))]
     content = exports.one_file(
         found,
-        areas.with_boundaries(session, Level.COMMUNE),
+        {
+            "/map/communes.geojson": areas.with_boundaries(session, Level.COMMUNE),
+            "/map/provinces.geojson": base.provinces(session),
+        },
         about,
         title=translate(N_("Violation map")),
         day=day(today),

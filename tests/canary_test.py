@@ -77,7 +77,7 @@ REGISTER = {
     "/api/v1/follow-up", "/api/v1/violations", "/api/v1/inspections",
     "/api/v1/inspections/<uuid:inspection_id>", "/api/v1/areas", "/areas", "/map",
     "/map/base.json", "/map/communes.geojson", "/map/figures.json", "/map/owners.json",
-    "/map/places/<code>.json",
+    "/map/places/<code>.json", "/map/list.json",
     "/map/towers/<uuid:tower_id>.json", "/map/towers.html", "/areas/<int:area_id>",
     "/map/areas/<int:area_id>.geojson", "/api/v1/areas/match",
     "/towers/<code>/sign", "/towers/<code>/history",

@@ -294,6 +294,7 @@ FILTER_TEXTS = {
     "bbox": (N_("Box (west, south, east, north)"), ""),
     "inspection_due_before": (N_("Inspection due before"), ""),
     "area": (N_("Inside the drawn area"), ""),
+    "towers": (N_("Chosen one by one"), ""),
     "include_dismantled": (N_("Include dismantled towers"), ""),
 }
 
@@ -314,6 +315,8 @@ def described(filters: Filters, texts: Texts, owner: str | None) -> list[tuple[s
             value = (value.west, value.south, value.east, value.north)
         if one.name == "area":
             value = tuple(f"{x:g} {y:g}" for x, y in value)
+        if one.name == "towers":
+            value = len(value)
         if value is True:
             text = translate(N_("Yes"))
         elif one.name == "owner":

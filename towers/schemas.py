@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import uuid
 from datetime import date
@@ -71,6 +72,36 @@ def corners_of(text: str) -> tuple[tuple[float, float], ...]:
     if not 3 <= len(corners) <= MOST_CORNERS:
         raise ValueError("no polygon")
     return tuple(corners)
+
+
+# As many as an address has room for, and a saved list.
+MOST_TOWERS = 150
+TOWERS = N_("towers is up to 150 ids of towers, joined by a full stop")
+
+
+def towers_of(text: str) -> tuple[uuid.UUID, ...]:
+    """The ids in a text, each as a UUID or as its 22 letters in base64 for addresses.
+
+    Raises `ValueError` for what is neither, and for more than `MOST_TOWERS`.
+    """
+    parts = text.split(".", MOST_TOWERS)
+    if len(parts) > MOST_TOWERS:
+        raise ValueError("too many")
+    return tuple(dict.fromkeys(_id_of(one) for one in parts))
+
+
+def _id_of(text: str) -> uuid.UUID:
+    if len(text) != 22:
+        return uuid.UUID(text)
+    return uuid.UUID(bytes=base64.b64decode(f"{text}==", altchars=b"-_", validate=True))
+
+
+def _check_towers(value: str) -> None:
+    try:
+        if value:
+            towers_of(value)
+    except ValueError as error:
+        raise ValidationError(TOWERS) from error
 
 
 def _check_area(value: str) -> None:
@@ -305,6 +336,11 @@ class TowerFilters(StrictSchema):
         validate=validate.And(length(0, 8000), _check_area),
         metadata={"description": "corners as longitude_latitude (WGS 84), joined by *"},
     )
+    towers = fields.String(
+        load_default="",
+        validate=validate.And(length(0, 8000), _check_towers),
+        metadata={"description": "ids of towers, joined by a full stop"},
+    )
     include_dismantled = fields.Boolean(load_default=False)
 
 
@@ -335,6 +371,7 @@ def filters_of(data: dict[str, Any]) -> Filters:
     for name in ("height_from", "height_to"):
         chosen[name] = None if chosen[name] is None else Decimal(str(chosen[name]))
     chosen["area"] = corners_of(chosen["area"]) if chosen["area"] else ()
+    chosen["towers"] = towers_of(chosen["towers"]) if chosen["towers"] else ()
     chosen["bbox"] = envelope_of(chosen["bbox"]) if chosen["bbox"] else None
     return Filters(**chosen)
 
@@ -375,6 +412,10 @@ def filters_from(args: MultiDict[str, str]) -> Filters:
     except ValueError:
         area = ()
     try:
+        towers = towers_of(args.get("towers", ""))
+    except ValueError:
+        towers = ()
+    try:
         bbox: Envelope | None = envelope_of(args.get("bbox", ""))
     except ValueError:
         bbox = None
@@ -400,5 +441,6 @@ def filters_from(args: MultiDict[str, str]) -> Filters:
         bbox=bbox,
         inspection_due_before=day("inspection_due_before"),
         area=area,
+        towers=towers,
         include_dismantled=on("include_dismantled"),
     )

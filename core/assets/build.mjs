@@ -23,6 +23,7 @@ const signs = {
   success: "check-circle", danger: "x-octagon", position: "crosshair", key: "key", "sign-out": "box-arrow-right",
   trash: "trash", merge: "intersect", file: "file-earmark-text", proposal: "chat-square-text", settings: "gear", language: "translate", empty: "inbox",
   phone: "telephone", mail: "envelope", qr: "qr-code", checklist: "ui-checks", statistics: "bar-chart",
+  link: "link-45deg",
 };
 
 function sprite() {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -41,6 +41,8 @@ from towers.queries import Filters, filtered, narrowed
 MOST_INSPECTORS = 500
 MOST_NEAR = 50
 MOST_CHOICES = 200
+# A cancelled campaign has no towers any more.
+HAVING = frozenset(State) - {State.CANCELLED}
 
 
 def campaign(session: Session, actor: Actor, campaign_id: uuid.UUID) -> Campaign | None:
@@ -431,14 +433,19 @@ def ended(session: Session, campaign_id: uuid.UUID, ending: str) -> int:
     )
 
 
-def choices(session: Session, actor: Actor) -> Sequence[Row[uuid.UUID, str]]:
-    """What a choice of campaigns offers: those in scope that still have towers, the latest first.
+def choices(
+    session: Session, actor: Actor, states: Container[State] = HAVING
+) -> Sequence[Row[uuid.UUID, str]]:
+    """What a choice of campaigns offers: those in scope in some states, the latest first.
 
     Running ones stand above those that are planned or closed.
     """
     return session.execute(
         select(Campaign.id, Campaign.name)
-        .where(Campaign.state != State.CANCELLED, policy.visible(actor, "campaign"))
+        .where(
+            Campaign.state.in_([one for one in State if one in states]),
+            policy.visible(actor, "campaign"),
+        )
         .order_by((Campaign.state != State.RUNNING), Campaign.begins_on.desc(), Campaign.id.desc())
         .limit(MOST_CHOICES)
     ).all()

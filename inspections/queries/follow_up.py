@@ -51,7 +51,7 @@ class WorkFilters(Filters):
 
     `assignee` is whose work a row is: who sees to it, or who has its tower to inspect.
     `unassigned` keeps those that nobody sees to, `campaign` those of the towers of a campaign.
-    `ids` and `towers` are rows that somebody chose, and the towers whose rows are wanted.
+    `ids` are rows that somebody chose.
     """
 
     stage: tuple[str, ...] = ()
@@ -59,7 +59,6 @@ class WorkFilters(Filters):
     unassigned: bool = False
     campaign: uuid.UUID | None = None
     ids: tuple[uuid.UUID, ...] = ()
-    towers: tuple[uuid.UUID, ...] = ()
 
     @classmethod
     def of(cls, filters: Filters, **more: Any) -> WorkFilters:
@@ -149,8 +148,6 @@ def _asked(
         statement = statement.where(of.assignee_id.is_(None))
     if filters.ids:
         statement = statement.where(of.id.in_(filters.ids))
-    if filters.towers:
-        statement = statement.where(of.tower_id.in_(filters.towers))
     return statement
 
 

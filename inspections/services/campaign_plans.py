@@ -55,6 +55,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "height_to": Decimal,
     "bbox": lambda said: Envelope(*said),
     "inspection_due_before": date.fromisoformat,
+    "towers": lambda said: tuple(map(uuid.UUID, said)),
     "area": lambda said: tuple((x, y) for x, y in said),
 }
 

@@ -4,6 +4,8 @@ import { element, load } from "./_elements.js";
 import { conditionTexts, reasonTexts, sign } from "./_signs.js";
 
 const { L } = window;
+// Beside the controls at the left.
+const POPUP = { minWidth: 220, autoPanPaddingTopLeft: [12, 72] };
 
 function details(tower) {
   const condition = element("div", { class: "condition" }, [sign(tower.condition)]);
@@ -45,9 +47,13 @@ function focusInto(popup) {
 }
 
 export async function showTower(map, place, id, byKeyboard) {
-  const popup = L.popup({ minWidth: 220 }).setLatLng(place).setContent(element("div", { text: _("Loading…") })).openOn(map);
+  const popup = L.popup(POPUP).setLatLng(place).setContent(element("div", { text: _("Loading…") })).openOn(map);
   try {
-    popup.setContent(details(await load(`/map/towers/${id}.json`)));
+    const tower = await load(`/map/towers/${id}.json`);
+    const box = details(tower);
+    // A map may add what can be done with a tower there.
+    map.fire("toweropened", { tower, box });
+    popup.setContent(box);
   } catch {
     popup.setContent(element("div", { text: _("This could not be loaded. Try again.") }));
   }
@@ -63,6 +69,6 @@ export function showChoice(map, place, towers, byKeyboard) {
     button.addEventListener("click", (event) => showTower(map, place, id, event.detail === 0));
     list.append(button);
   }
-  const popup = L.popup({ minWidth: 220 }).setLatLng(place).setContent(list).openOn(map);
+  const popup = L.popup(POPUP).setLatLng(place).setContent(list).openOn(map);
   if (byKeyboard) focusInto(popup);
 }

@@ -104,8 +104,10 @@ function drawTowers(map, layer, towers) {
   for (const here of spots.values()) {
     const { id, place } = here[0];
     const worst = CONDITIONS.find((name) => here.some((tower) => tower.condition === name));
+    const drawn = sign(worst, here.some((tower) => tower.overdue));
+    drawn.dataset.towers = here.map((tower) => tower.id).join(" ");
     const marker = L.marker(place, {
-      icon: L.divIcon({ html: sign(worst, here.some((tower) => tower.overdue)), className: "", iconSize: [24, 24] }),
+      icon: L.divIcon({ html: drawn, className: "", iconSize: [24, 24] }),
       alt: conditionTexts()[worst], title: conditionTexts()[worst],
       zIndexOffset: 1000 * (CONDITIONS.length - CONDITIONS.indexOf(worst)),
     });
@@ -137,9 +139,11 @@ export function drawView(map, layer, tiles) {
   const view = map.getBounds().pad(0.1);
   const inView = (name) => tiles.all(name).filter((one) => view.contains(one.place));
   const [towers, clusters] = [inView("towers"), inView("clusters")];
+  // What is drawn beyond the edge, so that nothing is missing there, is not counted.
+  const seen = ({ place }) => map.getBounds().contains(place);
   const conditions = Object.fromEntries(CONDITIONS.map((name) => [name, 0]));
-  for (const tower of towers) conditions[tower.condition] += 1;
-  for (const cluster of clusters) {
+  for (const tower of towers.filter(seen)) conditions[tower.condition] += 1;
+  for (const cluster of clusters.filter(seen)) {
     for (const [name, count] of Object.entries(numbersOf(cluster))) conditions[name] += count;
   }
   if (map.getZoom() >= NEAR_ZOOM || (towers.length <= MOST_SIGNS && !clusters.length)) {
@@ -238,6 +242,7 @@ export function addTowers(map) {
       layer.clearLayers();
       layer.addLayer(found(filters.toString()));
       layer.addTo(map);
+      map.fire("begun");
     };
     map.on("moveend", () => keepPlace(map));
     await begin();

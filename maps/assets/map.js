@@ -1,6 +1,7 @@
 // What the map documents call: each function adds one layer or control.
 export { addAreaDrawing } from "./_area_drawing.js";
 export { addCommunes, addLayerSwitch, addScale } from "./_base.js";
+export { addBeside } from "./_beside.js";
 export { addCampaignTowers } from "./_campaign.js";
 export { addFallZones } from "./_fall_zones.js";
 export { addBorders, addLand } from "./_land.js";

@@ -7,6 +7,7 @@ from functools import cache
 
 from maps.render.layers import (
     AreaDrawing,
+    Beside,
     CampaignTowers,
     CommuneFigures,
     Communes,
@@ -37,6 +38,8 @@ def violation_map(language: str) -> tuple[str, str]:
     drawn.add_child(FallZones())
     drawn.add_child(CommuneFigures())
     drawn.add_child(Heat())
+    drawn.add_child(Beside())
+    drawn.add_child(AreaDrawing())
     drawn.add_child(LayerSwitch())
     drawn.add_child(OwnFiles())
     drawn.add_child(ThemeSwitch())
@@ -116,5 +119,5 @@ def taken_map(language: str) -> Whole:
     drawn.add_child(TakenTowers())
     drawn.add_child(LayerSwitch())
     html, _ = finish(drawn, language)
-    held = ["land.json"] if language == "en" else ["land.json", f"texts.{language}.json"]
-    return whole(html, held)
+    texts = [] if language == "en" else [f"texts.{language}.json"]
+    return whole(html, ["land.json", "borders.json", *texts])

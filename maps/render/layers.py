@@ -87,9 +87,15 @@ class ImportedRows(_Call):
 
 
 class AreaDrawing(_Call):
-    """Taps and clicks draw an area that the page around the map takes."""
+    """An area is drawn by corners, as a box or freehand; the page around the map takes it."""
 
     function = "addAreaDrawing"
+
+
+class Beside(_Call):
+    """What the list beside the map and the map tell one another: view, rows, signs."""
+
+    function = "addBeside"
 
 
 class Places(_Call):

@@ -43,7 +43,8 @@ class TakenScripts(JSCSSMixin, folium.map.MacroElement):
 
 
 def new_map(*, zoom: int = 9, scripts: type[folium.map.MacroElement] = Scripts) -> folium.Map:
-    """An empty map that asks no other host for anything."""
+    """An empty map that asks no other host for anything; what the department has loaded below it
+    is not there where nobody can be asked."""
     drawn = folium.Map(
         location=CENTRE,
         zoom_start=zoom,
@@ -60,7 +61,8 @@ def new_map(*, zoom: int = 9, scripts: type[folium.map.MacroElement] = Scripts) 
     drawn.add_child(Land())
     drawn.add_child(Islands())
     drawn.add_child(Borders())
-    drawn.add_child(BaseLayers())
+    if scripts is Scripts:
+        drawn.add_child(BaseLayers())
     return drawn
 
 

@@ -33,7 +33,7 @@ def test_a_campaign_is_drawn_planned_assigned_and_walked(walk, province, languag
     staff.open("/campaigns/new")
     whole = page.locator("#chosen").inner_text()
     expect(staff.map("#choose").locator(".leaflet-marker-icon").first).to_be_visible()
-    draw(staff, [(0.3, 0.35), (0.75, 0.35), (0.75, 0.85), (0.3, 0.85)])
+    draw(staff, [(0.3, 0.5), (0.75, 0.5), (0.75, 0.85), (0.3, 0.85)])
     staff.look("campaign-drawing")
     finish = staff.text("Finish")
     staff.map("#choose").get_by_role("button", name=finish, exact=True).tap()

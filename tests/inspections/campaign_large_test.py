@@ -235,5 +235,6 @@ def test_a_choice_is_the_same_after_it_was_written_down() -> None:
         owner=uuid.uuid4(), commune=("90001",), built_before=2001, height_from=Decimal("12.5"),
         bbox=Envelope(105.0, 10.0, 106.0, 11.0), inspection_due_before=date(2026, 1, 1),
         area=((105.5, 10.3), (105.7, 10.3), (105.7, 10.5)), include_dismantled=True,
+        towers=(uuid.uuid4(), uuid.uuid4()),
     )  # fmt: skip
     assert Choice.from_plain(Choice(filters).plain()) == Choice(filters)

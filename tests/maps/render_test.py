@@ -33,6 +33,7 @@ def test_each_document_calls_what_it_needs() -> None:
     assert calls["violation_map"] == shared | {
         "addTowers", "addFallZones", "addCommuneFigures", "addHeat", "addLayerSwitch",
         "addOwnFiles", "addThemeSwitch", "addPoint",
+        "addBeside", "addAreaDrawing",
     }  # fmt: skip
     assert calls["tower_map"] == shared | {"addOneTower"}
     assert calls["picker_map"] == shared | {"addPicker"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -56,8 +57,8 @@ class Filters:
 
     `wanted` is `q` as `understood` has read it. Heights are in metres, the box is in degrees of
     EPSG:4326, and so are the corners (longitude, latitude) of the drawn `area`, none of them
-    twice. `inspection_due_before`: never inspected, or so long ago that the interval of the
-    structure type ends before that day.
+    twice. `towers` are the ids of those that somebody chose one by one. `inspection_due_before`:
+    never inspected, or so long ago that the interval of the structure type ends before that day.
     """
 
     q: str = ""
@@ -80,6 +81,7 @@ class Filters:
     bbox: Envelope | None = None
     inspection_due_before: date | None = None
     area: tuple[tuple[float, float], ...] = ()
+    towers: tuple[uuid.UUID, ...] = ()
     include_dismantled: bool = False
     wanted: Wanted | None = field(default=None, compare=False)
 
@@ -103,6 +105,13 @@ class Filters:
     def area_text(self) -> str:
         """The corners of the drawn area as an address has them, to about a metre."""
         return "*".join(f"{x:.5f}_{y:.5f}" for x, y in self.area)
+
+    @property
+    def towers_text(self) -> str:
+        """The chosen towers as an address has them: 22 letters each."""
+        return ".".join(
+            base64.urlsafe_b64encode(one.bytes).decode().rstrip("=") for one in self.towers
+        )
 
     @property
     def nearly(self) -> bool:
@@ -238,6 +247,8 @@ def narrowed(filters: Filters, today: date) -> list[ColumnElement[bool]]:
         wanted.append(Tower.geom.op("&&")(envelope))
     if filters.inspection_due_before is not None:
         wanted.append(inspection_due_before(filters.inspection_due_before))
+    if filters.towers:
+        wanted.append(Tower.id.in_(filters.towers))
     if filters.area:
         wanted.append(func.ST_Covers(to_polygon([(*filters.area, filters.area[0])]), Tower.geom))
     return wanted
