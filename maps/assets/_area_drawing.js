@@ -27,7 +27,7 @@ function boxOf(one, other) {
 
 // Tells the page around the map the area when it is closed, and an empty text when it is removed.
 export function addAreaDrawing(map) {
-  const style = { color: "#0b5cad", weight: 3, fillColor: "#0b5cad", fillOpacity: 0.12, interactive: false };
+  const style = { className: "chosen-area", weight: 3, interactive: false };
   const container = map.getContainer();
   map.createPane("drawing").style.zIndex = 640;
   const shown = L.layerGroup().addTo(map);

@@ -10,12 +10,15 @@ from maps.render.layers import (
     Beside,
     CampaignTowers,
     Communes,
+    FallZones,
     ImportedRows,
     LayerSwitch,
     OneArea,
     OneTower,
     Picker,
     Places,
+    Point,
+    ThemeSwitch,
     Towers,
 )
 from maps.render.shell import finish, new_map
@@ -27,9 +30,12 @@ def violation_map(language: str) -> tuple[str, str]:
     drawn = new_map()
     drawn.add_child(Communes())
     drawn.add_child(Towers())
+    drawn.add_child(FallZones())
     drawn.add_child(Beside())
     drawn.add_child(AreaDrawing())
     drawn.add_child(LayerSwitch())
+    drawn.add_child(ThemeSwitch())
+    drawn.add_child(Point())
     return finish(drawn, language)
 
 
