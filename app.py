@@ -39,6 +39,7 @@ import inspections.services.notices
 import inspections.timeline_sources
 import inspections.work
 import maps.grid_jobs
+import maps.history_pages
 import maps.pages
 import maps.tiles
 import towers.api
@@ -246,6 +247,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         inspections.pages,
         inspections.notice_pages,
         maps.pages,
+        maps.history_pages,
         maps.tiles,
     ):
         app.register_blueprint(pages.blueprint)

@@ -24,7 +24,7 @@ from core.slots import Panel
 from core.words import N_
 from inspections.queries import campaigns
 from maps import queries
-from maps.doors import map_filters
+from maps.doors import asked_then, map_filters
 from maps.queries import Box
 from maps.render import documents
 from towers import queries as towers
@@ -161,9 +161,9 @@ def campaign_features(campaign_id: uuid.UUID) -> Response:
 @guard("tower.view")
 def extent() -> Response:
     """Where to look first: the matching towers, else the areas, else nowhere."""
-    session = current_session()
+    session, filters = current_session(), map_filters()
     box = queries.extent(
-        session, current_actor(), map_filters(), today=clock.today()
+        session, current_actor(), filters, today=clock.today(), then=asked_then(filters)
     ) or areas.extent(session)
     return jsonify(box=box)
 

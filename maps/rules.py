@@ -1,8 +1,9 @@
-"""Tiles by their numbers, in the squares of EPSG:3857 that all maps of the web share."""
+"""Tiles by their numbers, in the squares of EPSG:3857 that all maps of the web share, and days."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 # Half the width of the world in metres, and a place that is farther than any other.
 HALF = 20_037_508.342789244
@@ -69,3 +70,8 @@ class Tile:
 
 def _edge(z: int, number: int) -> float:
     return number * 2 * HALF / 2**z - HALF
+
+
+def end_of_month(day: date) -> date:
+    """The last day of the month in which a day lies."""
+    return (day.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)

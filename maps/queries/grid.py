@@ -2,6 +2,9 @@
 
 Both come as `parts`: rows of `x`, `y` (a cell), `condition`, `worst_severity` and `overdue` as they
 count today, `number`, `sum_x`, `sum_y`. Parts of one cell may be many, and some take away.
+
+Of a day that is over (`then`) they come from the sums of an earlier day and what has changed since,
+else from the spans of the towers.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Date,
     Integer,
     Select,
     Subquery,
@@ -27,9 +31,18 @@ from sqlalchemy import (
 )
 
 from core.policy import Actor
-from maps.models import FINEST, tower_cell, tower_change, tower_day, tower_fold
+from maps.models import (
+    FINEST,
+    tower_cell,
+    tower_change,
+    tower_day,
+    tower_fold,
+    tower_past,
+    tower_turn,
+)
 from maps.rules import Tile
 from towers.models import Tower
+from towers.past_models import tower_span
 from towers.policy import counted
 from towers.queries import (
     Day,
@@ -40,13 +53,16 @@ from towers.queries import (
     kept_facts,
     overdue_on,
 )
+from towers.queries.past import Then, filtered_then
 
 # Farther than any place on earth whose position is known, in metres: what lies at a pole.
 FARTHEST = 20_037_508
 
 
-def knows(filters: Filters) -> bool:
-    """Whether the grid can answer for these filters."""
+def knows(filters: Filters, then: Then | None = None) -> bool:
+    """Whether the grid can answer for these filters, of a day that is over without deadlines."""
+    if then is not None and filters.due_within is not None:
+        return False
     others = replace(
         filters,
         condition=(),
@@ -61,11 +77,14 @@ def knows(filters: Filters) -> bool:
     return not others.any
 
 
-def parts(actor: Actor, filters: Filters, tile: Tile, *, today: date) -> Subquery:
+def parts(
+    actor: Actor, filters: Filters, tile: Tile, *, today: date, then: Then | None = None
+) -> Subquery:
     """The towers of a tile in scope and filtered, in its cells."""
-    if tile.level > FINEST or not knows(filters):
-        return _live(actor, filters, tile, today).subquery("part")
-    every = union_all(*_kept(filters, tile, today)).subquery("kept")
+    if tile.level > FINEST or not knows(filters, then):
+        return _live(actor, filters, tile, today, then).subquery("part")
+    kept = _kept(filters, tile, today) if then is None else _past(tile, then)
+    every = union_all(*kept).subquery("kept")
     here: list[ColumnElement[bool]] = [
         counted(actor, every.c.commune_id),
         *kept_facts(filters, every.c),
@@ -77,16 +96,33 @@ def parts(actor: Actor, filters: Filters, tile: Tile, *, today: date) -> Subquer
     return select(every).where(*here).subquery("part")
 
 
-def within(tile: Tile) -> tuple[ColumnElement[bool], ...]:
+def towers(
+    columns: Sequence[Any], actor: Actor, filters: Filters, *, today: date, then: Then | None
+) -> Select[Any]:
+    """A statement over the filtered towers in scope: of today, or as they were then."""
+    if then is None:
+        return filtered(select(*columns), actor, filters, today=today)
+    return filtered_then(select(*columns), actor, filters, then)
+
+
+def of_day(then: Then | None) -> Any:
+    """Where the facts of towers stand: in the register, or in the spans of the past."""
+    return Tower if then is None else tower_span.c
+
+
+def within(tile: Tile, of: Any = Tower) -> tuple[ColumnElement[bool], ...]:
     """The towers of a tile: those on its western and northern edge, not on the others."""
     west, south, east, north = tile.reach
-    x, y = func.ST_X(Tower.geom_3857), func.ST_Y(Tower.geom_3857)
+    x, y = func.ST_X(of.geom_3857), func.ST_Y(of.geom_3857)
     box = func.ST_MakeEnvelope(west, south, east, north, 3857)
-    return (Tower.geom_3857.op("&&")(box), x >= west, x < east, y > south, y <= north)
+    return (of.geom_3857.op("&&")(box), x >= west, x < east, y > south, y <= north)
 
 
-def _live(actor: Actor, filters: Filters, tile: Tile, today: date) -> Select[Any]:
-    x, y = func.ST_X(Tower.geom_3857), func.ST_Y(Tower.geom_3857)
+def _live(
+    actor: Actor, filters: Filters, tile: Tile, today: date, then: Then | None
+) -> Select[Any]:
+    of = of_day(then)
+    x, y = func.ST_X(of.geom_3857), func.ST_Y(of.geom_3857)
     level = tile.level
     places = [
         cast(func.round(func.least(func.greatest(metres, -FARTHEST), FARTHEST) * 10), BigInteger)
@@ -95,14 +131,14 @@ def _live(actor: Actor, filters: Filters, tile: Tile, today: date) -> Select[Any
     columns: list[Any] = [
         func.tile_at(x, level, type_=Integer).label("x"),
         func.tile_at(-y, level, type_=Integer).label("y"),
-        condition_on(today).label("condition"),
-        Tower.worst_severity,
-        overdue_on(today).label("overdue"),
+        condition_on(today, of).label("condition"),
+        of.worst_severity,
+        overdue_on(today, of).label("overdue"),
         literal(1, Integer).label("number"),
         places[0].label("sum_x"),
         places[1].label("sum_y"),
     ]
-    return filtered(select(*columns), actor, filters, today=today).where(*within(tile))
+    return towers(columns, actor, filters, today=today, then=then).where(*within(tile, of))
 
 
 def _kept(filters: Filters, tile: Tile, today: date) -> Sequence[Select[Any]]:
@@ -169,3 +205,37 @@ def _by_day(table: Any, tile: Tile, day: Day, sign: int) -> Select[Any]:
         (of.sum_x * sign).label("sum_x"),
         (of.sum_y * sign).label("sum_y"),
     ).where(of.x.between(first, last), of.y.between(top, bottom))
+
+
+def _past(tile: Tile, then: Then) -> Sequence[Select[Any]]:
+    """What the grid has of a tile at the end of a day that is over.
+
+    The sums of the last day before it that has some, if there is one, and what changed since.
+    """
+    from_day = select(func.max(tower_past.c.day)).where(tower_past.c.day <= then.day)
+    kept = from_day.scalar_subquery()
+    past, turn = tower_past.c, tower_turn.c
+    shift = FINEST - tile.level
+    first, last, top, bottom = tile.cells(tile.level)
+    west, east, north, south = tile.cells(FINEST)
+    facts = ("commune_id", "lifecycle", "condition", "worst_severity", "overdue",
+             "number", "sum_x", "sum_y")  # fmt: skip
+    return (
+        select(past.x, past.y, *(past[name] for name in facts)).where(
+            past.day == kept,
+            past.level == tile.level,
+            past.x.between(first, last),
+            past.y.between(top, bottom),
+        ),
+        select(
+            turn.x.op(">>")(shift).label("x"),
+            turn.y.op(">>")(shift).label("y"),
+            *(turn[name] for name in facts),
+        ).where(
+            turn.day > func.coalesce(kept, cast("-infinity", Date)),
+            turn.day <= then.day,
+            turn.x.between(west, east),
+            turn.y.between(north, south),
+        ),
+        _by_day(tower_change, tile, then.day, 1).where(tower_change.c.at < then.end),
+    )

@@ -24,8 +24,8 @@ from core.policy import Actor
 from maps.models import tower_change, tower_fold
 from maps.queries import grid
 from maps.rules import NEAR, Tile
-from towers.models import Tower
-from towers.queries import Filters, condition_on, filtered, overdue_on
+from towers.queries import Filters, condition_on, overdue_on
+from towers.queries.past import Then
 from towers.rules import Condition
 from towers.schemas import SEVERITIES
 
@@ -35,6 +35,9 @@ EXTENT = 4096
 MOST_AFAR = 50
 MOST_NEAR = 1000
 ALONE = 16
+# Of a day that is over those of a tile from afar stand one by one only where no more than so many
+# would have to be looked through for them.
+MOST_LOOKED_THROUGH = 10_000
 # The worst first: what nobody has looked at may be worse than what is in order.
 WORST = (
     Condition.DANGEROUS,
@@ -66,18 +69,25 @@ def look_elsewhere(filters: Filters) -> bool:
 
 
 def tile(
-    session: Session, actor: Actor, filters: Filters, at: Tile, *, today: date
+    session: Session,
+    actor: Actor,
+    filters: Filters,
+    at: Tile,
+    *,
+    today: date,
+    then: Then | None = None,
 ) -> tuple[int, bytes]:
     """A tile with each tower of it once: one by one, or in clusters where they are too many; the
     dangerous still stand one by one then, if these are not too many.
 
-    The version of what it says comes first, of the very same moment.
+    The version of what it says comes first, of the very same moment. With `then` it is as it was
+    at the end of that day, which is `today` for all that the calendar changes; so it is below.
     """
-    if _few(session, actor, filters, at, today):
-        layers = [_layer(towers(actor, filters, at, today=today), "towers")]
+    if _few(session, actor, filters, at, today, then):
+        layers = [_layer(towers(actor, filters, at, today=today, then=then), "towers")]
     else:
-        unsafe = _dangerous(session, actor, filters, at, today)
-        others = clusters(actor, filters, at, today=today, dangerous=unsafe is None)
+        unsafe = _dangerous(session, actor, filters, at, today, then)
+        others = clusters(actor, filters, at, today=today, then=then, dangerous=unsafe is None)
         layers = [_layer(others, "clusters")]
         if unsafe is not None:
             layers.append(_layer(unsafe, "towers"))
@@ -91,53 +101,93 @@ def _layer(rows: Select[Any], name: str) -> ScalarSelect[bytes]:
     return made.scalar_subquery()
 
 
-def _few(session: Session, actor: Actor, filters: Filters, at: Tile, today: date) -> bool:
+def _few(
+    session: Session,
+    actor: Actor,
+    filters: Filters,
+    at: Tile,
+    today: date,
+    then: Then | None,
+) -> bool:
     """Whether the towers of a tile can stand in it one by one."""
     if at.z >= ALONE:
         return True
     most = MOST_NEAR if at.z >= NEAR else MOST_AFAR
-    if at.z < NEAR and grid.knows(filters):
-        part = grid.parts(actor, filters, at, today=today)
-        number = select(func.coalesce(func.sum(part.c.number), 0))
-    else:
-        here = filtered(select(Tower.id), actor, filters, today=today).where(*grid.within(at))
-        number = select(func.count()).select_from(here.limit(most + 1).subquery())
-    return bool(session.execute(number).scalar_one() <= most)
+    if at.z < NEAR and grid.knows(filters, then):
+        number = _number(session, actor, filters, at, today, then)
+        if number > most or then is None:
+            return number <= most
+        every = replace(Filters(), include_dismantled=True)
+        return _number(session, actor, every, at, today, then) <= MOST_LOOKED_THROUGH
+    of = grid.of_day(then)
+    here = grid.towers([of.condition], actor, filters, today=today, then=then)
+    here = here.where(*grid.within(at, of)).limit(most + 1)
+    number = session.execute(select(func.count()).select_from(here.subquery())).scalar_one()
+    return bool(number <= most)
+
+
+def _number(
+    session: Session,
+    actor: Actor,
+    filters: Filters,
+    at: Tile,
+    today: date,
+    then: Then | None,
+) -> int:
+    """How many towers a tile has, by the grid if it knows the filters."""
+    part = grid.parts(actor, filters, at, today=today, then=then)
+    return int(session.execute(select(func.coalesce(func.sum(part.c.number), 0))).scalar_one())
 
 
 def _dangerous(
-    session: Session, actor: Actor, filters: Filters, at: Tile, today: date
+    session: Session,
+    actor: Actor,
+    filters: Filters,
+    at: Tile,
+    today: date,
+    then: Then | None,
 ) -> Select[Any] | None:
     """The dangerous towers among those of a tile, if they can stand in it one by one."""
-    unsafe = Tower.condition == Condition.DANGEROUS
-    found = towers(actor, filters, at, today=today).where(unsafe)
-    ids = found.with_only_columns(Tower.id).limit(MOST_AFAR + 1).subquery()
-    number = session.execute(select(func.count()).select_from(ids)).scalar_one()
+    stored = grid.of_day(then).condition
+    unsafe = stored == Condition.DANGEROUS
+    found = towers(actor, filters, at, today=today, then=then).where(unsafe)
+    some = found.with_only_columns(stored).limit(MOST_AFAR + 1).subquery()
+    number = session.execute(select(func.count()).select_from(some)).scalar_one()
     return found if 0 < number <= MOST_AFAR else None
 
 
-def towers(actor: Actor, filters: Filters, at: Tile, *, today: date) -> Select[Any]:
+def towers(
+    actor: Actor, filters: Filters, at: Tile, *, today: date, then: Then | None = None
+) -> Select[Any]:
     """The towers of a tile, as little of each as signs need."""
-    return filtered(
-        select(
-            cast(Tower.id, Text).label("id"),
-            condition_on(today).label("condition"),
-            Tower.worst_severity.label("severity"),
-            overdue_on(today).label("overdue"),
-            _drawn(Tower.geom_3857, at),
-        ),
+    of = grid.of_day(then)
+    return grid.towers(
+        [
+            cast(of.id if then is None else of.tower_id, Text).label("id"),
+            condition_on(today, of).label("condition"),
+            of.worst_severity.label("severity"),
+            overdue_on(today, of).label("overdue"),
+            _drawn(of.geom_3857, at),
+        ],
         actor,
         filters,
         today=today,
-    ).where(*grid.within(at))
+        then=then,
+    ).where(*grid.within(at, of))
 
 
 def clusters(
-    actor: Actor, filters: Filters, at: Tile, *, today: date, dangerous: bool = True
+    actor: Actor,
+    filters: Filters,
+    at: Tile,
+    *,
+    today: date,
+    then: Then | None = None,
+    dangerous: bool = True,
 ) -> Select[Any]:
     """The cells of a tile: the middle of their towers, numbers by condition, the worst of each;
     with the `dangerous` towers or without them."""
-    part = grid.parts(actor, filters, at, today=today).c
+    part = grid.parts(actor, filters, at, today=today, then=then).c
     number = func.sum(part.number)
     numbers = {one: _where(number, part.condition == one) for one in WORST}
     severities = {one: _where(number, part.worst_severity == one) for one in SEVERITIES}
@@ -163,21 +213,24 @@ def clusters(
     return select(*said, _drawn(point, at))
 
 
-def counts(session: Session, actor: Actor, filters: Filters, *, today: date) -> dict[str, int]:
+def counts(
+    session: Session, actor: Actor, filters: Filters, *, today: date, then: Then | None = None
+) -> dict[str, int]:
     """How many towers match and how many there are, in the reader's scope."""
+    every = replace(Filters(), include_dismantled=True)
     return {
-        "matching": _count(session, actor, filters, today),
-        "total": _count(session, actor, replace(Filters(), include_dismantled=True), today),
+        "matching": _count(session, actor, filters, today, then),
+        "total": _count(session, actor, every, today, then),
     }
 
 
-def _count(session: Session, actor: Actor, filters: Filters, today: date) -> int:
-    if grid.knows(filters):
-        part = grid.parts(actor, filters, WHOLE, today=today)
-        statement = select(func.coalesce(func.sum(part.c.number), 0))
-    else:
-        every = select(func.count()).select_from(Tower)
-        statement = filtered(every, actor, filters, today=today)
+def _count(
+    session: Session, actor: Actor, filters: Filters, today: date, then: Then | None
+) -> int:
+    if grid.knows(filters, then):
+        return _number(session, actor, filters, WHOLE, today, then)
+    every = [func.count(grid.of_day(then).condition)]
+    statement = grid.towers(every, actor, filters, today=today, then=then)
     return int(session.execute(statement).scalar_one())
 
 

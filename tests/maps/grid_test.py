@@ -169,7 +169,8 @@ def test_the_grid_is_a_recount_after_concurrent_writes(urls: ClusterUrls, servic
                 while not done.wait(0.02):
                     with database().sessions.begin() as session:
                         # The days of the folds jump about as no calendar does.
-                        services.fold(session, today=today + timedelta(days=random.randint(-9, 9)))
+                        day = today + timedelta(days=random.randint(-9, 9))
+                        services.fold(session, today=day, zone=clock.zone())
         except BaseException as error:
             failures.append(error)
 
@@ -219,7 +220,7 @@ def test_the_grid_is_a_recount_after_concurrent_writes(urls: ClusterUrls, servic
                 for days in (-3, 0, 4) if z == 6 else (0,):
                     day = today + timedelta(days=days)
                     assert gridded(session, z, day) == recount(session, z + 2, day), (z, day, folds)
-            services.fold(session, today=today)
+            services.fold(session, today=today, zone=clock.zone())
         left = session.execute(text("SELECT count(*) FROM tower_change")).scalar_one()
         assert left == 0
 
@@ -240,7 +241,7 @@ def test_writers_of_one_cell_wait_for_nobody(urls: ClusterUrls, service: Flask) 
         before = tiles.version(session)
         one.execute(INSERT, {**facts, "code": "ONE-"})
         other.execute(INSERT, {**facts, "code": "OTHER-"})
-        services.fold(session, today=clock.today())
+        services.fold(session, today=clock.today(), zone=clock.zone())
         other.execute("UPDATE tower SET note = 'x' WHERE code = 'OTHER-1'")
         other.commit()
         session.commit()
