@@ -224,9 +224,7 @@ def counts(
     }
 
 
-def _count(
-    session: Session, actor: Actor, filters: Filters, today: date, then: Then | None
-) -> int:
+def _count(session: Session, actor: Actor, filters: Filters, today: date, then: Then | None) -> int:
     if grid.knows(filters, then):
         return _number(session, actor, filters, WHOLE, today, then)
     every = [func.count(grid.of_day(then).condition)]
