@@ -62,10 +62,12 @@ AREA_MAP_PANELS = (Panel("maps/_area_map.html", area_map, "area.view"),)
 @guard("tower.view")
 def page() -> str:
     """The page around the map: constant in size, whatever the number of towers."""
-    session = current_session()
+    session, filters = current_session(), map_filters()
+    # A day that cannot be shown is refused here already, with its reason.
+    asked_then(filters)
     return render_template(
         "maps/page.html",
-        filters=map_filters(),
+        filters=filters,
         **filter_choices(owners=False),
         synthetic=areas.any_synthetic(session),
         query=request.query_string.decode("ascii", "ignore"),

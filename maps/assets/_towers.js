@@ -174,6 +174,10 @@ export function towerLayer(map, query, { drawn = () => {}, status, ...options })
     draw();
   });
   tiles.on("remove", () => signs.clearLayers());
+  map.on("towersquery", ({ asked }) => {
+    tiles.query = asked;
+    if (map.hasLayer(tiles)) again();
+  });
   map.on("moveend", () => {
     if (tiles._tileZoom === undefined) signs.clearLayers();
     else if (!tiles.isLoading()) draw();
@@ -206,8 +210,10 @@ export function addTowers(map) {
   async function tell(conditions) {
     const view = ++views;
     const shown = Object.values(conditions).reduce((all, count) => all + count, 0);
-    const { matching, total } = await load(`/tiles/towers/counts.json?${filters}`);
-    if (view === views) window.parent.postMessage({ shown, matching, total, conditions }, window.location.origin);
+    const counts = await load(`/tiles/towers/counts.json?${filters}`);
+    if (view !== views) return;
+    window.parent.postMessage({ shown, ...counts, conditions }, window.location.origin);
+    map.fire("towerscounted", { counts });
   }
 
   ready.then(async () => {
@@ -233,6 +239,10 @@ export function addTowers(map) {
       layer.addTo(map);
     };
     map.on("moveend", () => keepPlace(map));
+    map.on("pastday", ({ day }) => {
+      if (day) filters.set("on", day); else filters.delete("on");
+      map.fire("towersquery", { asked: filters.toString() });
+    });
     await begin();
   });
   return offer(layer, () => _("Towers by condition"));

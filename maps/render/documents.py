@@ -15,6 +15,7 @@ from maps.render.layers import (
     OneTower,
     Picker,
     Places,
+    TimeSlider,
     Towers,
 )
 from maps.render.shell import finish, new_map
@@ -27,6 +28,7 @@ def violation_map(language: str) -> tuple[str, str]:
     drawn.add_child(Communes())
     drawn.add_child(Towers())
     drawn.add_child(LayerSwitch())
+    drawn.add_child(TimeSlider())
     return finish(drawn, language)
 
 

@@ -41,6 +41,12 @@ class LayerSwitch(_Call):
     function = "addLayerSwitch"
 
 
+class TimeSlider(_Call):
+    """A slider over the days that are over: the towers as they were at the end of one."""
+
+    function = "addTimeSlider"
+
+
 class Picker(_Call):
     """A click gives a position to the page around the map."""
 

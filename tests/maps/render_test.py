@@ -28,7 +28,7 @@ def test_a_document_is_whole_and_of_our_files_alone(make, language: str) -> None
 def test_each_document_calls_what_it_needs() -> None:
     calls = {make.__name__: set(re.findall(r"thapCanh\.(\w+)\(", make("vi")[0])) for make in ALL}
     shared = {"addLand", "addIslands", "addScale", "addCommunes"}
-    assert calls["violation_map"] == shared | {"addTowers", "addLayerSwitch"}
+    assert calls["violation_map"] == shared | {"addTowers", "addLayerSwitch", "addTimeSlider"}
     assert calls["tower_map"] == shared | {"addOneTower"}
     assert calls["picker_map"] == shared | {"addPicker"}
 
