@@ -31,7 +31,9 @@ from sqlalchemy import (
 from core.model import Base
 
 # The finest level of the grid, of which `tower_change` and `tower_day` are.
-FINEST = 12
+FINEST = 14
+# And the finest of the days that are over, of which `tower_turn` is.
+PAST_FINEST = 12
 
 
 def _facts() -> list[Column[Any]]:
@@ -100,6 +102,25 @@ tower_cell = Table(
     ),
 )  # fmt: skip
 
+# The cells of all communes together, without dismantled towers: what most readers look at first.
+tower_overview = Table(
+    "tower_overview",
+    Base.metadata,
+    Column("level", SmallInteger, nullable=False),
+    Column("x", Integer, nullable=False),
+    Column("y", Integer, nullable=False),
+    Column("condition", Text, nullable=False),
+    Column("worst_severity", Text),
+    Column("overdue", Boolean, nullable=False),
+    *_sums(),
+    Index(
+        "uq_tower_overview",
+        "level", "x", "y", "condition", "worst_severity", "overdue",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
+)  # fmt: skip
+
 # What changed on a day, by the calendar too: on days to come what will if nobody writes.
 tower_turn = Table(
     "tower_turn",
@@ -128,7 +149,7 @@ tower_past = Table(
     Index("ix_tower_past_day_level_x_y", "day", "level", "x", "y"),
 )
 
-# The day on which `tower_cell` counts, and how many rows of `tower_change` were ever folded.
+# The day on which cells and overview count, and how many rows of `tower_change` were ever folded.
 tower_fold = Table(
     "tower_fold",
     Base.metadata,

@@ -8,6 +8,8 @@ from datetime import date, timedelta
 # Half the width of the world in metres, and a place that is farther than any other.
 HALF = 20_037_508.342789244
 BEYOND = 1e9
+# More than the last digits of a place and of an edge may differ, in metres.
+EDGE = 0.001
 # Down to here the grid knows how many towers stand in a tile, from here on the register is asked.
 NEAR = 11
 LAST = 22
@@ -42,8 +44,9 @@ class Tile:
 
     @property
     def reach(self) -> tuple[float, float, float, float]:
-        """The same, without end where the world of the tiles ends and poles go on."""
+        """A little more, and without end where the world of the tiles ends and poles go on."""
         west, south, east, north = self.bounds
+        west, south, east, north = west - EDGE, south - EDGE, east + EDGE, north + EDGE
         last = 2**self.z - 1
         return (
             -BEYOND if self.x == 0 else west,

@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from maps.models import FINEST
+from maps.models import FINEST, PAST_FINEST
 from maps.rules import CELLS, end_of_month
 
 KEY = "commune_id, lifecycle, condition, worst_severity"
+SIGN = "condition, worst_severity, overdue"
 DAYS = "ok_until, next_deadline"
 SUMS = "sum(number) AS number, sum(sum_x) AS sum_x, sum(sum_y) AS sum_y"
+COARSER = FINEST - PAST_FINEST
 SOMETHING = "HAVING sum(number) <> 0 OR sum(sum_x) <> 0 OR sum(sum_y) <> 0"
 
 
@@ -25,26 +27,41 @@ def _add(table: str, key: str) -> str:
 
 
 def _cells(rows: str) -> str:
-    """Add rows of the finest level (`sign`, and the `day` on which they are to count) to cells."""
+    """Add rows of the finest level (`sign`, and the `day` on which they are to count) to the cells
+    of every level and to the overview: some parts of a WITH."""
     return f"""
-        INSERT INTO tower_cell (level, x, y, {KEY}, overdue, number, sum_x, sum_y)
-        SELECT level, x >> ({FINEST} - level), y >> ({FINEST} - level), {KEY}, overdue, {SUMS}
-        FROM (
+        counted AS (
             SELECT x, y, commune_id, lifecycle, worst_severity,
                 CASE WHEN condition = 'ok' AND ok_until < day THEN 'unchecked' ELSE condition END
                     AS condition,
                 coalesce(next_deadline < day, false) AS overdue,
                 sum(sign * number) AS number, sum(sign * sum_x) AS sum_x, sum(sign * sum_y) AS sum_y
             FROM ({rows}) AS dated GROUP BY 1, 2, 3, 4, 5, 6, 7
-        ) AS counted, generate_series({CELLS}, {FINEST}) AS level
-        GROUP BY 1, 2, 3, {KEY}, overdue
-        {SOMETHING}
-        {_add("tower_cell", f"level, x, y, {KEY}, overdue")}
+        ),
+        levelled AS (
+            SELECT level, x >> ({FINEST} - level) AS x, y >> ({FINEST} - level) AS y, {KEY},
+                overdue, {SUMS}
+            FROM counted, generate_series({CELLS}, {FINEST}) AS level
+            GROUP BY 1, 2, 3, {KEY}, overdue
+            {SOMETHING}
+        ),
+        celled AS (
+            INSERT INTO tower_cell (level, x, y, {KEY}, overdue, number, sum_x, sum_y)
+            SELECT level, x, y, {KEY}, overdue, number, sum_x, sum_y FROM levelled
+            {_add("tower_cell", f"level, x, y, {KEY}, overdue")}
+        ),
+        seen AS (
+            INSERT INTO tower_overview (level, x, y, {SIGN}, number, sum_x, sum_y)
+            SELECT level, x, y, {SIGN}, {SUMS} FROM levelled WHERE lifecycle <> 'dismantled'
+            GROUP BY level, x, y, {SIGN}
+            {SOMETHING}
+            {_add("tower_overview", f"level, x, y, {SIGN}")}
+        )
     """  # noqa: S608 - our own statements
 
 
 # What counts otherwise today than on the day of the last fold is taken away and put back.
-TURN = _cells(
+TURNED = _cells(
     """
     SELECT kept.*, turned.* FROM tower_day AS kept,
         (VALUES (-1, CAST(:then AS date)), (1, CAST(:today AS date))) AS turned (sign, day)
@@ -54,6 +71,7 @@ TURN = _cells(
             AND kept.next_deadline < greatest(CAST(:then AS date), :today)
     """
 )
+TURN = f"WITH {TURNED} SELECT"
 # What rows change on the day of their moment, and what the calendar will on the days after their
 # own: there they are taken away as they counted the day before, and put back.
 TURNS = f"""
@@ -64,8 +82,9 @@ TURNS = f"""
         worst_severity, coalesce(next_deadline < counts_as_of, false) AS overdue,
         sum(sign * number) AS number, sum(sign * sum_x) AS sum_x, sum(sign * sum_y) AS sum_y
     FROM (
-        SELECT x, y, {KEY}, {DAYS}, CAST(timezone(:zone, at) AS date) AS of, {SUMS}
-        FROM gone GROUP BY x, y, {KEY}, {DAYS}, of {SOMETHING}
+        SELECT x >> {COARSER} AS x, y >> {COARSER} AS y, {KEY}, {DAYS},
+            CAST(timezone(:zone, at) AS date) AS of, {SUMS}
+        FROM gone GROUP BY 1, 2, {KEY}, {DAYS}, of {SOMETHING}
     ) AS dated,
     LATERAL (
         SELECT of AS day, of AS counts_as_of, 1 AS sign
@@ -90,7 +109,7 @@ FOLD = f"""
         {SOMETHING}
         {_add("tower_day", f"x, y, {KEY}, {DAYS}")}
     ),
-    celled AS ({_cells("SELECT gone.*, 1 AS sign, CAST(:today AS date) AS day FROM gone")}),
+    {_cells("SELECT gone.*, 1 AS sign, CAST(:today AS date) AS day FROM gone")},
     turned AS ({TURNS})
     UPDATE tower_fold SET day = :today, folded = folded + (SELECT count(*) FROM gone)
     RETURNING (SELECT count(*) FROM gone),
@@ -103,12 +122,12 @@ PAST = f"""
         SELECT level, x, y, {KEY}, overdue, number, sum_x, sum_y FROM tower_past
         WHERE day = :before
         UNION ALL
-        SELECT level, x >> ({FINEST} - level), y >> ({FINEST} - level), {KEY}, overdue,
+        SELECT level, x >> ({PAST_FINEST} - level), y >> ({PAST_FINEST} - level), {KEY}, overdue,
             number, sum_x, sum_y
         FROM (
             SELECT x, y, {KEY}, overdue, {SUMS} FROM tower_turn
             WHERE day > :before AND day <= :day GROUP BY x, y, {KEY}, overdue {SOMETHING}
-        ) AS changed, generate_series({CELLS}, {FINEST}) AS level
+        ) AS changed, generate_series({CELLS}, {PAST_FINEST}) AS level
     ) AS counted
     GROUP BY level, x, y, {KEY}, overdue
     {SOMETHING}
@@ -130,6 +149,7 @@ def fold(session: Session, *, today: date, zone: ZoneInfo) -> int:
     folded, first = session.execute(text(FOLD), {"today": today, "zone": str(zone)}).one()
     session.execute(text("DELETE FROM tower_day WHERE number = 0"))
     session.execute(text("DELETE FROM tower_cell WHERE number = 0"))
+    session.execute(text("DELETE FROM tower_overview WHERE number = 0"))
     # What moved within its cell leaves no number behind, but another place.
     session.execute(text("DELETE FROM tower_turn WHERE number = 0 AND sum_x = 0 AND sum_y = 0"))
     _sum_up_months(session, first, today=today)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from cachetools import LRUCache
+from flask import Blueprint, Response, current_app, json, request
+from flask.blueprints import BlueprintSetupState
 from sqlalchemy.orm import Session
 
 from core import clock
@@ -22,6 +26,44 @@ from towers.queries.past import Then, of_today
 
 blueprint = Blueprint("tiles", __name__)
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
+# What a process keeps of answers that it has made, and what an empty one weighs, in bytes.
+KEPT = 32 * 1024 * 1024
+WRAPPING = 500
+# The version of what was made, and its bytes.
+Made = tuple[int, bytes]
+
+
+class Kept:
+    """Answers that were made before; those that nobody has asked for longest make room.
+
+    Each goes by its tag, which says for whom, when and of what it was made: nobody gets what was
+    made for readers of another scope.
+    """
+
+    def __init__(self) -> None:
+        self._answers: LRUCache[tuple[str, object], bytes] = LRUCache(
+            KEPT, getsizeof=lambda data: len(data) + WRAPPING
+        )
+        self._lock = Lock()
+
+    def get(self, tag: str, name: object) -> bytes | None:
+        with self._lock:
+            return self._answers.get((tag, name))
+
+    def put(self, tag: str, name: object, data: bytes) -> None:
+        if len(data) > KEPT // 16:
+            return
+        with self._lock:
+            self._answers[tag, name] = data
+
+    def clear(self) -> None:
+        with self._lock:
+            self._answers.clear()
+
+
+@blueprint.record_once
+def begin(state: BlueprintSetupState) -> None:
+    state.app.extensions["kept_tiles"] = Kept()
 
 
 def tag_of(version: int, filters: Filters, then: Then | None) -> str:
@@ -35,25 +77,32 @@ def tag_of(version: int, filters: Filters, then: Then | None) -> str:
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
 
-def unchanged(session: Session, filters: Filters, then: Then | None) -> Response | None:
-    """The answer to who has these bytes already; nothing is made for it."""
-    if not request.if_none_match or tiles.look_elsewhere(filters):
-        return None
-    tag = tag_of(tiles.version(session), filters, then)
-    if not request.if_none_match.contains_weak(tag):
-        return None
-    response = Response(status=304)
-    response.set_etag(tag)
-    return response
+Make = Callable[[Session, Filters, Then | None], Made]
 
 
-def tagged(response: Response, version: int, filters: Filters, then: Then | None) -> Response:
-    """With its ETag; where only the bytes tell whether they changed, with theirs."""
+def answer(name: object, media_type: str, make: Make) -> Response:
+    """What `make` makes, made only where neither the reader nor this process has it already."""
+    session, filters = current_session(), map_filters()
+    then = asked_then(filters)
     if tiles.look_elsewhere(filters):
+        _, data = make(session, filters, then)
+        response = Response(data, content_type=media_type)
+        # Only the bytes tell whether they changed.
         response.add_etag()
         response.make_conditional(request)
+        return response
+    kept: Kept = current_app.extensions["kept_tiles"]
+    tag = tag_of(tiles.version(session), filters, then)
+    if request.if_none_match.contains_weak(tag):
+        response = Response(status=304)
     else:
-        response.set_etag(tag_of(version, filters, then))
+        known = kept.get(tag, name)
+        if known is None:
+            version, known = make(session, filters, then)
+            tag = tag_of(version, filters, then)
+            kept.put(tag, name, known)
+        response = Response(known, content_type=media_type)
+    response.set_etag(tag)
     return response
 
 
@@ -67,14 +116,12 @@ def towers(z: int, x: int, y: int) -> Response:
     at = Tile(z, x, y)
     if not at.exists:
         raise NotFound(N_("There is no such tile"))
-    session, filters = current_session(), map_filters()
-    then = asked_then(filters)
-    known = unchanged(session, filters, then)
-    if known is not None:
-        return known
-    today = then.day if then else clock.today()
-    version, data = tiles.tile(session, current_actor(), filters, at, today=today, then=then)
-    return tagged(Response(data, content_type=MEDIA_TYPE), version, filters, then)
+
+    def make(session: Session, filters: Filters, then: Then | None) -> Made:
+        today = then.day if then else clock.today()
+        return tiles.tile(session, current_actor(), filters, at, today=today, then=then)
+
+    return answer(at, MEDIA_TYPE, make)
 
 
 @blueprint.get("/tiles/towers/counts.json")
@@ -85,16 +132,16 @@ def counts() -> Response:
     With `on=YYYY-MM-DD` at the end of that day; `by_today` are the filters that only today's
     register can answer, which choose among its towers then.
     """
-    session, filters = current_session(), map_filters()
-    then = asked_then(filters)
-    known = unchanged(session, filters, then)
-    if known is not None:
-        return known
-    version = tiles.version(session)
-    today = then.day if then else clock.today()
-    found: dict[str, Any] = dict(
-        tiles.counts(session, current_actor(), filters, today=today, then=then)
-    )
-    if then is not None:
-        found |= {"on": then.day.isoformat(), "by_today": of_today(filters)}
-    return tagged(jsonify(found), version, filters, then)
+
+    def make(session: Session, filters: Filters, then: Then | None) -> Made:
+        # The version first: what is counted after it may be newer, never older.
+        version = tiles.version(session)
+        today = then.day if then else clock.today()
+        found: dict[str, Any] = dict(
+            tiles.counts(session, current_actor(), filters, today=today, then=then)
+        )
+        if then is not None:
+            found |= {"on": then.day.isoformat(), "by_today": of_today(filters)}
+        return version, json.dumps(found).encode()
+
+    return answer("counts", "application/json", make)

@@ -126,6 +126,8 @@ def app(whole_app: Flask) -> Iterator[Flask]:
             store.sessions = usual
             outer.rollback()
             connection.close()
+            # What was rolled back lets the version of the tiles count anew.
+            whole_app.extensions["kept_tiles"].clear()
 
 
 @pytest.fixture

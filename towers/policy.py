@@ -36,6 +36,11 @@ def counted(actor: Actor, commune_id: Any) -> ColumnElement[bool]:
     return in_territory(actor, commune_id) if policy.allows(actor, "tower.view") else false()
 
 
+def sees_every_tower(actor: Actor) -> bool:
+    """Whether no tower is out of the actor's scope."""
+    return actor.communes is None and policy.allows(actor, "tower.view")
+
+
 def reaches(actor: Actor, tower: Tower) -> bool:
     return actor.communes is None or tower.commune_id in actor.communes
 

@@ -20,7 +20,6 @@ from sqlalchemy import (
     Date,
     Integer,
     Select,
-    Subquery,
     and_,
     cast,
     func,
@@ -33,17 +32,19 @@ from sqlalchemy import (
 from core.policy import Actor
 from maps.models import (
     FINEST,
+    PAST_FINEST,
     tower_cell,
     tower_change,
     tower_day,
     tower_fold,
+    tower_overview,
     tower_past,
     tower_turn,
 )
 from maps.rules import Tile
 from towers.models import Tower
 from towers.past_models import tower_span
-from towers.policy import counted
+from towers.policy import counted, sees_every_tower
 from towers.queries import (
     Day,
     Filters,
@@ -77,23 +78,25 @@ def knows(filters: Filters, then: Then | None = None) -> bool:
     return not others.any
 
 
+def answers(filters: Filters, tile: Tile, then: Then | None = None) -> bool:
+    """Whether the grid, and not the register or its spans, is asked for a tile."""
+    return tile.level <= (FINEST if then is None else PAST_FINEST) and knows(filters, then)
+
+
 def parts(
     actor: Actor, filters: Filters, tile: Tile, *, today: date, then: Then | None = None
-) -> Subquery:
+) -> Select[Any]:
     """The towers of a tile in scope and filtered, in its cells."""
-    if tile.level > FINEST or not knows(filters, then):
-        return _live(actor, filters, tile, today, then).subquery("part")
-    kept = _kept(filters, tile, today) if then is None else _past(tile, then)
+    if not answers(filters, tile, then):
+        return _live(actor, filters, tile, today, then)
+    kept = _kept(actor, filters, tile, today) if then is None else _past(actor, filters, tile, then)
     every = union_all(*kept).subquery("kept")
-    here: list[ColumnElement[bool]] = [
-        counted(actor, every.c.commune_id),
-        *kept_facts(filters, every.c),
-    ]
+    here: list[ColumnElement[bool]] = []
     if filters.condition:
         here.append(every.c.condition.in_(filters.condition))
     if filters.overdue:
         here.append(every.c.overdue)
-    return select(every).where(*here).subquery("part")
+    return select(every).where(*here)
 
 
 def towers(
@@ -111,11 +114,17 @@ def of_day(then: Then | None) -> Any:
 
 
 def within(tile: Tile, of: Any = Tower) -> tuple[ColumnElement[bool], ...]:
-    """The towers of a tile: those on its western and northern edge, not on the others."""
-    west, south, east, north = tile.reach
+    """The towers of a tile: those on its western and northern edge, not on the others.
+
+    The grid counts by the same `tile_at`, so that both put a tower on an edge on the same side.
+    """
     x, y = func.ST_X(of.geom_3857), func.ST_Y(of.geom_3857)
-    box = func.ST_MakeEnvelope(west, south, east, north, 3857)
-    return (of.geom_3857.op("&&")(box), x >= west, x < east, y > south, y <= north)
+    box = func.ST_MakeEnvelope(*tile.reach, 3857)
+    return (
+        of.geom_3857.op("&&")(box),
+        func.tile_at(x, tile.z) == tile.x,
+        func.tile_at(-y, tile.z) == tile.y,
+    )
 
 
 def _live(
@@ -141,39 +150,58 @@ def _live(
     return towers(columns, actor, filters, today=today, then=then).where(*within(tile, of))
 
 
-def _kept(filters: Filters, tile: Tile, today: date) -> Sequence[Select[Any]]:
+def _kept(actor: Actor, filters: Filters, tile: Tile, today: date) -> Sequence[Select[Any]]:
     """What the grid has of a tile: it counts as of today, whatever the day of its last fold."""
+
+    def of(table: Any, day: Day, sign: int) -> Select[Any]:
+        return _by_day(table, tile, day, sign).where(*_wanted(actor, filters, table.c))
+
     if filters.due_within is not None:
         return [
-            _by_day(table, tile, today, 1).where(due_within(filters.due_within, today, table.c))
+            of(table, today, 1).where(due_within(filters.due_within, today, table.c))
             for table in (tower_day, tower_change)
         ]
-    folded = tower_cell.c
-    first, last, top, bottom = tile.cells(tile.level)
-    cells = select(
-        folded.x,
-        folded.y,
-        folded.commune_id,
-        folded.lifecycle,
-        folded.condition,
-        folded.worst_severity,
-        folded.overdue,
-        folded.number,
-        folded.sum_x,
-        folded.sum_y,
-    ).where(
-        folded.level == tile.level,
-        folded.x.between(first, last),
-        folded.y.between(top, bottom),
-    )
     # Between that day and today some towers have changed without a write.
     then = select(tower_fold.c.day).scalar_subquery()
     turned = turned_between(then, today)
     return (
-        cells,
-        _by_day(tower_day, tile, then, -1).where(turned),
-        _by_day(tower_day, tile, today, 1).where(turned),
-        _by_day(tower_change, tile, today, 1),
+        _folded(actor, filters, tile),
+        of(tower_day, then, -1).where(turned),
+        of(tower_day, today, 1).where(turned),
+        of(tower_change, today, 1),
+    )
+
+
+def _wanted(actor: Actor, filters: Filters, of: Any) -> list[ColumnElement[bool]]:
+    return [counted(actor, of.commune_id), *kept_facts(filters, of)]
+
+
+def _folded(actor: Actor, filters: Filters, tile: Tile) -> Select[Any]:
+    """The cells of a tile as the last fold left them: of all communes together where that will do,
+    which are a twentieth of the rows."""
+    together = replace(filters, condition=(), severity=(), overdue=False)
+    if sees_every_tower(actor) and not together.any:
+        table, wanted = (
+            tower_overview,
+            kept_facts(replace(filters, include_dismantled=True), tower_overview.c),
+        )
+    else:
+        table, wanted = tower_cell, _wanted(actor, filters, tower_cell.c)
+    first, last, top, bottom = tile.cells(tile.level)
+    return select(
+        table.c.x,
+        table.c.y,
+        table.c.condition,
+        table.c.worst_severity,
+        table.c.overdue,
+        table.c.number,
+        table.c.sum_x,
+        table.c.sum_y,
+    ).where(
+        table.c.level == tile.level,
+        table.c.x.between(first, last),
+        table.c.y.between(top, bottom),
+        *wanted,
     )
 
 
@@ -196,8 +224,6 @@ def _by_day(table: Any, tile: Tile, day: Day, sign: int) -> Select[Any]:
     return select(
         of.x.op(">>")(shift).label("x"),
         of.y.op(">>")(shift).label("y"),
-        of.commune_id,
-        of.lifecycle,
         condition_on(day, of).label("condition"),
         of.worst_severity,
         overdue_on(day, of).label("overdue"),
@@ -207,25 +233,24 @@ def _by_day(table: Any, tile: Tile, day: Day, sign: int) -> Select[Any]:
     ).where(of.x.between(first, last), of.y.between(top, bottom))
 
 
-def _past(tile: Tile, then: Then) -> Sequence[Select[Any]]:
+def _past(actor: Actor, filters: Filters, tile: Tile, then: Then) -> Sequence[Select[Any]]:
     """What the grid has of a tile at the end of a day that is over.
 
     The sums of the last day before it that has some, if there is one, and what changed since.
     """
-    from_day = select(func.max(tower_past.c.day)).where(tower_past.c.day <= then.day)
-    kept = from_day.scalar_subquery()
+    kept = select(func.max(tower_past.c.day)).where(tower_past.c.day <= then.day).scalar_subquery()
     past, turn = tower_past.c, tower_turn.c
-    shift = FINEST - tile.level
+    shift = PAST_FINEST - tile.level
     first, last, top, bottom = tile.cells(tile.level)
-    west, east, north, south = tile.cells(FINEST)
-    facts = ("commune_id", "lifecycle", "condition", "worst_severity", "overdue",
-             "number", "sum_x", "sum_y")  # fmt: skip
+    west, east, north, south = tile.cells(PAST_FINEST)
+    facts = ("condition", "worst_severity", "overdue", "number", "sum_x", "sum_y")
     return (
         select(past.x, past.y, *(past[name] for name in facts)).where(
             past.day == kept,
             past.level == tile.level,
             past.x.between(first, last),
             past.y.between(top, bottom),
+            *_wanted(actor, filters, past),
         ),
         select(
             turn.x.op(">>")(shift).label("x"),
@@ -236,6 +261,9 @@ def _past(tile: Tile, then: Then) -> Sequence[Select[Any]]:
             turn.day <= then.day,
             turn.x.between(west, east),
             turn.y.between(north, south),
+            *_wanted(actor, filters, turn),
         ),
-        _by_day(tower_change, tile, then.day, 1).where(tower_change.c.at < then.end),
+        _by_day(tower_change, tile, then.day, 1).where(
+            tower_change.c.at < then.end, *_wanted(actor, filters, tower_change.c)
+        ),
     )

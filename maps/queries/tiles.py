@@ -7,16 +7,19 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     ScalarSelect,
     Select,
     Text,
+    and_,
     case,
     cast,
     func,
     literal,
+    not_,
+    or_,
     select,
-    true,
 )
 from sqlalchemy.orm import Session
 
@@ -83,77 +86,63 @@ def tile(
     The version of what it says comes first, of the very same moment. With `then` it is as it was
     at the end of that day, which is `today` for all that the calendar changes; so it is below.
     """
-    if _few(session, actor, filters, at, today, then):
-        layers = [_layer(towers(actor, filters, at, today=today, then=then), "towers")]
-    else:
-        unsafe = _dangerous(session, actor, filters, at, today, then)
-        others = clusters(actor, filters, at, today=today, then=then, dangerous=unsafe is None)
-        layers = [_layer(others, "clusters")]
-        if unsafe is not None:
-            layers.append(_layer(unsafe, "towers"))
-    number, *parts = session.execute(select(_version(), *layers)).one()
-    return number, b"".join(bytes(part) for part in parts)
-
-
-def _layer(rows: Select[Any], name: str) -> ScalarSelect[bytes]:
-    shown = rows.subquery("shown")
-    made = select(func.ST_AsMVT(shown.table_valued(), name, EXTENT, "geom")).select_from(shown)
-    return made.scalar_subquery()
-
-
-def _few(
-    session: Session,
-    actor: Actor,
-    filters: Filters,
-    at: Tile,
-    today: date,
-    then: Then | None,
-) -> bool:
-    """Whether the towers of a tile can stand in it one by one."""
-    if at.z >= ALONE:
-        return True
     most = MOST_NEAR if at.z >= NEAR else MOST_AFAR
-    if at.z < NEAR and grid.knows(filters, then):
-        number = _number(session, actor, filters, at, today, then)
-        if number > most or then is None:
-            return number <= most
+    every = towers(actor, filters, at, today=today, then=then)
+    if at.z >= ALONE:
+        number, data, _ = session.execute(select(_version(), *_layer(every, "towers"))).one()
+        return number, bytes(data)
+    if not grid.answers(filters, at, then):
+        few = every.limit(most + 1)
+        number, data, count = session.execute(select(_version(), *_layer(few, "towers"))).one()
+        if count <= most:
+            return number, bytes(data)
+    statement = _together(actor, filters, at, most, today, then)
+    number, *layers = session.execute(statement).one()
+    return number, b"".join(bytes(one) for one in layers if one is not None)
+
+
+def _layer(rows: Select[Any], name: str) -> tuple[ColumnElement[bytes], ColumnElement[int]]:
+    """Rows as a layer of a tile, and how many they are."""
+    shown = rows.subquery("shown")
+    return (
+        func.ST_AsMVT(shown.table_valued(), name, EXTENT, "geom"),
+        func.count(),
+    )
+
+
+def _together(
+    actor: Actor, filters: Filters, at: Tile, most: int, today: date, then: Then | None
+) -> Select[Any]:
+    """The version, towers and clusters of a tile. One statement: it sums its cells once, and the
+    database looks into those subqueries only that the numbers ask for."""
+    part = grid.parts(actor, filters, at, today=today, then=then).cte("part")
+    is_dangerous = part.c.condition == Condition.DANGEROUS
+    number = func.sum(part.c.number)
+    said = select(
+        func.coalesce(number, 0).label("all"),
+        func.coalesce(number.filter(is_dangerous), 0).label("unsafe"),
+    ).cte("said")
+    too_many = said.c.all > most
+    if then is not None and filters.any and grid.answers(filters, at, then):
         every = replace(Filters(), include_dismantled=True)
-        return _number(session, actor, every, at, today, then) <= MOST_LOOKED_THROUGH
-    of = grid.of_day(then)
-    here = grid.towers([of.condition], actor, filters, today=today, then=then)
-    here = here.where(*grid.within(at, of)).limit(most + 1)
-    number = session.execute(select(func.count()).select_from(here.subquery())).scalar_one()
-    return bool(number <= most)
+        whole = grid.parts(actor, every, at, today=today, then=then).subquery("whole")
+        there = select(func.coalesce(func.sum(whole.c.number), 0)).scalar_subquery()
+        too_many = or_(too_many, there > MOST_LOOKED_THROUGH)
+    many = select(too_many).scalar_subquery()
+    apart = select(said.c.unsafe.between(1, MOST_AFAR)).scalar_subquery()
+    single = towers(actor, filters, at, today=today, then=then)
+    unsafe = single.where(grid.of_day(then).condition == Condition.DANGEROUS)
+    clustered = clusters(part, at, where=not_(and_(is_dangerous, apart)))
+    return select(
+        _version(),
+        case((many, _made(clustered, "clusters"))),
+        case((not_(many), _made(single, "towers")), (apart, _made(unsafe, "towers"))),
+    )
 
 
-def _number(
-    session: Session,
-    actor: Actor,
-    filters: Filters,
-    at: Tile,
-    today: date,
-    then: Then | None,
-) -> int:
-    """How many towers a tile has, by the grid if it knows the filters."""
-    part = grid.parts(actor, filters, at, today=today, then=then)
-    return int(session.execute(select(func.coalesce(func.sum(part.c.number), 0))).scalar_one())
-
-
-def _dangerous(
-    session: Session,
-    actor: Actor,
-    filters: Filters,
-    at: Tile,
-    today: date,
-    then: Then | None,
-) -> Select[Any] | None:
-    """The dangerous towers among those of a tile, if they can stand in it one by one."""
-    stored = grid.of_day(then).condition
-    unsafe = stored == Condition.DANGEROUS
-    found = towers(actor, filters, at, today=today, then=then).where(unsafe)
-    some = found.with_only_columns(stored).limit(MOST_AFAR + 1).subquery()
-    number = session.execute(select(func.count()).select_from(some)).scalar_one()
-    return found if 0 < number <= MOST_AFAR else None
+def _made(rows: Select[Any], name: str) -> ScalarSelect[bytes]:
+    layer, _ = _layer(rows, name)
+    return select(layer).scalar_subquery()
 
 
 def towers(
@@ -176,35 +165,26 @@ def towers(
     ).where(*grid.within(at, of))
 
 
-def clusters(
-    actor: Actor,
-    filters: Filters,
-    at: Tile,
-    *,
-    today: date,
-    then: Then | None = None,
-    dangerous: bool = True,
-) -> Select[Any]:
-    """The cells of a tile: the middle of their towers, numbers by condition, the worst of each;
-    with the `dangerous` towers or without them."""
-    part = grid.parts(actor, filters, at, today=today, then=then).c
-    number = func.sum(part.number)
-    numbers = {one: _where(number, part.condition == one) for one in WORST}
-    severities = {one: _where(number, part.worst_severity == one) for one in SEVERITIES}
+def clusters(part: CTE, at: Tile, *, where: ColumnElement[bool]) -> Select[Any]:
+    """Those `grid.parts` as one cluster a cell: the middle of its towers, their numbers by
+    condition, the worst of each."""
+    number = func.sum(part.c.number)
+    numbers = {one: _where(number, part.c.condition == one) for one in WORST}
+    severities = {one: _where(number, part.c.worst_severity == one) for one in SEVERITIES}
     cells = (
         select(
             number.label("number"),
             *(counted.label(one) for one, counted in numbers.items()),
-            _where(number, part.overdue).label("overdue"),
+            _where(number, part.c.overdue).label("overdue"),
             case(*((counted > 0, literal(one)) for one, counted in numbers.items())).label("worst"),
             case(*((counted > 0, literal(one)) for one, counted in severities.items())).label(
                 "severity"
             ),
-            (func.sum(part.sum_x) / (number * 10.0)).label("east"),
-            (func.sum(part.sum_y) / (number * 10.0)).label("north"),
+            (func.sum(part.c.sum_x) / (number * 10.0)).label("east"),
+            (func.sum(part.c.sum_y) / (number * 10.0)).label("north"),
         )
-        .where(true() if dangerous else part.condition != Condition.DANGEROUS)
-        .group_by(part.x, part.y)
+        .where(where)
+        .group_by(part.c.x, part.c.y)
         .having(number > 0)
         .subquery("cell")
     )
@@ -226,7 +206,9 @@ def counts(
 
 def _count(session: Session, actor: Actor, filters: Filters, today: date, then: Then | None) -> int:
     if grid.knows(filters, then):
-        return _number(session, actor, filters, WHOLE, today, then)
+        part = grid.parts(actor, filters, WHOLE, today=today, then=then).subquery("part")
+        statement = select(func.coalesce(func.sum(part.c.number), 0))
+        return int(session.execute(statement).scalar_one())
     every = [func.count(grid.of_day(then).condition)]
     statement = grid.towers(every, actor, filters, today=today, then=then)
     return int(session.execute(statement).scalar_one())

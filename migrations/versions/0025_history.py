@@ -1,16 +1,18 @@
 """What condition each tower had when, and how many stood where in which, for days that are over."""
 
+# ruff: noqa: S608, E501 - our own tables; functions keep the lines that they had
+
 from __future__ import annotations
 
 from alembic import context, op
 
 revision = "0025"
-down_revision = "0023"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 
 # The finest level of the grid, and farther than any place on earth but the poles, in metres.
-FINEST = 12
+FINEST = 14
 END = 20037508
 FACTS = "commune_id, lifecycle, condition, worst_severity, ok_until, next_deadline"
 # What a span tells of its tower.
@@ -31,7 +33,7 @@ def counted(table: str, number: int, at: str = "") -> str:
             {number} * round(least(greatest(ST_X(geom_3857), -{END}), {END}) * 10)::bigint AS sum_x,
             {number} * round(least(greatest(ST_Y(geom_3857), -{END}), {END}) * 10)::bigint AS sum_y
         FROM {table}
-    """  # noqa: S608, E501 - our own tables
+    """
 
 
 def noted(rows: str, at: str = "") -> str:
@@ -41,7 +43,7 @@ def noted(rows: str, at: str = "") -> str:
         SELECT {at and f"{at}, "}x, y, {FACTS}, sum(number), sum(sum_x), sum(sum_y) FROM ({rows}) AS counted
         GROUP BY {at and "1, "}x, y, {FACTS}
         HAVING sum(number) <> 0 OR sum(sum_x) <> 0 OR sum(sum_y) <> 0
-    """  # noqa: S608, E501 - our own tables
+    """
 
 
 # Every statement leaves a row at least: their number is the version of what tiles show.
@@ -54,22 +56,27 @@ MARK = """
 def spans(event: str) -> str:
     """End the spans of what changed, and begin new ones.
 
-    What differs is found by EXCEPT, in one pass whatever the number of rows.
+    What differs is found by EXCEPT, in one pass whatever the number of rows, and goes on as keys:
+    the planner knows their number, which of the rows of a trigger it does not.
     """
-    rows = {
-        "INSERT": f"SELECT id, {TOLD} FROM added",
-        "DELETE": f"SELECT id, {TOLD} FROM removed",
-        "UPDATE": f"SELECT id, {TOLD} FROM added EXCEPT SELECT id, {TOLD} FROM removed",
-    }[event]
-    ended = f"""
-        UPDATE tower_span SET until = moment FROM ({rows}) AS changed
-        WHERE tower_span.tower_id = changed.id AND tower_span.until IS NULL;
-    """  # noqa: S608 - our own tables
+    changed = {
+        "INSERT": "",
+        "DELETE": "SELECT id FROM removed",
+        "UPDATE": f"SELECT id FROM (SELECT id, {TOLD} FROM added"
+        f" EXCEPT SELECT id, {TOLD} FROM removed) AS changed",
+    }[event]  # fmt: skip
     begun = f"""
-        INSERT INTO tower_span (tower_id, since, {TOLD})
-        SELECT id, moment, {TOLD} FROM ({rows}) AS changed;
-    """  # noqa: S608 - our own tables
-    return {"INSERT": begun, "DELETE": ended, "UPDATE": ended + begun}[event]
+                INSERT INTO tower_span (tower_id, since, {TOLD}) SELECT id, moment, {TOLD} FROM added"""
+    if event == "INSERT":
+        return f"{begun};"
+    again = f"{begun} WHERE id = ANY (ids);" if event == "UPDATE" else ""
+    return f"""
+                ids := ARRAY({changed});
+                IF cardinality(ids) = 0 THEN
+                    RETURN NULL;
+                END IF;
+                UPDATE tower_span SET until = moment WHERE tower_id = ANY (ids) AND until IS NULL;
+                {again}"""
 
 
 def replace_triggers(*, history: bool) -> None:
@@ -88,7 +95,7 @@ def replace_triggers(*, history: bool) -> None:
         # since whoever waited for a tower writes it after the one who held it.
         head = """ LANGUAGE plpgsql
             SET plan_cache_mode = force_custom_plan AS $$
-            DECLARE moment timestamptz := clock_timestamp();"""
+            DECLARE moment timestamptz := clock_timestamp(); ids uuid[];"""
         op.execute(
             f"""
             CREATE FUNCTION {name}() RETURNS trigger{head if history else " LANGUAGE plpgsql AS $$"}
@@ -112,7 +119,7 @@ def replace_triggers(*, history: bool) -> None:
             UPDATE tower_fold SET folded = folded + 1 + (SELECT count(*) FROM tower_change);
             DELETE FROM tower_change;
             DELETE FROM tower_day;
-            DELETE FROM tower_cell;{" TRUNCATE tower_span, tower_turn, tower_past;" if history else ""}
+            DELETE FROM tower_cell; DELETE FROM tower_overview;{" TRUNCATE tower_span, tower_turn, tower_past;" if history else ""}
             RETURN NULL;
         END $$
         """
@@ -147,7 +154,9 @@ def upgrade() -> None:
         )
         """
     )
-    op.execute(f"INSERT INTO tower_span (tower_id, since, {TOLD}) SELECT id, now(), {TOLD} FROM tower")
+    op.execute(
+        f"INSERT INTO tower_span (tower_id, since, {TOLD}) SELECT id, now(), {TOLD} FROM tower"
+    )
     op.execute("CREATE INDEX ix_tower_span_tower_id_since ON tower_span (tower_id, since)")
     op.execute("CREATE INDEX ix_tower_span_geom_3857 ON tower_span USING gist (geom_3857)")
     op.execute(
@@ -176,7 +185,7 @@ def upgrade() -> None:
     op.execute("CREATE INDEX ix_tower_past_day_level_x_y ON tower_past (day, level, x, y)")
     # All that is known is of today: the worker folds it anew, into the days as well.
     op.execute("UPDATE tower_fold SET folded = folded + 1 + (SELECT count(*) FROM tower_change)")
-    op.execute("TRUNCATE tower_change, tower_day, tower_cell")
+    op.execute("TRUNCATE tower_change, tower_day, tower_cell, tower_overview")
     op.execute(noted(counted("tower", 1)))
     replace_triggers(history=True)
     # Spans that are over when they are written tell the past: they begin and end in the grid too.

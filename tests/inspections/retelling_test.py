@@ -108,7 +108,7 @@ def facts(tower: Any) -> tuple[Any, ...]:
             tower.lifecycle, tower.structure_type)  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_what_is_told_is_what_was(session, seed: int) -> None:
     life = Life(session, seed)
     was = []
@@ -128,7 +128,7 @@ def test_what_is_told_is_what_was(session, seed: int) -> None:
     told = session.execute(
         select(tower_span).where(tower_span.c.retold).order_by(tower_span.c.since)
     ).all()
-    assert [one.since for one in told][0] == START
+    assert told[0].since == START
     for one, following in pairwise(told):
         assert one.until == following.since
         assert facts(one) != facts(following)

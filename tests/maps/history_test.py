@@ -1,4 +1,4 @@
-"""Days that are over are as they were recorded then, whatever was written, folded or moved since."""
+"""Days that are over are as they were recorded then, whatever was written since."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def summed(towers: dict[uuid.UUID, tuple[Any, ...]], level: int) -> Counter[tupl
 def gridded(session: Session, at: Tile, day: date) -> Counter[tuple[Any, ...]]:
     cells: Counter[tuple[Any, ...]] = Counter()
     part = grid.parts(SYSTEM, EVERYTHING, at, today=day, then=then(day, ZONE))
-    for one in session.execute(select(part)):
+    for one in session.execute(part):
         key = (one.x, one.y, one.condition, one.worst_severity, one.overdue)
         cells[(*key, "number")] += one.number
         cells[(*key, "east")] += one.sum_x
@@ -167,7 +167,7 @@ def test_each_day_is_as_it_was_recorded(owner: Session, seed: int) -> None:
 
 
 def test_what_is_told_later_of_earlier_days_counts_there_alone(owner: Session) -> None:
-    """A span that is over when it is written begins and ends in the grid, before and after a fold."""
+    """A span that is over when it is written begins and ends in the grid, folded or not."""
     owner.execute(text(WRITES["insert"]), {**NOTHING, "condition": "unchecked",
         "condition_reason": "never",
         **dict(zip(("west", "south", "east", "north"), HERE, strict=True))})  # fmt: skip

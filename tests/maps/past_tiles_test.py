@@ -151,7 +151,8 @@ Wanted = Callable[[dict[str, Any], Past], bool]
 @pytest.mark.parametrize(
     ("query", "wanted"),
     [
-        ({"condition": ["ok", "dangerous"]}, lambda one, _: one["condition"] in {"ok", "dangerous"}),
+        ({"condition": ["ok", "dangerous"]}, lambda one, _:
+         one["condition"] in {"ok", "dangerous"}),
         ({"condition": "unchecked"}, lambda one, _: one["condition"] == "unchecked"),
         ({"severity": "major"}, lambda one, _: one["worst_severity"] == "major"),
         ({"overdue": "1"}, lambda one, _: one["overdue"]),
@@ -203,16 +204,15 @@ def test_what_only_today_knows_chooses_by_today_and_says_so(past: Past, session:
 def test_an_owner_is_found_under_the_names_that_were_merged_into_it(
     past: Past, session: Session
 ) -> None:
-    into, on = makers.organisation(session), ago(10)
-    for old, new in ((past.owner.id, uuid.uuid4()), (None, into.id)):
+    into, between, on = makers.organisation(session), uuid.uuid4(), ago(10)
+    for old, new in ((past.owner.id, between), (between, into.id)):
         session.execute(
             text(
                 "INSERT INTO organisation_merge (old_id, into_id, at, snapshot, old_name)"
                 " VALUES (:old, :new, now(), '{}', 'x')"
             ),
-            {"old": old or step, "new": new},
+            {"old": old, "new": new},
         )
-        step = new
     session.commit()
     found = all_numbers(past.staff, session, 6, on=on, owner=into.id, include_dismantled="1")
     assert found == summed([one for one in past.on(on) if one["owner_id"] == past.owner.id])

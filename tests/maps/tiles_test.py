@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from areas.models import Area
 from core import clock
 from maps import services
+from maps import tiles as tile_doors
 from maps.queries import tiles
 from tests import doors, makers
 from tests.doors import answered, refused
@@ -77,7 +78,7 @@ def test_the_tiles_of_every_zoom_count_each_tower_once(
 
 
 def test_the_dangerous_stand_one_by_one_beside_their_clusters(
-    place: Place, session: Session, monkeypatch: pytest.MonkeyPatch
+    app: Flask, place: Place, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tiles, "MOST_NEAR", 0)
     unsafe = (
@@ -86,6 +87,7 @@ def test_the_dangerous_stand_one_by_one_beside_their_clusters(
     expected = sorted(session.scalars(text(unsafe)))
     for most, shown in ((len(expected), expected), (len(expected) - 1, [])):
         monkeypatch.setattr(tiles, "MOST_AFAR", most)
+        app.extensions["kept_tiles"].clear()
         layers = asked(place.staff, 0, 0, 0)
         assert sorted(one["id"] for one in layers.get("towers", [])) == shown
         assert ("dangerous" in layers["clusters"][0]) == (not shown)
@@ -193,7 +195,7 @@ def test_a_tower_that_goes_leaves_nothing_behind(place: Place, session: Session)
     services.fold(session, today=clock.today(), zone=clock.zone())
     session.execute(text("DELETE FROM tower"))
     services.fold(session, today=clock.today(), zone=clock.zone())
-    for table in ("tower_change", "tower_day", "tower_cell"):
+    for table in ("tower_change", "tower_day", "tower_cell", "tower_overview"):
         assert session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
 
 
@@ -268,6 +270,43 @@ def test_a_tile_is_sent_again_only_when_it_could_differ(
     tomorrow = clock.today() + timedelta(days=1)
     monkeypatch.setattr(clock, "today", lambda: tomorrow)
     assert place.staff.get(address, headers=tag).status_code == 200
+
+
+def test_what_was_made_is_kept_for_those_who_may_see_the_same(
+    app: Flask, place: Place, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four answers two are made: for staff, and for who reads in one commune only."""
+    made = []
+    usual = tiles.tile
+    monkeypatch.setattr(tiles, "tile", lambda *a, **k: made.append(a[1]) or usual(*a, **k))
+    address = "/tiles/towers/6/50/30.mvt"
+    person = makers.user(session, "inspector", territories=[place.communes[0]])
+    mine = doors.client_of(app, session, person)
+    other_staff = doors.client_of(app, session, makers.user(session, "staff"))
+    of_all, of_one, again, others = (
+        one.get(address) for one in (place.staff, mine, other_staff, mine)
+    )
+    assert [len(made), of_all.data, of_one.data] == [2, again.data, others.data]
+    assert of_all.data != of_one.data
+    assert of_all.headers["ETag"] == again.headers["ETag"] != of_one.headers["ETag"]
+    # Another filter, another tile and another day are made of their own.
+    place.staff.get(f"{address}?condition=ok")
+    place.staff.get("/tiles/towers/5/25/15.mvt")
+    tomorrow = clock.today() + timedelta(days=1)
+    monkeypatch.setattr(clock, "today", lambda: tomorrow)
+    place.staff.get(address)
+    assert len(made) == 5
+
+
+def test_no_more_is_kept_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tile_doors, "KEPT", 64_000)
+    kept = tile_doors.Kept()
+    for number in range(100):
+        kept.put("tag", number, bytes(1500))
+    held = [number for number in range(100) if kept.get("tag", number) is not None]
+    assert held == list(range(68, 100))
+    kept.put("tag", "too large for the others", bytes(5000))
+    assert kept.get("tag", "too large for the others") is None
 
 
 def test_what_the_version_does_not_know_is_told_by_its_bytes(
