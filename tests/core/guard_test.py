@@ -298,6 +298,8 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/map/communes.geojson", "GET"): EVERYBODY,
     ("/map/document", "GET"): READERS,
     ("/map/extent.json", "GET"): READERS,
+    ("/map/history.json", "GET"): READERS,
+    ("/map/history/<uuid:tower_id>.json", "GET"): READERS,
     ("/map/import/<uuid:batch_id>", "GET"): {STAFF},
     ("/map/islands.json", "GET"): READERS,
     ("/map/owners.json", "GET"): READERS,
