@@ -40,12 +40,15 @@ def tower_then(tower_id: uuid.UUID) -> Response:
     """How a tower was at the end of the day `on`, and what it is now, if it is still there."""
     session, actor = current_session(), current_actor()
     then = asked_then(map_filters())
-    told = then and told_of(session, actor, tower_id, then)
-    if not told:
-        raise NotFound()
     now = towers.by_id(session, actor, tower_id)
+    said = None if now is None else body(now, clock.today())
+    if then is not None:
+        told = told_of(session, actor, tower_id, then)
+        said = told and {"condition": told.condition, "overdue": told.overdue}
+    if said is None:
+        raise NotFound()
     return jsonify(
-        condition=told.condition,
-        overdue=told.overdue,
+        condition=said["condition"],
+        overdue=said["overdue"],
         now=None if now is None else body(now, clock.today()),
     )

@@ -1,9 +1,11 @@
-"""Tiles by their numbers, in the squares of EPSG:3857 that all maps of the web share, and days."""
+"""Tiles by their numbers, in the squares of EPSG:3857 that all maps of the web share, and what
+a layer of the base map may be."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from enum import StrEnum
 
 # Half the width of the world in metres, and a place that is farther than any other.
 HALF = 20_037_508.342789244
@@ -15,6 +17,28 @@ NEAR = 11
 LAST = 22
 # A tile has 2 ** CELLS cells in a row and a column: about 64 pixels each, room for one sign.
 CELLS = 2
+
+
+class LayerKind(StrEnum):
+    """What a layer of the base map draws: by it lines, surfaces and names look."""
+
+    RIVER = "river"
+    ROAD = "road"
+    BORDER = "border"
+    PLACE = "place"
+    # A file of pictures, which lies beside the database.
+    PICTURES = "pictures"
+
+
+# The types of geometry of each kind, as the first bytes of WKB number them.
+POINTS, LINES, SURFACES = frozenset({1, 4}), frozenset({2, 5}), frozenset({3, 6})
+SHAPES = {
+    LayerKind.RIVER: LINES | SURFACES,
+    LayerKind.ROAD: LINES,
+    LayerKind.BORDER: LINES | SURFACES,
+    LayerKind.PLACE: POINTS,
+    LayerKind.PICTURES: frozenset(),
+}
 
 
 @dataclass(frozen=True)
@@ -53,21 +77,6 @@ class Tile:
             -BEYOND if self.y == last else south,
             BEYOND if self.x == last else east,
             BEYOND if self.y == 0 else north,
-        )
-
-    @property
-    def level(self) -> int:
-        """The level of the grid whose cells it has."""
-        return self.z + CELLS
-
-    def cells(self, level: int) -> tuple[int, int, int, int]:
-        """First and last column, first and last row of its cells of a level."""
-        deeper = level - self.z
-        return (
-            self.x << deeper,
-            ((self.x + 1) << deeper) - 1,
-            self.y << deeper,
-            ((self.y + 1) << deeper) - 1,
         )
 
 

@@ -17,17 +17,17 @@ from core.db import current_session
 from core.errors import NotFound
 from core.guard import current_actor
 from core.policy import guard
+from core.settings import Settings
 from core.words import N_
 from maps.doors import asked_then, map_filters
-from maps.queries import tiles
+from maps.queries import past, tiles
 from maps.rules import Tile
 from towers.queries import Filters
 from towers.queries.past import Then, of_today
 
 blueprint = Blueprint("tiles", __name__)
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
-# What a process keeps of answers that it has made, and what an empty one weighs, in bytes.
-KEPT = 32 * 1024 * 1024
+# What a kept answer weighs beside its bytes.
 WRAPPING = 500
 # The version of what was made, and its bytes.
 Made = tuple[int, bytes]
@@ -40,9 +40,9 @@ class Kept:
     made for readers of another scope.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int) -> None:
         self._answers: LRUCache[tuple[str, object], bytes] = LRUCache(
-            KEPT, getsizeof=lambda data: len(data) + WRAPPING
+            most_bytes, getsizeof=lambda data: len(data) + WRAPPING
         )
         self._lock = Lock()
 
@@ -51,7 +51,7 @@ class Kept:
             return self._answers.get((tag, name))
 
     def put(self, tag: str, name: object, data: bytes) -> None:
-        if len(data) > KEPT // 16:
+        if len(data) + WRAPPING > self._answers.maxsize // 16:
             return
         with self._lock:
             self._answers[tag, name] = data
@@ -63,7 +63,8 @@ class Kept:
 
 @blueprint.record_once
 def begin(state: BlueprintSetupState) -> None:
-    state.app.extensions["kept_tiles"] = Kept()
+    settings: Settings = state.app.config["SETTINGS"]
+    state.app.extensions["kept_tiles"] = Kept(settings.kept_tiles_bytes)
 
 
 def tag_of(version: int, filters: Filters, then: Then | None) -> str:
@@ -71,9 +72,10 @@ def tag_of(version: int, filters: Filters, then: Then | None) -> str:
 
     The scope is in it, so an answer that somebody else got in the same browser never counts.
     """
-    communes = current_actor().communes
-    scope = "all" if communes is None else sorted(communes)
-    facts = (version, then.day if then else clock.today(), then is not None, scope, filters)
+    reader = current_actor().alike
+    scope = (sorted(reader.roles), reader.communes and sorted(reader.communes))
+    day = then.day if then else clock.today()
+    facts = (version, day, then is not None, scope, reader.organisation_id, filters)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
 
@@ -109,17 +111,15 @@ def answer(name: object, media_type: str, make: Make) -> Response:
 @blueprint.get("/tiles/towers/<int:z>/<int:x>/<int:y>.mvt")
 @guard("tower.view")
 def towers(z: int, x: int, y: int) -> Response:
-    """The towers of a tile, as clusters where they are many; the filters of the map narrow them.
-
-    With `on=YYYY-MM-DD` as they were at the end of that day.
-    """
+    """The towers of a tile, as clusters where they are many; the filters of the map narrow them."""
     at = Tile(z, x, y)
     if not at.exists:
         raise NotFound(N_("There is no such tile"))
 
     def make(session: Session, filters: Filters, then: Then | None) -> Made:
-        today = then.day if then else clock.today()
-        return tiles.tile(session, current_actor(), filters, at, today=today, then=then)
+        if then is not None:
+            return past.tile(session, current_actor(), filters, at, then)
+        return tiles.tile(session, current_actor(), filters, at, today=clock.today())
 
     return answer(at, MEDIA_TYPE, make)
 
@@ -127,21 +127,21 @@ def towers(z: int, x: int, y: int) -> Response:
 @blueprint.get("/tiles/towers/counts.json")
 @guard("tower.view")
 def counts() -> Response:
-    """How many towers the filters find of how many there are: N of M.
-
-    With `on=YYYY-MM-DD` at the end of that day; `by_today` are the filters that only today's
-    register can answer, which choose among its towers then.
-    """
+    """How many towers the filters find of how many there are: N of M."""
 
     def make(session: Session, filters: Filters, then: Then | None) -> Made:
         # The version first: what is counted after it may be newer, never older.
         version = tiles.version(session)
-        today = then.day if then else clock.today()
-        found: dict[str, Any] = dict(
-            tiles.counts(session, current_actor(), filters, today=today, then=then)
-        )
-        if then is not None:
-            found |= {"on": then.day.isoformat(), "by_today": of_today(filters)}
+        found: dict[str, Any]
+        if then is None:
+            found = {**tiles.counts(session, current_actor(), filters, today=clock.today())}
+        else:
+            # `by_today` choose among the towers by what only today's register knows.
+            found = {
+                **past.counts(session, current_actor(), filters, then),
+                "on": then.day.isoformat(),
+                "by_today": of_today(filters),
+            }
         return version, json.dumps(found).encode()
 
     return answer("counts", "application/json", make)

@@ -9,12 +9,15 @@ from maps.render.layers import (
     AreaDrawing,
     CampaignTowers,
     Communes,
+    FallZones,
     ImportedRows,
     LayerSwitch,
     OneArea,
     OneTower,
     Picker,
     Places,
+    Point,
+    ThemeSwitch,
     TimeSlider,
     Towers,
 )
@@ -27,8 +30,11 @@ def violation_map(language: str) -> tuple[str, str]:
     drawn = new_map()
     drawn.add_child(Communes())
     drawn.add_child(Towers())
+    drawn.add_child(FallZones())
     drawn.add_child(LayerSwitch())
     drawn.add_child(TimeSlider())
+    drawn.add_child(ThemeSwitch())
+    drawn.add_child(Point())
     return finish(drawn, language)
 
 

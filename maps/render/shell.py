@@ -10,7 +10,7 @@ import folium
 from folium.elements import JSCSSMixin
 
 import maps.render  # noqa: F401 - points Folium's assets at our own files
-from maps.render.layers import Islands, Land, LayerSwitch, Scale
+from maps.render.layers import BaseLayers, Borders, Islands, Land, LayerSwitch, Scale
 
 INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 # Đồng Tháp: where a map looks before its data say where they are.
@@ -45,6 +45,8 @@ def new_map(*, zoom: int = 9) -> folium.Map:
     drawn.add_child(Scripts())
     drawn.add_child(Land())
     drawn.add_child(Islands())
+    drawn.add_child(Borders())
+    drawn.add_child(BaseLayers())
     return drawn
 
 

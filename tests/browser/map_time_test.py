@@ -77,6 +77,7 @@ def test_map_of_days_that_are_over(walk, province):
 
     one.open("/map")
     inside.get_by_role("button", name=one.text("Past days")).click()
+    expect(slider).to_be_focused()
     page.keyboard.press("ArrowLeft")
     expect(count).not_to_have_text(today)
     inside.get_by_role("button", name=one.text("Back to today")).click()

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from core.cluster import PrivateCluster
 from core.policy import SYSTEM
 from maps import services
-from maps.queries import grid, past
+from maps.queries import past
+from maps.queries.grid import AnyTile
 from maps.rules import Tile, end_of_month
 from tests.maps.tiles import states
 from towers.past_models import tower_span
@@ -103,8 +104,8 @@ def summed(towers: dict[uuid.UUID, tuple[Any, ...]], level: int) -> Counter[tupl
 
 def gridded(session: Session, at: Tile, day: date) -> Counter[tuple[Any, ...]]:
     cells: Counter[tuple[Any, ...]] = Counter()
-    part = grid.parts(SYSTEM, EVERYTHING, at, today=day, then=then(day, ZONE))
-    for one in session.execute(part):
+    part = past.parts(SYSTEM, EVERYTHING, AnyTile(at.z), then(day, ZONE))
+    for one in session.execute(part, AnyTile.of(at)):
         key = (one.x, one.y, one.condition, one.worst_severity, one.overdue)
         cells[(*key, "number")] += one.number
         cells[(*key, "east")] += one.sum_x

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from alembic import context, op
 
-revision = "0025"
-down_revision = "0024"
+revision = "0026"
+down_revision = "0025"
 branch_labels = None
 depends_on = None
 
