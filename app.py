@@ -43,6 +43,7 @@ import maps.cli
 import maps.fall_zones
 import maps.figure_pages
 import maps.grid_jobs
+import maps.history_pages
 import maps.pages
 import maps.taking_pages
 import maps.tiles
@@ -254,6 +255,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         maps.pages,
         maps.figure_pages,
         maps.taking_pages,
+        maps.history_pages,
         maps.tiles,
         maps.fall_zones,
         maps.base,

@@ -8,13 +8,13 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
-from core import clock
+from core import audit, clock
 from core.cli import explained
-from core.db import current_session, transaction
+from core.db import allow_long_statements, current_session, transaction
 from core.policy import SYSTEM
 from inspections.checklist_files import read_file
 from inspections.demo import commands as demo_commands
-from inspections.services import checklists, condition, load_safety
+from inspections.services import checklists, condition, load_safety, retelling
 
 checklist_commands = AppGroup("checklists", help="Versions of the checklist catalogue.")
 
@@ -78,7 +78,29 @@ def raise_violations(dry_run: bool) -> None:
         click.echo(f"{len(waiting)} {'would be raised' if dry_run else 'raised'}.")
 
 
+history_commands = AppGroup("history", help="What condition each tower had when.")
+
+
+@history_commands.command("retell")
+def retell() -> None:
+    """Tell the days before the register kept its history, from what inspections and violations say.
+
+    What was recorded stays as it is; a second time there is nothing left to tell.
+    """
+    done = 0
+    with explained(), transaction() as session:
+        allow_long_statements(session)
+        for done in retelling.retell(session):
+            click.echo(f"{done} towers …")
+        audit.record(
+            session, "history.retell", "setting", "history", by=SYSTEM, now=clock.now(),
+            after={"towers": done},
+        )  # fmt: skip
+    click.echo(f"The past of {done} towers was told.")
+
+
 def init_app(app: Flask) -> None:
+    app.cli.add_command(history_commands)
     app.cli.add_command(assessment_commands)
     app.cli.add_command(checklist_commands)
     app.cli.add_command(recompute_conditions)

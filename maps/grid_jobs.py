@@ -14,7 +14,7 @@ def fold(job: Running, *, timestamp: int | None = None) -> None:
     """Fold what writers have appended to the grid, then count the communes that have changed."""
     with transaction() as session:
         allow_long_statements(session)
-        job.progress(services.fold(session, today=clock.today()))
+        job.progress(services.fold(session, today=clock.today(), zone=clock.zone()))
     with transaction() as session:
         allow_long_statements(session)
         services.keep_figures(session, today=clock.today(), zone=clock.zone())

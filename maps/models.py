@@ -3,6 +3,9 @@
 Triggers of the register append to `tower_change` in the transaction of the cause; the worker folds
 these rows into the other tables (`maps.services.fold`), which nobody else writes. What counts is
 the sum of all of them. A cell is a tile of its level: `x` to the east, `y` to the south.
+
+The same rows, by the local day of their moment, go into `tower_turn`: all up to a day are how many
+stood where at its end. `tower_past` has these sums for the last day of each month.
 """
 
 from __future__ import annotations
@@ -15,11 +18,13 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
+    DateTime,
     Index,
     Integer,
     SmallInteger,
     Table,
     Text,
+    func,
     text,
 )
 
@@ -28,6 +33,8 @@ from inspections.rules.statistics import COMMUNE_FIGURES
 
 # The finest level of the grid, of which `tower_change` and `tower_day` are.
 FINEST = 14
+# And the finest of the days that are over, of which `tower_turn` is.
+PAST_FINEST = 12
 
 
 def _facts() -> list[Column[Any]]:
@@ -54,7 +61,14 @@ def _sums() -> list[Column[Any]]:
     ]
 
 
-tower_change = Table("tower_change", Base.metadata, *_facts(), *_days(), *_sums())
+tower_change = Table(
+    "tower_change",
+    Base.metadata,
+    *_facts(),
+    *_days(),
+    *_sums(),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+)
 
 tower_day = Table(
     "tower_day",
@@ -108,7 +122,35 @@ tower_overview = Table(
     ),
 )  # fmt: skip
 
-# The day on which these two count, and how many rows of `tower_change` were ever folded.
+# What changed on a day, by the calendar too: on days to come what will if nobody writes.
+tower_turn = Table(
+    "tower_turn",
+    Base.metadata,
+    Column("day", Date, nullable=False),
+    *_facts(),
+    Column("overdue", Boolean, nullable=False),
+    *_sums(),
+    Index(
+        "uq_tower_turn",
+        "day", "x", "y", "commune_id", "lifecycle", "condition", "worst_severity", "overdue",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
+    Index("ix_tower_turn_empty", "day", postgresql_where=text("number = 0")),
+)  # fmt: skip
+
+tower_past = Table(
+    "tower_past",
+    Base.metadata,
+    Column("day", Date, nullable=False),
+    Column("level", SmallInteger, nullable=False),
+    *_facts(),
+    Column("overdue", Boolean, nullable=False),
+    *_sums(),
+    Index("ix_tower_past_day_level_x_y", "day", "level", "x", "y"),
+)
+
+# The day on which cells and overview count, and how many rows of `tower_change` were ever folded.
 tower_fold = Table(
     "tower_fold",
     Base.metadata,

@@ -21,7 +21,7 @@ from core.policy import guard
 from core.slots import Panel
 from inspections.queries import campaigns
 from maps import queries
-from maps.doors import asked_box, asked_zoom, document, map_filters
+from maps.doors import asked_box, asked_then, asked_zoom, document, map_filters
 from maps.islands import islands_text
 from maps.render import documents
 from towers import queries as towers
@@ -58,13 +58,15 @@ AREA_MAP_PANELS = (Panel("maps/_area_map.html", area_map, "area.view"),)
 @guard("tower.view")
 def page() -> str:
     """The page around the map: constant in size, whatever the number of towers."""
-    session = current_session()
+    session, filters = current_session(), map_filters()
+    # A day that cannot be shown is refused here already, with its reason.
+    asked_then(filters)
     due_days = int(store.value_of(session, "inspection_soon_days"))
     return render_template(
         "maps/page.html",
         due_days=due_days,
         due_before=clock.today() + timedelta(days=due_days + 1),
-        filters=map_filters(),
+        filters=filters,
         **filter_choices(owners=False),
         **export_choices(),
         synthetic=areas.any_synthetic(session),
@@ -138,9 +140,9 @@ def campaign_features(campaign_id: uuid.UUID) -> Response:
 @guard("tower.view")
 def extent() -> Response:
     """Where to look first: the matching towers, else the areas, else nowhere."""
-    session = current_session()
+    session, filters = current_session(), map_filters()
     box = queries.extent(
-        session, current_actor(), map_filters(), today=clock.today()
+        session, current_actor(), filters, today=clock.today(), then=asked_then(filters)
     ) or areas.extent(session)
     return jsonify(box=box)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
 
 # Half the width of the world in metres, and a place that is farther than any other.
@@ -160,3 +161,8 @@ def quantile_classes(values: Sequence[float], most: int = CLASSES) -> list[Value
         found.append(ValueClass(ordered[first], end, after - first))
         first = after
     return found
+
+
+def end_of_month(day: date) -> date:
+    """The last day of the month in which a day lies."""
+    return (day.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)

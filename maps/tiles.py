@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from threading import Lock
+from typing import Any
 
 from cachetools import LRUCache
 from flask import Blueprint, Response, current_app, json, request
@@ -18,10 +19,11 @@ from core.guard import current_actor
 from core.policy import guard
 from core.settings import Settings
 from core.words import N_
-from maps.doors import map_filters
-from maps.queries import tiles
+from maps.doors import asked_then, map_filters
+from maps.queries import past, tiles
 from maps.rules import Tile
 from towers.queries import Filters
+from towers.queries.past import Then, of_today
 
 blueprint = Blueprint("tiles", __name__)
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
@@ -65,36 +67,41 @@ def begin(state: BlueprintSetupState) -> None:
     state.app.extensions["kept_tiles"] = Kept(settings.kept_tiles_bytes)
 
 
-def tag_of(version: int, filters: Filters) -> str:
-    """The ETag of what these filters show to this reader today.
+def tag_of(version: int, filters: Filters, then: Then | None) -> str:
+    """The ETag of what these filters show to this reader of today or of a day that is over.
 
     The scope is in it, so an answer that somebody else got in the same browser never counts.
     """
     reader = current_actor().alike
     scope = (sorted(reader.roles), reader.communes and sorted(reader.communes))
-    facts = (version, clock.today(), scope, reader.organisation_id, filters)
+    day = then.day if then else clock.today()
+    facts = (version, day, then is not None, scope, reader.organisation_id, filters)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
 
-def answer(name: object, media_type: str, make: Callable[[Session, Filters], Made]) -> Response:
+Make = Callable[[Session, Filters, Then | None], Made]
+
+
+def answer(name: object, media_type: str, make: Make) -> Response:
     """What `make` makes, made only where neither the reader nor this process has it already."""
     session, filters = current_session(), map_filters()
+    then = asked_then(filters)
     if tiles.look_elsewhere(filters):
-        _, data = make(session, filters)
+        _, data = make(session, filters, then)
         response = Response(data, content_type=media_type)
         # Only the bytes tell whether they changed.
         response.add_etag()
         response.make_conditional(request)
         return response
     kept: Kept = current_app.extensions["kept_tiles"]
-    tag = tag_of(tiles.version(session), filters)
+    tag = tag_of(tiles.version(session), filters, then)
     if request.if_none_match.contains_weak(tag):
         response = Response(status=304)
     else:
         known = kept.get(tag, name)
         if known is None:
-            version, known = make(session, filters)
-            tag = tag_of(version, filters)
+            version, known = make(session, filters, then)
+            tag = tag_of(version, filters, then)
             kept.put(tag, name, known)
         response = Response(known, content_type=media_type)
     response.set_etag(tag)
@@ -109,7 +116,9 @@ def towers(z: int, x: int, y: int) -> Response:
     if not at.exists:
         raise NotFound(N_("There is no such tile"))
 
-    def make(session: Session, filters: Filters) -> Made:
+    def make(session: Session, filters: Filters, then: Then | None) -> Made:
+        if then is not None:
+            return past.tile(session, current_actor(), filters, at, then)
         return tiles.tile(session, current_actor(), filters, at, today=clock.today())
 
     return answer(at, MEDIA_TYPE, make)
@@ -120,10 +129,19 @@ def towers(z: int, x: int, y: int) -> Response:
 def counts() -> Response:
     """How many towers the filters find of how many there are: N of M."""
 
-    def make(session: Session, filters: Filters) -> Made:
+    def make(session: Session, filters: Filters, then: Then | None) -> Made:
         # The version first: what is counted after it may be newer, never older.
         version = tiles.version(session)
-        found = tiles.counts(session, current_actor(), filters, today=clock.today())
+        found: dict[str, Any]
+        if then is None:
+            found = {**tiles.counts(session, current_actor(), filters, today=clock.today())}
+        else:
+            # `by_today` choose among the towers by what only today's register knows.
+            found = {
+                **past.counts(session, current_actor(), filters, then),
+                "on": then.day.isoformat(),
+                "by_today": of_today(filters),
+            }
         return version, json.dumps(found).encode()
 
     return answer("counts", "application/json", make)

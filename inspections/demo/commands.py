@@ -33,7 +33,7 @@ from inspections.demo.province import Province
 from inspections.doors import notice_store, photo_store
 from inspections.models import Answer, Inspection
 from inspections.notice_models import Notice
-from inspections.services import checklists, photos
+from inspections.services import checklists, photos, retelling
 from inspections.services.notice_documents import Press
 from towers.doors import document_store
 from towers.models import Tower
@@ -80,6 +80,8 @@ def load(towers: int, seed: int, if_new: bool) -> None:
             now=now,
             zone=clock.zone(),
         ).load(lambda done: click.echo(f"{done} of {towers} towers …"))
+        for _ in retelling.retell(session):
+            pass
         mark(session, "loaded")
         audit.record(
             session,

@@ -52,6 +52,8 @@ POOL = 120
 # Above this number of towers only failing answers are written: 50 answers a tower would fill disks.
 ALL_ANSWERS_UP_TO = 20_000
 BATCH = 50_000
+# So many days ago the department began its register; most towers are in it from then on.
+REGISTER_DAYS, FROM_THE_BEGINNING = 740, 0.7
 
 
 @dataclass
@@ -74,7 +76,7 @@ COLUMNS = {
     "tower": "id, code, name, structure_type, services, height_m, host_building_height_m, geom,"
     " commune_id, owner_id, built_year, lifecycle, source, demo, condition, condition_reason,"
     " ok_until, worst_severity, next_deadline, open_violations, last_inspected_on,"
-    f" {', '.join(FACTS)}",
+    f" {', '.join(FACTS)}, created_at",
     "guy_anchor": "id, tower_id, number, geom, note",
     "installation": "id, tower_id, operator_id, service, station_code, since, until, note",
     "antenna": "id, installation_id, kind, quantity, height_m, azimuth_deg, wind_area_m2,"
@@ -113,6 +115,8 @@ class Province:
         self.inspector = inspector
         self.random = Random(seed)  # noqa: S311 - a made-up province, not a secret
         self.seed = seed
+        # Numbers of its own here too: when each was registered.
+        self.registering = Random(seed + 2)  # noqa: S311
         self.number = towers
         self.now = now
         self.today = now.astimezone(zone).date()
@@ -298,8 +302,18 @@ class Province:
                 len(state.open),
                 state.last_on,
                 *(facts.get(name, "" if name in TEXTS else None) for name in FACTS),
+                self._registered(state.first_on),
             )
         )
+
+    def _registered(self, first_on: date | None) -> datetime:
+        """When a tower came into the register: before anybody looked at it."""
+        began = self.today - timedelta(days=REGISTER_DAYS)
+        latest = (first_on or self.today) - timedelta(days=1)
+        days = self.registering.randrange(max(1, (latest - began).days + 1))
+        if self.registering.random() < FROM_THE_BEGINNING:
+            days = 0
+        return self._moment(began + timedelta(days=days))
 
     def _equipment(self, tables: Tables, site: Site) -> dict[str, Any]:
         """What stands at a tower into its tables; returns the columns of the tower itself."""
@@ -321,7 +335,8 @@ class Province:
         inspection_id = self._inspection(
             tables, tower_id, structure, day, "periodic", visit.answers, visit
         )
-        state.last_on, state.complete = day, visit.evaluation.complete
+        state.first_on = state.last_on = day
+        state.complete = visit.evaluation.complete
         mended: dict[str, date] = {}
         fixed: list[tuple[str, uuid.UUID]] = []
         for key, judgement in visit.evaluation.failing.items():
@@ -477,6 +492,7 @@ class _TowerState:
     def __init__(self) -> None:
         self.open: list[tuple[str, date]] = []
         self.pending = False
+        self.first_on: date | None = None
         self.last_on: date | None = None
         self.complete = False
 

@@ -7,6 +7,19 @@ const { L } = window;
 // Beside the controls at the left.
 const POPUP = { minWidth: 220, autoPanPaddingTopLeft: [12, 72] };
 
+const dayText = (day) => day.split("-").reverse().join("/");
+
+// How a tower was on a day that is over; what else is known of it is of today.
+function detailsThen({ condition, overdue, now }, day) {
+  const then = element("div", { class: "popup past" }, [
+    element("div", { text: _("At the end of %(day)s", { day: dayText(day) }) }),
+    element("div", { class: "condition" }, [sign(condition), conditionTexts()[condition] + (overdue ? ` – ${_("overdue")}` : "")]),
+  ]);
+  const today = now ? [element("div", { class: "sub", text: _("Today") }), details(now)]
+    : [element("div", { text: _("This tower is no longer in the register, or not in your territory.") })];
+  return element("div", {}, [then, ...today]);
+}
+
 function details(tower) {
   const condition = element("div", { class: "condition" }, [sign(tower.condition)]);
   const reason = tower.condition_reason ? ` (${reasonTexts()[tower.condition_reason]})` : "";
@@ -16,7 +29,7 @@ function details(tower) {
     [_("Owner"), tower.owner && tower.owner.name],
     [_("Open violations"), tower.open_violations ? number(tower.open_violations) : null],
     [_("Next deadline"), tower.next_deadline
-      && tower.next_deadline.split("-").reverse().join("/") + (tower.overdue ? ` – ${_("overdue")}` : "")],
+      && dayText(tower.next_deadline) + (tower.overdue ? ` – ${_("overdue")}` : "")],
   ].filter(([, value]) => value);
   const list = element("dl");
   for (const [name, value] of facts) list.append(element("dt", { text: name }), element("dd", { text: value }));
@@ -49,10 +62,11 @@ function focusInto(popup) {
 export async function showTower(map, place, id, byKeyboard) {
   const popup = L.popup(POPUP).setLatLng(place).setContent(element("div", { text: _("Loading…") })).openOn(map);
   try {
-    const tower = await load(`/map/towers/${id}.json`);
-    const box = details(tower);
-    // A map may add what can be done with a tower there.
-    map.fire("toweropened", { tower, box });
+    const day = map.pastDay;
+    const tower = await load(day ? `/map/history/${id}.json?on=${day}` : `/map/towers/${id}.json`);
+    const box = day ? detailsThen(tower, day) : details(tower);
+    // A map may add what can be done with a tower there; a day that is over is only looked at.
+    if (!day) map.fire("toweropened", { tower, box });
     popup.setContent(box);
   } catch {
     popup.setContent(element("div", { text: _("This could not be loaded. Try again.") }));

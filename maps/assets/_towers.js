@@ -160,13 +160,20 @@ export function drawView(map, layer, tiles) {
   return conditions;
 }
 
-// The towers on the map, drawn anew for every view: `drawn` is told their numbers by condition.
+// A query about a day that is over, or about today without one.
+function ofDay(query, day) {
+  if (day) query.set("on", day); else query.delete("on");
+  return query;
+}
+
+// The towers on the map, drawn anew for every view: `drawn` is told their numbers by condition, and
+// what was asked.
 export function towerLayer(map, query, { drawn = () => {}, status, ...options }) {
   const signs = L.layerGroup();
   const tiles = new TowerTiles(query, options);
   let slow = null;
   let failed = false;
-  const draw = () => { if (map.hasLayer(tiles)) drawn(drawView(map, signs, tiles)); };
+  const draw = () => { if (map.hasLayer(tiles)) drawn(drawView(map, signs, tiles), tiles.query); };
   const again = () => { failed = false; status(""); tiles.redraw(); };
   tiles.on("loading", () => {
     window.clearTimeout(slow);
@@ -179,6 +186,10 @@ export function towerLayer(map, query, { drawn = () => {}, status, ...options })
     draw();
   });
   tiles.on("remove", () => signs.clearLayers());
+  map.on("pastday", ({ day }) => {
+    tiles.query = ofDay(new URLSearchParams(tiles.query), day).toString();
+    if (map.hasLayer(tiles)) again();
+  });
   map.on("moveend", () => {
     if (tiles._tileZoom === undefined) signs.clearLayers();
     else if (!tiles.isLoading()) draw();
@@ -211,15 +222,17 @@ export function addTowers(map) {
   async function tell(conditions, query) {
     const view = ++views;
     const shown = Object.values(conditions).reduce((all, count) => all + count, 0);
-    const { matching, total } = await load(`/tiles/towers/counts.json?${query}`);
-    if (view === views) window.parent.postMessage({ shown, matching, total, conditions }, window.location.origin);
+    const counts = await load(`/tiles/towers/counts.json?${query}`);
+    if (view !== views) return;
+    window.parent.postMessage({ shown, ...counts, conditions }, window.location.origin);
+    map.fire("towerscounted", { counts });
   }
 
   let status = () => {};
   const said = (conditions, query) => tell(conditions, query).catch(() => (
     status(_("The towers could not be loaded."), () => { status(""); said(conditions, query); })));
   const found = (query) => towerLayer(map, query, {
-    status: (...words) => status(...words), drawn: (conditions) => said(conditions, query),
+    status: (...words) => status(...words), drawn: said,
   });
 
   ready.then(async () => {
@@ -245,6 +258,7 @@ export function addTowers(map) {
       map.fire("begun");
     };
     map.on("moveend", () => keepPlace(map));
+    map.on("pastday", ({ day }) => ofDay(filters, day));
     await begin();
   });
   offer(layer, () => _("Towers by condition"));

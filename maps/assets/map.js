@@ -8,6 +8,7 @@ export { addBorders, addLand } from "./_land.js";
 export { addBaseLayers } from "./_layers.js";
 export { addIslands } from "./_names.js";
 export { addImportedRows, addOneArea, addOneTower, addPicker, addPlaces } from "./_places.js";
+export { addTimeSlider } from "./_time.js";
 export { addPoint } from "./_point.js";
 export { addThemeSwitch } from "./_theme.js";
 export { addTowers } from "./_towers.js";

@@ -6,13 +6,24 @@ await ready;
 const frame = document.querySelector("#map");
 const count = document.querySelector("#map-count");
 
+// Other filters narrow the same day.
+function keepDay(on) {
+  const form = document.querySelector(".filter-panel form");
+  form.querySelector("input[name=on]")?.remove();
+  if (!on) return;
+  const kept = Object.assign(document.createElement("input"), { type: "hidden", name: "on", value: on });
+  form.append(kept);
+}
+
 window.addEventListener("message", (event) => {
   if (event.origin !== window.location.origin || event.source !== frame.contentWindow) return;
-  const { shown, matching, total, conditions } = event.data || {};
+  const { shown, matching, total, conditions, on } = event.data || {};
   if (!Number.isFinite(matching)) return;
+  const then = on ? _(" at the end of %(day)s", { day: on.split("-").reverse().join("/") }) : "";
   count.textContent = _("%(shown)s in view · %(matching)s of %(total)s towers", {
     shown: number(shown), matching: number(matching), total: number(total),
-  });
+  }) + then;
+  keepDay(on);
   for (const element of document.querySelectorAll("[data-count]")) {
     element.textContent = number(conditions[element.dataset.count] || 0);
   }

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from geoalchemy2 import Geometry
 from sqlalchemy import Integer, Select, cast, func, select
 from sqlalchemy.orm import Session
 
 from core.policy import Actor
 from inspections.queries.campaigns import Wanted, is_done, live, standing_on
 from towers.models import Tower
+from towers.past_models import tower_span
 from towers.queries import Filters, filtered
+from towers.queries.past import Then, filtered_then
 
 # More single signs than this cannot be told apart, and slow a phone down.
 MOST_SIGNS = 400
@@ -132,16 +135,21 @@ def campaign_features(
 
 
 def extent(
-    session: Session, actor: Actor, filters: Filters, *, today: date
+    session: Session, actor: Actor, filters: Filters, *, today: date, then: Then | None = None
 ) -> tuple[float, float, float, float] | None:
-    """West, south, east, north of the matching towers in degrees, `None` without any."""
-    box = func.ST_Extent(Tower.geom)
+    """West, south, east, north of the matching towers in degrees, `None` without any.
+
+    Of today, or of those that matched at the end of a day that is over.
+    """
+    if then is None:
+        whole = select(func.ST_Extent(Tower.geom).label("box"))
+        found: Any = filtered(whole, actor, filters, today=today).subquery()
+        box = found.c.box
+    else:
+        whole = select(func.ST_Extent(tower_span.c.geom_3857).label("box"))
+        found = filtered_then(whole, actor, filters, then).subquery()
+        box = func.ST_Transform(func.ST_SetSRID(cast(found.c.box, Geometry), 3857), 4326)
     row = session.execute(
-        filtered(
-            select(func.ST_XMin(box), func.ST_YMin(box), func.ST_XMax(box), func.ST_YMax(box)),
-            actor,
-            filters,
-            today=today,
-        )
+        select(func.ST_XMin(box), func.ST_YMin(box), func.ST_XMax(box), func.ST_YMax(box))
     ).one()
     return None if row[0] is None else (row[0], row[1], row[2], row[3])

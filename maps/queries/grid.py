@@ -140,11 +140,11 @@ def within(tile: Cells) -> tuple[ColumnElement[bool], ...]:
     box = func.ST_MakeEnvelope(*tile.reach, 3857)
     return (
         Tower.geom_3857.op("&&")(box),
-        *_among(tile, tile.z, func.tile_at(x, tile.z), func.tile_at(-y, tile.z)),
+        *among(tile, tile.z, func.tile_at(x, tile.z), func.tile_at(-y, tile.z)),
     )
 
 
-def _among(tile: Cells, level: int, x: Any, y: Any) -> tuple[ColumnElement[bool], ...]:
+def among(tile: Cells, level: int, x: Any, y: Any) -> tuple[ColumnElement[bool], ...]:
     """Whether a cell of a level lies in the tile."""
     first, last, top, bottom = tile.cells(level)
     if first is last:
@@ -220,7 +220,7 @@ def _folded(actor: Actor, filters: Filters, tile: Cells) -> Select[Any]:
         table.c.sum_y,
     ).where(
         table.c.level == tile.level,
-        *_among(tile, tile.level, table.c.x, table.c.y),
+        *among(tile, tile.level, table.c.x, table.c.y),
         *wanted,
     )
 
@@ -249,4 +249,4 @@ def _by_day(table: Any, tile: Cells, day: Day, sign: int) -> Select[Any]:
         (of.number * sign).label("number"),
         (of.sum_x * sign).label("sum_x"),
         (of.sum_y * sign).label("sum_y"),
-    ).where(*_among(tile, FINEST, of.x, of.y))
+    ).where(*among(tile, FINEST, of.x, of.y))

@@ -170,7 +170,7 @@ def towers(actor: Actor, filters: Filters, at: AnyTile, *, today: date) -> Selec
             condition_on(today).label("condition"),
             Tower.worst_severity.label("severity"),
             overdue_on(today).label("overdue"),
-            _drawn(Tower.geom_3857, at),
+            drawn(Tower.geom_3857, at),
         ),
         actor,
         filters,
@@ -206,7 +206,7 @@ def clusters(part: CTE, at: AnyTile, *, where: ColumnElement[bool]) -> Select[An
         *(func.nullif(cell[one], _NONE).label(one) for one in (*WORST, "overdue")),
         case(*((cell[one] > _NONE, _word(one)) for one in WORST)).label("worst"),
         case(*((cell[one] > _NONE, _word(one)) for one in SEVERITIES)).label("severity"),
-        _drawn(point, at),
+        drawn(point, at),
     ).where(cell.number > _NONE)
 
 
@@ -237,6 +237,6 @@ def _count(session: Session, actor: Actor, filters: Filters, today: date) -> int
     return int(session.execute(statement, AnyTile.of(WHOLE)).scalar_one())
 
 
-def _drawn(point: Any, at: AnyTile) -> Any:
+def drawn(point: Any, at: AnyTile) -> Any:
     bounds = func.ST_MakeEnvelope(*at.bounds, literal_column("3857"))
     return func.ST_AsMVTGeom(point, bounds, _EXTENT, _NONE, false()).label("geom")

@@ -23,6 +23,7 @@ from maps.render.layers import (
     Point,
     TakenTowers,
     ThemeSwitch,
+    TimeSlider,
     Towers,
 )
 from maps.render.shell import TakenScripts, finish, new_map
@@ -42,6 +43,7 @@ def violation_map(language: str) -> tuple[str, str]:
     drawn.add_child(AreaDrawing())
     drawn.add_child(LayerSwitch())
     drawn.add_child(OwnFiles())
+    drawn.add_child(TimeSlider())
     drawn.add_child(ThemeSwitch())
     drawn.add_child(Point())
     return finish(drawn, language)

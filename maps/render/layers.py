@@ -41,6 +41,12 @@ class LayerSwitch(_Call):
     function = "addLayerSwitch"
 
 
+class TimeSlider(_Call):
+    """A slider over the days that are over: the towers as they were at the end of one."""
+
+    function = "addTimeSlider"
+
+
 class ThemeSwitch(_Call):
     """A button for a dark or a light map; the choice stays in the browser, for every map."""
 

@@ -138,7 +138,7 @@ def tiles(stage: Stage, towers: int) -> Iterator[Figure]:
     started = perf_counter()
     with asking.app.app_context(), transaction() as session:
         allow_long_statements(session)
-        folded = services.fold(session, today=clock.today())
+        folded = services.fold(session, today=clock.today(), zone=clock.zone())
     yield Figure(f"{about}, folding {folded:,} rows", perf_counter() - started, "s")
     with stage.as_owner(urls) as connection:
         connection.execute(text("ANALYZE tower_change, tower_day, tower_cell, tower_overview"))

@@ -39,7 +39,7 @@ def measure(stage: Stage) -> Iterator[Figure]:
     app = stage.app(urls)
     with app.app_context(), transaction() as session:
         allow_long_statements(session)
-        services.fold(session, today=clock.today())
+        services.fold(session, today=clock.today(), zone=clock.zone())
     with stage.as_owner(urls) as connection:
         near = fullest(connection, NEAR)
         places = [near[:3], *(fullest(connection, z, most=TOWERS)[:3] for z in FROM_AFAR)]

@@ -301,6 +301,8 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/map/document", "GET"): READERS,
     ("/map/extent.json", "GET"): READERS,
     ("/map/figures.json", "GET"): READERS,
+    ("/map/history.json", "GET"): READERS,
+    ("/map/history/<uuid:tower_id>.json", "GET"): READERS,
     ("/map/import/<uuid:batch_id>", "GET"): {STAFF},
     ("/map/fall-zones.json", "GET"): READERS,
     ("/map/islands.json", "GET"): EVERYBODY,

@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -20,17 +20,23 @@ from core import clock
 from core.db import current_session
 from core.geo import to_position
 from core.pictures import COPIES
+from core.policy import SYSTEM
 from core.settings import Settings
 from inspections.campaign_models import Assignment, Campaign
 from inspections.doors import photo_store
 from inspections.models import ChecklistVersion, Inspection, Photo, Violation, ViolationEvent
 from inspections.notice_models import Notice
+from inspections.queries import statistics
 from inspections.rules.evaluation import GivenAnswer, Structure, evaluate
+from inspections.rules.statistics import Period
 from inspections.services.checklists import catalogue_of
 from tests import makers
 from towers.coordinate_systems import system, to_wgs84
 from towers.models import Document, Installation, Permit, Tower, TowerProposal
+from towers.past_models import tower_span
+from towers.queries import Filters, condition_on
 from towers.queries.parts import anchors
+from towers.queries.past import filtered_then, then
 from towers.rules import PermitState, permit_state
 from towers.vocabularies import unusual
 
@@ -275,6 +281,30 @@ def test_a_violation_is_closed_by_a_reinspection_only(session: Session):
             assert visit.inspected_on == violation.ended_on > violation.found_on
     assert states["open"] > 0 and states["closed"] > 0
     assert told["found"] > 0 and told["notified"] > 0 and told["served"] > 0
+
+
+@pytest.mark.parametrize("days", [650, 365, 40])
+def test_it_has_the_conditions_of_two_years(session: Session, days: int):
+    """What the spans say of a day is what the statistics count from the records."""
+    day = clock.today() - timedelta(days=days)
+    scope = statistics.Scope(SYSTEM, Filters(), clock.today(), clock.zone())
+    counted = statistics.statistics(session, scope, Period(day, day), "commune").whole.now
+    columns = select(condition_on(day, tower_span.c), func.count()).join(
+        Tower, Tower.id == tower_span.c.tower_id
+    )
+    stood = statistics.stands(day)
+    found = dict(
+        session.execute(
+            filtered_then(columns, SYSTEM, Filters(), then(day, clock.zone()))
+            .where(stood)
+            .group_by(text("1"))
+        ).all()
+    )
+    names = ("dangerous", "assessment_needed", "needs_follow_up", "ok")
+    assert {name: found.get(name, 0) for name in names} == {
+        name: getattr(counted, name) for name in names
+    }
+    assert found["ok"] and found["needs_follow_up"]
 
 
 def test_the_department_is_at_work(session: Session):

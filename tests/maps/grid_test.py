@@ -174,7 +174,8 @@ def test_the_grid_is_a_recount_after_concurrent_writes(urls: ClusterUrls, servic
                 while not done.wait(0.02):
                     with database().sessions.begin() as session:
                         # The days of the folds jump about as no calendar does.
-                        services.fold(session, today=today + timedelta(days=random.randint(-9, 9)))
+                        day = today + timedelta(days=random.randint(-9, 9))
+                        services.fold(session, today=day, zone=clock.zone())
                     with database().sessions.begin() as session:
                         services.keep_figures(session, today=today, zone=clock.zone())
         except BaseException as error:
@@ -231,7 +232,7 @@ def test_the_grid_is_a_recount_after_concurrent_writes(urls: ClusterUrls, servic
                     for filters, where in ((EVERYTHING, "true"), (Filters(), LIVE)):
                         found = gridded(session, z, day, filters)
                         assert found == recount(session, z + 2, day, where), (z, day, folds, where)
-            services.fold(session, today=today)
+            services.fold(session, today=today, zone=clock.zone())
         left = session.execute(text("SELECT count(*) FROM tower_change")).scalar_one()
         assert left == 0
         # The figures that were kept meanwhile, and what was marked since, are a recount too.
@@ -257,7 +258,7 @@ def test_writers_of_one_cell_wait_for_nobody(urls: ClusterUrls, service: Flask) 
         before = tiles.version(session)
         one.execute(INSERT, {**facts, "code": "ONE-"})
         other.execute(INSERT, {**facts, "code": "OTHER-"})
-        services.fold(session, today=clock.today())
+        services.fold(session, today=clock.today(), zone=clock.zone())
         other.execute("UPDATE tower SET note = 'x' WHERE code = 'OTHER-1'")
         other.commit()
         session.commit()

@@ -34,6 +34,7 @@ def test_each_document_calls_what_it_needs() -> None:
         "addTowers", "addFallZones", "addCommuneFigures", "addHeat", "addLayerSwitch",
         "addOwnFiles", "addThemeSwitch", "addPoint",
         "addBeside", "addAreaDrawing",
+        "addTimeSlider",
     }  # fmt: skip
     assert calls["tower_map"] == shared | {"addOneTower"}
     assert calls["picker_map"] == shared | {"addPicker"}

@@ -37,9 +37,9 @@ def place(app: Flask, session: Session) -> Place:
     communes = [makers.commune(session, code=f"9000{number}") for number in (1, 2)]
     today = clock.today()
     scattered(session, NUMBER // 3, communes, seed=1)
-    services.fold(session, today=today - timedelta(days=9))
+    services.fold(session, today=today - timedelta(days=9), zone=clock.zone())
     scattered(session, NUMBER // 3, communes, seed=2)
-    services.fold(session, today=today - timedelta(days=5))
+    services.fold(session, today=today - timedelta(days=5), zone=clock.zone())
     scattered(session, NUMBER // 3, communes, seed=3)
     staff = doors.client_of(app, session, makers.user(session, "staff"))
     session.commit()
@@ -206,10 +206,10 @@ def test_numbers_follow_the_calendar_without_a_write(
 
 def test_folding_changes_no_number(place: Place, session: Session) -> None:
     before = [all_numbers(place.staff, session, z) for z in (0, 5, 10)]
-    assert services.fold(session, today=clock.today()) > 0
+    assert services.fold(session, today=clock.today(), zone=clock.zone()) > 0
     session.commit()
     assert [all_numbers(place.staff, session, z) for z in (0, 5, 10)] == before
-    assert services.fold(session, today=clock.today()) == 0
+    assert services.fold(session, today=clock.today(), zone=clock.zone()) == 0
 
 
 def test_a_tower_that_goes_leaves_nothing_behind(place: Place, session: Session) -> None:
@@ -217,9 +217,9 @@ def test_a_tower_that_goes_leaves_nothing_behind(place: Place, session: Session)
         one.geom = makers.to_point(makers.Position(latitude=10.7, longitude=105.2))
         one.condition, one.condition_reason, one.ok_until = "unchecked", "never", None
     session.flush()
-    services.fold(session, today=clock.today())
+    services.fold(session, today=clock.today(), zone=clock.zone())
     session.execute(text("DELETE FROM tower"))
-    services.fold(session, today=clock.today())
+    services.fold(session, today=clock.today(), zone=clock.zone())
     for table in ("tower_change", "tower_day", "tower_cell", "tower_overview"):
         assert session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
 
@@ -280,7 +280,7 @@ def test_a_tile_is_sent_again_only_when_it_could_differ(
     other = doors.client_of(app, session, person)
     assert other.get(address, headers=tag).status_code == 200
 
-    services.fold(session, today=clock.today())
+    services.fold(session, today=clock.today(), zone=clock.zone())
     session.commit()
     assert place.staff.get(address, headers=tag).status_code == 304, "the same towers stand there"
 
