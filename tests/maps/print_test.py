@@ -51,7 +51,7 @@ def scene(session: Session) -> list[Tower]:
         makers.commune(session, name="Phường Cao Lãnh", box=(105.5, 10, 107, 11)),
     ]
     towers = scattered(session, 60, communes, seed=1)
-    services.fold(session, today=clock.today())
+    services.fold(session, today=clock.today(), zone=clock.zone())
     towers += scattered(session, 60, communes, seed=2)
     session.commit()
     return towers
