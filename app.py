@@ -38,6 +38,9 @@ import inspections.services.merge
 import inspections.services.notices
 import inspections.timeline_sources
 import inspections.work
+import maps.base
+import maps.cli
+import maps.fall_zones
 import maps.grid_jobs
 import maps.pages
 import maps.taking_pages
@@ -249,6 +252,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         maps.pages,
         maps.taking_pages,
         maps.tiles,
+        maps.fall_zones,
+        maps.base,
     ):
         app.register_blueprint(pages.blueprint)
     accounts.security.init_app(app, settings)
@@ -295,4 +300,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     cli.init_app(app)
     for feature in FEATURES:
         feature.cli.init_app(app)
+    maps.cli.init_app(app)
     return app

@@ -82,7 +82,7 @@ def read_boundaries(path: Path, filename: str, level: str, choice: Choice) -> Bo
         name = _column(choice.name, columns, f"{level}_name", "name_column")
         kind = guessed_column(columns, "kind")
         size = guessed_column(columns, "area_km2")
-        to_degrees = _transformer(file.layer, choice.srid)
+        to_degrees = transformer_of(file.layer, choice.srid)
         wanted = [None if one is None else columns.index(one) for one in (code, name, kind, size)]
         found = _Found(level, to_degrees)
         for feature in file.features:
@@ -109,7 +109,7 @@ def _column(chosen: str, columns: Sequence[str], meaning: str, field: str) -> st
     return guess
 
 
-def _transformer(layer: Layer, chosen: int | None) -> Transformer | None:
+def transformer_of(layer: Layer, chosen: int | None) -> Transformer | None:
     """From the coordinates of the file to EPSG:4326; `None` where they are in it already."""
     srid = chosen or layer.srid
     if srid is None:
@@ -142,8 +142,8 @@ class _Found:
         self.number += 1
         if self.number > MAX_AREAS:
             raise TooLarge(N_("The file has more than %(limit)s areas"), limit=MAX_AREAS)
-        key, text = _code(code, self.level), _text(name)
-        label = _text(kind)
+        key, text = _code(code, self.level), text_of(name)
+        label = text_of(kind)
         if label and readings(f"{label} x", self.level)[0].kind in KINDS[self.level]:
             text = text if readings(text, self.level)[0].kind else f"{label} {text}"
         problem = self._named_wrong(key, text)
@@ -172,7 +172,7 @@ class _Found:
     def _shape(self, wkb: bytes | None, code: str) -> tuple[bytes | None, FieldText | None]:
         """The multipolygon of a feature in degrees, or what is wrong with it."""
         facts = {"code": code}
-        if wkb is None or _kind_of(wkb) not in POLYGONS:
+        if wkb is None or kind_of(wkb) not in POLYGONS:
             return None, (N_("%(code)s is not a polygon"), facts)
         shape = shapely.from_wkb(wkb, on_invalid="ignore")
         if shape is None:
@@ -187,8 +187,8 @@ class _Found:
                 limit=MAX_VERTICES,
             )
         if self.to_degrees is not None:
-            shape = shapely.transform(shape, self._in_degrees)
-        if not _on_earth(shape):
+            shape = in_degrees(shape, self.to_degrees)
+        if not on_earth(shape):
             return None, (
                 N_(
                     "The boundary of %(code)s does not lie on earth: its coordinates are not in"
@@ -205,11 +205,6 @@ class _Found:
             shape = shapely.multipolygons([shape])
         return shapely.to_wkb(shape, byte_order=1), None
 
-    def _in_degrees(self, points: numpy.ndarray) -> numpy.ndarray:
-        assert self.to_degrees is not None
-        x, y = self.to_degrees.transform(points[:, 0], points[:, 1])
-        return numpy.column_stack([x, y])
-
     def checked(self) -> tuple[Boundary, ...]:
         if self.wrong:
             raise Invalid(
@@ -220,13 +215,23 @@ class _Found:
         return tuple(self.areas.values())
 
 
-def _kind_of(wkb: bytes) -> int:
+def kind_of(wkb: bytes) -> int:
     """The type of a geometry without its dimensions; the extended and the ISO way are one."""
     order = "little" if wkb[:1] == b"\x01" else "big"
     return (int.from_bytes(wkb[1:5], order) & 0x0FFFFFFF) % 1000  # type: ignore[arg-type]
 
 
-def _on_earth(shape: Any) -> bool:
+def in_degrees(shape: Any, to_degrees: Transformer) -> Any:
+    """A shape in EPSG:4326."""
+
+    def move(points: numpy.ndarray) -> numpy.ndarray:
+        return numpy.column_stack(to_degrees.transform(points[:, 0], points[:, 1]))
+
+    return shapely.transform(shape, move)
+
+
+def on_earth(shape: Any) -> bool:
+    """Whether all of a shape has finite degrees of EPSG:4326."""
     west, south, east, north = shape.bounds
     return (
         all(math.isfinite(one) for one in shape.bounds)
@@ -245,7 +250,8 @@ def _place_of(reason: str) -> str:
         return reason
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A value as a name: in one form of Unicode, blanks as one; empty where it is none."""
     if value is None or isinstance(value, list | dict | bool):
         return ""
     return " ".join(unicodedata.normalize("NFC", str(value)).split())
@@ -256,7 +262,7 @@ def _code(value: Any, level: str) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         whole = math.isfinite(value) and value == int(value) and value >= 0
         return str(int(value)).zfill(DIGITS[level]) if whole else ""
-    return _text(value)
+    return text_of(value)
 
 
 def _size(value: Any) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, false
@@ -35,6 +35,12 @@ class Actor:
 
     def has(self, *roles: str) -> bool:
         return not self.roles.isdisjoint(roles)
+
+    @property
+    def alike(self) -> Actor:
+        """Whom this actor has roles, territory and organisation in common with, as one reader: what
+        is kept for several must be made for it, so that nothing of one person is in it."""
+        return replace(self, id=None, email="", name="")
 
 
 # Commands act for the person at the console, who owns the machine.

@@ -39,7 +39,7 @@ def wants_json() -> bool:
         return True
     accepts = request.accept_mimetypes
     return accepts.best_match(["text/html", "application/json"]) == "application/json" or (
-        request.path.endswith((".json", ".geojson", ".mvt"))
+        request.path.endswith((".json", ".geojson", ".mvt", ".pmtiles"))
     )
 
 

@@ -37,6 +37,8 @@ class Settings:
     max_photo_bytes: int = 25 * 1024 * 1024
     max_photo_pixels: int = 60_000_000
     max_document_bytes: int = 50 * 1024 * 1024
+    # What each process keeps of the map's tiles; 0 for nothing.
+    kept_tiles_bytes: int = 32 * 1024 * 1024
     statement_timeout_ms: int = 15_000
     pool_size: int = 8
     workers: int = 0
@@ -61,6 +63,7 @@ class Settings:
             https=env.get("HTTPS", "") == "1",
             two_factor=env.get("TWO_FACTOR", "") == "1",
             max_document_bytes=int(env.get("MAX_DOCUMENT_MB") or 50) * 1024 * 1024,
+            kept_tiles_bytes=int(env.get("KEPT_TILES_MB") or 32) * 1024 * 1024,
             workers=int(env.get("WEB_CONCURRENCY") or 0),
             smtp_url=env.get("SMTP_URL") or "",
             mail_from=env.get("MAIL_FROM") or "",

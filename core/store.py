@@ -166,6 +166,23 @@ def _address_value(value: Any) -> str:
     return value.rstrip("/")
 
 
+def _tile_server_value(value: Any) -> str:
+    wrong = Invalid(
+        N_(
+            "The address of a tile server is empty or as in"
+            " https://tiles.example.vn/{z}/{x}/{y}.png"
+        )
+    )
+    if value == "":
+        return value
+    if not isinstance(value, str) or len(value) > 300 or not TILE_SERVER.match(value):
+        raise wrong
+    places = [value.count(one) for one in ("{z}", "{x}", "{y}", "{", "}")]
+    if places != [1, 1, 1, 3, 3]:
+        raise wrong
+    return value
+
+
 def _text_value(value: Any, *, at_most: int) -> str:
     if not isinstance(value, str) or len(value) > at_most or "\x00" in value or "\n" in value:
         raise Invalid(N_("This setting is a text of one line"))
@@ -175,6 +192,11 @@ def _text_value(value: Any, *, at_most: int) -> str:
 MOST_DAYS = 3650
 MOST_COUNT = 10_000
 ADDRESS = re.compile(r"[^@\s<>\",;:]+@[^@\s<>\",;:]+\Z")
+# Only what a policy of browsers can name by its host, and no sign with a meaning of its own there.
+TILE_SERVER = re.compile(
+    r"https://[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+(:[1-9][0-9]{0,4})?"
+    r"/[A-Za-z0-9{}/._~@&=?%+-]+\Z"
+)
 # What the value of a setting must be: each function gives it as it is kept, or raises `Invalid`.
 KINDS: dict[str, Callable[[Any], Any]] = {
     "assessment_days": _days_value,
@@ -208,6 +230,8 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "reminder_address": _email_value,
     "similar_metres": partial(_metres_value, at_most=1_000),
     "statistics_least": _count_value,
+    "tile_attribution": partial(_text_value, at_most=200),
+    "tile_server": _tile_server_value,
     "two_people": _yes_or_no,
     "upload_days": _days_value,
 }

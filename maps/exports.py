@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 import orjson
 from sqlalchemy import Row
 
-from maps.islands import islands_text
 from maps.render.documents import taken_map
 from maps.render.whole import block
 
@@ -19,7 +18,7 @@ NAMED = {"commune": "communes", "owner": "owners"}
 
 def one_file(
     towers: Sequence[Row[Any]],
-    communes: str,
+    boundaries: Mapping[str, str],
     about: Sequence[tuple[str, str]],
     *,
     title: str,
@@ -28,8 +27,8 @@ def one_file(
 ) -> bytes:
     """A document that shows these towers without any network.
 
-    `communes` is the GeoJSON of their boundaries, `about` what the map says of itself. Everything
-    is put in after Folium is done, as JSON that only our script reads.
+    `boundaries` are those of communes and provinces as GeoJSON, `about` what the map says of
+    itself. Everything is put in after Folium is done, as JSON that only our script reads.
     """
     document = taken_map(language)
     known: dict[str, dict[str, int]] = {name: {} for name in NAMED}
@@ -52,8 +51,7 @@ def one_file(
     parts = (
         document.before,
         f"<title>{escape(title)}</title>",
-        block("/map/islands.json", islands_text()),
-        block("/map/communes.geojson", communes),
+        *(block(f"/map/{level}.geojson", text) for level, text in boundaries.items()),
         block("towers", orjson.dumps(taken).decode()),
         document.after,
     )

@@ -12,18 +12,16 @@ from areas.api import boundaries_answer, geojson_answer
 from areas.models import Area
 from core import clock
 from core.db import current_session
-from core.errors import BadRequest, NotFound
+from core.errors import NotFound
 from core.geo import to_position
 from core.guard import current_actor
 from core.i18n import current_language
 from core.policy import guard
 from core.slots import Panel
-from core.words import N_
 from inspections.queries import campaigns
 from maps import queries
-from maps.doors import map_filters
+from maps.doors import asked_box, asked_zoom, document, map_filters
 from maps.islands import islands_text
-from maps.queries import Box
 from maps.render import documents
 from towers import queries as towers
 from towers.api import body
@@ -36,7 +34,6 @@ from towers.doors import (
 )
 from towers.models import Tower
 from towers.queries import parts
-from towers.schemas import BBOX, envelope_of
 
 blueprint = Blueprint("maps", __name__, template_folder="templates")
 MOST_NEIGHBOURS = 50
@@ -67,13 +64,6 @@ def page() -> str:
         synthetic=areas.any_synthetic(session),
         query=request.query_string.decode("ascii", "ignore"),
     )
-
-
-def document(made: tuple[str, str]) -> Response:
-    html, policy = made
-    response = Response(html, content_type="text/html; charset=utf-8")
-    response.headers["Content-Security-Policy"] = policy
-    return response
 
 
 @blueprint.get("/map/document")
@@ -126,22 +116,6 @@ def area_document(area_id: int) -> Response:
     return document(documents.area_map(current_language()))
 
 
-def asked_box() -> Box:
-    """The box that is asked for; raises `BadRequest` for one that is no box on earth."""
-    try:
-        box = envelope_of(request.args.get("bbox", ""))
-    except ValueError as error:
-        raise BadRequest(BBOX) from error
-    return Box(box.west, box.south, box.east, box.north)
-
-
-def asked_zoom() -> int:
-    zoom = request.args.get("zoom", "")
-    if not (zoom.isascii() and zoom.isdigit() and len(zoom) < 3 and int(zoom) <= 24):
-        raise BadRequest(N_("zoom is a whole number from 0 to 24"))
-    return int(zoom)
-
-
 @blueprint.get("/map/campaigns/<uuid:campaign_id>.json")
 @guard("campaign.view")
 def campaign_features(campaign_id: uuid.UUID) -> Response:
@@ -182,7 +156,7 @@ def area_boundary(area_id: int) -> Response:
 
 
 @blueprint.get("/map/islands.json")
-@guard("tower.view")
+@guard("area.view")
 def islands() -> Response:
     return Response(islands_text(), content_type="application/json")
 

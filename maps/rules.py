@@ -1,8 +1,10 @@
-"""Tiles by their numbers, in the squares of EPSG:3857 that all maps of the web share."""
+"""Tiles by their numbers, in the squares of EPSG:3857 that all maps of the web share, and what
+a layer of the base map may be."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 # Half the width of the world in metres, and a place that is farther than any other.
 HALF = 20_037_508.342789244
@@ -14,6 +16,28 @@ NEAR = 11
 LAST = 22
 # A tile has 2 ** CELLS cells in a row and a column: about 64 pixels each, room for one sign.
 CELLS = 2
+
+
+class LayerKind(StrEnum):
+    """What a layer of the base map draws: by it lines, surfaces and names look."""
+
+    RIVER = "river"
+    ROAD = "road"
+    BORDER = "border"
+    PLACE = "place"
+    # A file of pictures, which lies beside the database.
+    PICTURES = "pictures"
+
+
+# The types of geometry of each kind, as the first bytes of WKB number them.
+POINTS, LINES, SURFACES = frozenset({1, 4}), frozenset({2, 5}), frozenset({3, 6})
+SHAPES = {
+    LayerKind.RIVER: LINES | SURFACES,
+    LayerKind.ROAD: LINES,
+    LayerKind.BORDER: LINES | SURFACES,
+    LayerKind.PLACE: POINTS,
+    LayerKind.PICTURES: frozenset(),
+}
 
 
 @dataclass(frozen=True)
@@ -54,21 +78,6 @@ class Tile:
             BEYOND if self.y == 0 else north,
         )
 
-    @property
-    def level(self) -> int:
-        """The level of the grid whose cells it has."""
-        return self.z + CELLS
-
-    def cells(self, level: int) -> tuple[int, int, int, int]:
-        """First and last column, first and last row of its cells of a level."""
-        deeper = level - self.z
-        return (
-            self.x << deeper,
-            ((self.x + 1) << deeper) - 1,
-            self.y << deeper,
-            ((self.y + 1) << deeper) - 1,
-        )
-
 
 @dataclass(frozen=True)
 class Block:
@@ -92,11 +101,6 @@ class Block:
             BEYOND if self.top == 0 else -_edge(self.level, self.top) + EDGE,
         )
 
-    @property
-    def z(self) -> int:
-        """Its cells are tiles of this zoom."""
-        return self.level
-
     def cells(self, level: int) -> tuple[int, int, int, int]:
         """First and last column, first and last row of its cells of a level."""
         deeper = level - self.level
@@ -116,9 +120,6 @@ def block_of(west: float, south: float, east: float, north: float, level: int) -
         return min(max(int((metres + HALF) // wide), 0), 2**level - 1)
 
     return Block(level, at(west), at(east), at(-north), at(-south))
-
-
-Cells = Tile | Block
 
 
 def _edge(z: int, number: int) -> float:

@@ -25,7 +25,7 @@ from core.words import N_
 from maps import exports, printing
 from maps.doors import map_filters
 from maps.printing import Sheet
-from maps.queries import taken, tiles
+from maps.queries import base, taken, tiles
 from maps.sheet import FIRST, PAPERS, Paper
 from towers.doors import asked_filters
 from towers.downloads import about_of, filters_in_words
@@ -33,7 +33,7 @@ from towers.queries import Filters
 
 blueprint = Blueprint("taking", __name__, template_folder="templates")
 SOURCE = N_(
-    "Register of towers in Tháp Canh; land by Natural Earth."
+    "Register of towers in Tháp Canh; land and borders by Natural Earth."
     " Hoàng Sa and Trường Sa belong to Vietnam."
 )
 IMAGES = {form.ending: form for form in (PDF, PNG)}
@@ -64,7 +64,10 @@ def one_file() -> Response:
     about = [*about_of(export), (translate(N_("Source")), translate(SOURCE))]
     content = exports.one_file(
         found,
-        areas.with_boundaries(session, Level.COMMUNE),
+        {
+            "communes": areas.with_boundaries(session, Level.COMMUNE),
+            "provinces": base.provinces(session),
+        },
         about,
         title=translate(N_("Violation map")),
         day=day(today),

@@ -16,6 +16,7 @@ from core.db import current_session
 from core.errors import NotFound
 from core.guard import current_actor
 from core.policy import guard
+from core.settings import Settings
 from core.words import N_
 from maps.doors import map_filters
 from maps.queries import tiles
@@ -24,8 +25,7 @@ from towers.queries import Filters
 
 blueprint = Blueprint("tiles", __name__)
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
-# What a process keeps of answers that it has made, and what an empty one weighs, in bytes.
-KEPT = 32 * 1024 * 1024
+# What a kept answer weighs beside its bytes.
 WRAPPING = 500
 # The version of what was made, and its bytes.
 Made = tuple[int, bytes]
@@ -38,9 +38,9 @@ class Kept:
     made for readers of another scope.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int) -> None:
         self._answers: LRUCache[tuple[str, object], bytes] = LRUCache(
-            KEPT, getsizeof=lambda data: len(data) + WRAPPING
+            most_bytes, getsizeof=lambda data: len(data) + WRAPPING
         )
         self._lock = Lock()
 
@@ -49,7 +49,7 @@ class Kept:
             return self._answers.get((tag, name))
 
     def put(self, tag: str, name: object, data: bytes) -> None:
-        if len(data) > KEPT // 16:
+        if len(data) + WRAPPING > self._answers.maxsize // 16:
             return
         with self._lock:
             self._answers[tag, name] = data
@@ -61,7 +61,8 @@ class Kept:
 
 @blueprint.record_once
 def begin(state: BlueprintSetupState) -> None:
-    state.app.extensions["kept_tiles"] = Kept()
+    settings: Settings = state.app.config["SETTINGS"]
+    state.app.extensions["kept_tiles"] = Kept(settings.kept_tiles_bytes)
 
 
 def tag_of(version: int, filters: Filters) -> str:
@@ -69,9 +70,9 @@ def tag_of(version: int, filters: Filters) -> str:
 
     The scope is in it, so an answer that somebody else got in the same browser never counts.
     """
-    communes = current_actor().communes
-    scope = "all" if communes is None else sorted(communes)
-    facts = (version, clock.today(), scope, filters)
+    reader = current_actor().alike
+    scope = (sorted(reader.roles), reader.communes and sorted(reader.communes))
+    facts = (version, clock.today(), scope, reader.organisation_id, filters)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
 

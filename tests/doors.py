@@ -39,6 +39,7 @@ from inspections.notice_models import (
 )
 from inspections.reminder_models import Reminder
 from inspections.services import back_tests, checklists, drafts
+from maps.base_models import MapLayer
 from tests import makers
 from tests.makers import NOW
 from towers.imports.models import ImportBatch
@@ -89,6 +90,7 @@ class World:
     saved: uuid.UUID
     exports: dict[str, uuid.UUID]
     reminder: uuid.UUID
+    layer: int
 
     def __getitem__(self, role: str) -> FlaskClient:
         return self.clients[role]
@@ -145,6 +147,7 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
         imported=_list(app, session),
         exports={role: _export(app, session, person, names) for role, person in people.items()},
         reminder=_reminder(session, made["here"], names),
+        layer=_pictures(app, session, names),
         saved=_saved_list(session, people["elsewhere"], names),
     )
 
@@ -194,6 +197,23 @@ def _reminder(session: Session, place: Place, names: str) -> uuid.UUID:
     )
     session.add(made)
     session.commit()
+    return made.id
+
+
+def _pictures(app: Flask, session: Session, names: str) -> int:
+    """Pictures of the base map, of which nobody looks at any."""
+    made = MapLayer(
+        kind="pictures",
+        name=names or "Ảnh",
+        source=names or "Sở",
+        features=1,
+        loaded_at=clock.now(),
+    )
+    session.add(made)
+    session.commit()
+    folder = app.config["SETTINGS"].instance / "maps"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{made.id}.pmtiles").write_text("x")
     return made.id
 
 

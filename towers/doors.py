@@ -158,8 +158,11 @@ def soon_days(session: Session) -> int:
     return int(store.value_of(session, "permit_soon_days"))
 
 
-def fall_zone_of(session: Session, tower: Tower) -> Decimal | None:
-    """The radius in metres of the expected influence zone by the department's factors."""
+def fall_zone_of(session: Session, tower: Tower | Row[Any]) -> Decimal | None:
+    """The radius in metres of the expected influence zone by the department's factors.
+
+    Of a tower, or of a row with its type and heights.
+    """
     factor, building = (
         Decimal(str(store.value_of(session, key)))
         for key in ("fall_zone_factor", "fall_zone_building_factor")

@@ -5,6 +5,7 @@ import { build } from "esbuild";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { mesh } from "topojson-client";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const out = path.join(root, "core/static/dist");
@@ -44,8 +45,11 @@ mkdirSync(path.join(out, "vendor"), { recursive: true });
 writeFileSync(path.join(out, "icons.svg"), sprite());
 cpSync(path.join(root, "core/assets/logo.svg"), path.join(out, "logo.svg"));
 
-// Land alone: no borders are drawn from this source.
 cpSync(path.join(modules, "world-atlas/land-50m.json"), path.join(out, "land.json"));
+// Of borders only those on land of Vietnam and its neighbours Laos and Cambodia.
+const world = JSON.parse(readFileSync(path.join(modules, "world-atlas/countries-50m.json"), "utf8"));
+const near = new Set(["704", "418", "116"]);
+writeFileSync(path.join(out, "borders.json"), JSON.stringify(mesh(world, world.objects.countries, (one, other) => one !== other && (near.has(one.id) || near.has(other.id)))));
 
 for (const [name, files] of Object.entries({
   leaflet: ["dist/leaflet.js", "dist/leaflet.css", "dist/images"],

@@ -16,7 +16,7 @@ function drawnBefore() {
 
 // A tap or click adds a corner; the first one, or the button, closes the area.
 export function addAreaDrawing(map) {
-  const style = { color: "#0b5cad", weight: 3, fillColor: "#0b5cad", fillOpacity: 0.12, interactive: false };
+  const style = { className: "chosen-area", weight: 3, interactive: false };
   const shown = L.layerGroup().addTo(map);
   let corners = drawnBefore();
   let drawing = false;

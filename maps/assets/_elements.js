@@ -31,9 +31,9 @@ export async function load(address, options) {
   return answer.json();
 }
 
-export function statusControl(map) {
+export function statusControl(map, position = "topleft") {
   const box = element("div", { class: "status", role: "status", hidden: "" });
-  const control = L.control({ position: "topleft" });
+  const control = L.control({ position });
   control.onAdd = () => box;
   control.addTo(map);
   return (text, retry) => {

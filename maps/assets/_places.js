@@ -11,18 +11,18 @@ const { L } = window;
 function drawSurroundings(map, place, around) {
   if (around.fall_zone) {
     const zone = L.geoJSON(around.fall_zone.geometry, {
-      interactive: false, style: { color: "#b3261e", weight: 2, dashArray: "6 5", fillColor: "#b3261e", fillOpacity: 0.08 },
+      interactive: false, style: { className: "fall-zone dangerous", weight: 2, dashArray: "6 5" },
     }).addTo(map);
     map.fitBounds(zone.getBounds().pad(0.6), { maxZoom: 18, animate: false });
   }
   if (around.footprint) {
-    L.geoJSON(around.footprint, { interactive: false, style: { color: "#0d3b52", weight: 2, fillOpacity: 0.15 } }).addTo(map);
+    L.geoJSON(around.footprint, { interactive: false, style: { className: "ground", weight: 2 } }).addTo(map);
   }
   for (const anchor of around.anchors) {
     const held = [anchor.latitude, anchor.longitude];
     const named = _("Anchor %(number)s", { number: anchor.number });
-    L.polyline([place, held], { color: "#4b5a66", weight: 1.5, interactive: false }).addTo(map);
-    L.circleMarker(held, { radius: 4, color: "#0d3b52", weight: 2, fillColor: "#fff", fillOpacity: 1 })
+    L.polyline([place, held], { className: "guy", weight: 1.5, interactive: false }).addTo(map);
+    L.circleMarker(held, { radius: 4, className: "anchor", weight: 2 })
       .bindTooltip(() => element("span", { text: `${named} · ${number(anchor.distance_m)} m` }))
       .addTo(map);
   }
@@ -85,7 +85,7 @@ export function addOneArea(map) {
   const number = window.location.pathname.split("/").pop();
   Promise.all([ready, load(`/map/areas/${number}.geojson`)]).then(([, collection]) => {
     const layer = L.geoJSON(collection, {
-      interactive: false, style: { color: "#0b5cad", weight: 3, fillColor: "#0b5cad", fillOpacity: 0.12 },
+      interactive: false, style: { className: "chosen-area", weight: 3 },
     }).addTo(map);
     if (layer.getLayers().length) map.fitBounds(layer.getBounds(), { padding: [20, 20], animate: false });
   });

@@ -7,16 +7,18 @@ count today, `number`, `sum_x`, `sum_y`. Parts of one cell may be many, and some
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Double,
     Integer,
     Select,
     and_,
+    bindparam,
     cast,
     func,
     literal,
@@ -34,7 +36,7 @@ from maps.models import (
     tower_fold,
     tower_overview,
 )
-from maps.rules import Cells
+from maps.rules import CELLS, Block, Tile
 from towers.models import Tower
 from towers.policy import counted, sees_every_tower
 from towers.queries import (
@@ -49,6 +51,82 @@ from towers.queries import (
 
 # Farther than any place on earth whose position is known, in metres: what lies at a pole.
 FARTHEST = 20_037_508
+SIDES = ("west", "south", "east", "north")
+
+
+@dataclass(frozen=True)
+class AnyTile:
+    """Any tile of a zoom: a statement made with it is asked for one by the parameters `of` it."""
+
+    z: int
+
+    x = bindparam("tile_x", type_=Integer)
+    y = bindparam("tile_y", type_=Integer)
+    bounds = tuple(bindparam(f"tile_{side}", type_=Double) for side in SIDES)
+    reach = tuple(bindparam(f"beyond_{side}", type_=Double) for side in SIDES)
+
+    @staticmethod
+    def of(tile: Tile) -> dict[str, Any]:
+        return {
+            "tile_x": tile.x,
+            "tile_y": tile.y,
+            **{f"tile_{side}": metres for side, metres in zip(SIDES, tile.bounds, strict=True)},
+            **{f"beyond_{side}": metres for side, metres in zip(SIDES, tile.reach, strict=True)},
+        }
+
+    @property
+    def level(self) -> int:
+        """The level of the grid whose cells it has."""
+        return self.z + CELLS
+
+    def covers(self, x: ColumnElement[float], y: ColumnElement[float]) -> list[ColumnElement[bool]]:
+        """Whether a place in metres of EPSG:3857 lies in the tile."""
+        return [func.tile_at(x, self.z) == self.x, func.tile_at(-y, self.z) == self.y]
+
+    def has(self, table: Any, level: int) -> tuple[ColumnElement[bool], ...]:
+        """Whether the cell of a row, of this level, lies in the tile."""
+        wide = 1 << (level - self.z)
+        return (
+            table.c.x.between(self.x * wide, self.x * wide + (wide - 1)),
+            table.c.y.between(self.y * wide, self.y * wide + (wide - 1)),
+        )
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a block, asked for as those of a tile are."""
+
+    block: Block
+
+    @property
+    def level(self) -> int:
+        return self.block.level
+
+    @property
+    def z(self) -> int:
+        """The zoom of the tiles that have such cells."""
+        return self.level - CELLS
+
+    @property
+    def reach(self) -> tuple[float, float, float, float]:
+        return self.block.reach
+
+    def covers(self, x: ColumnElement[float], y: ColumnElement[float]) -> list[ColumnElement[bool]]:
+        return self._between(
+            func.tile_at(x, self.level), func.tile_at(-y, self.level), self.block.cells(self.level)
+        )
+
+    def has(self, table: Any, level: int) -> list[ColumnElement[bool]]:
+        """Whether the cell of a row, of this level, lies in them."""
+        return self._between(table.c.x, table.c.y, self.block.cells(level))
+
+    @staticmethod
+    def _between(x: Any, y: Any, ends: tuple[int, int, int, int]) -> list[ColumnElement[bool]]:
+        first, last, top, bottom = ends
+        return [x.between(first, last), y.between(top, bottom)]
+
+
+Part = AnyTile | Cells
 
 
 def knows(filters: Filters) -> bool:
@@ -67,16 +145,22 @@ def knows(filters: Filters) -> bool:
     return not others.any
 
 
-def answers(filters: Filters, tile: Cells) -> bool:
-    """Whether the grid, and not the register, is asked for a tile."""
-    return tile.level <= FINEST and knows(filters)
+def answers(filters: Filters, z: int) -> bool:
+    """Whether the grid, and not the register, is asked for tiles of a zoom."""
+    return AnyTile(z).level <= FINEST and knows(filters)
 
 
-def parts(actor: Actor, filters: Filters, tile: Cells, *, today: date) -> Select[Any]:
-    """The towers of a tile in scope and filtered, in its cells."""
-    if not answers(filters, tile):
+def parts(
+    actor: Actor, filters: Filters, tile: Part, *, today: date, turned: bool = True
+) -> Select[Any]:
+    """The towers of a tile in scope and filtered, in its cells.
+
+    Where the last fold was of today, nothing has `turned` since: without looking for it the answer
+    is the same, and quicker.
+    """
+    if not answers(filters, tile.z):
         return _live(actor, filters, tile, today)
-    every = union_all(*_kept(actor, filters, tile, today)).subquery("kept")
+    every = union_all(*_kept(actor, filters, tile, today, turned)).subquery("kept")
     here: list[ColumnElement[bool]] = []
     if filters.condition:
         here.append(every.c.condition.in_(filters.condition))
@@ -85,26 +169,17 @@ def parts(actor: Actor, filters: Filters, tile: Cells, *, today: date) -> Select
     return select(every).where(*here)
 
 
-def within(tile: Cells) -> tuple[ColumnElement[bool], ...]:
+def within(tile: Part) -> tuple[ColumnElement[bool], ...]:
     """The towers of a tile: those on its western and northern edge, not on the others.
 
     The grid counts by the same `tile_at`, so that both put a tower on an edge on the same side.
     """
     x, y = func.ST_X(Tower.geom_3857), func.ST_Y(Tower.geom_3857)
     box = func.ST_MakeEnvelope(*tile.reach, 3857)
-    first, last, top, bottom = tile.cells(tile.z)
-    return (
-        Tower.geom_3857.op("&&")(box),
-        _from_to(func.tile_at(x, tile.z), first, last),
-        _from_to(func.tile_at(-y, tile.z), top, bottom),
-    )
+    return (Tower.geom_3857.op("&&")(box), *tile.covers(x, y))
 
 
-def _from_to(number: Any, first: int, last: int) -> ColumnElement[bool]:
-    return number == first if first == last else number.between(first, last)
-
-
-def _live(actor: Actor, filters: Filters, tile: Cells, today: date) -> Select[Any]:
+def _live(actor: Actor, filters: Filters, tile: Part, today: date) -> Select[Any]:
     x, y = func.ST_X(Tower.geom_3857), func.ST_Y(Tower.geom_3857)
     level = tile.level
     places = [
@@ -124,7 +199,9 @@ def _live(actor: Actor, filters: Filters, tile: Cells, today: date) -> Select[An
     return filtered(select(*columns), actor, filters, today=today).where(*within(tile))
 
 
-def _kept(actor: Actor, filters: Filters, tile: Cells, today: date) -> Sequence[Select[Any]]:
+def _kept(
+    actor: Actor, filters: Filters, tile: Part, today: date, turned: bool
+) -> Sequence[Select[Any]]:
     """What the grid has of a tile: it counts as of today, whatever the day of its last fold."""
 
     def of(table: Any, day: Day, sign: int) -> Select[Any]:
@@ -135,22 +212,20 @@ def _kept(actor: Actor, filters: Filters, tile: Cells, today: date) -> Sequence[
             of(table, today, 1).where(due_within(filters.due_within, today, table.c))
             for table in (tower_day, tower_change)
         ]
+    now = (_folded(actor, filters, tile), of(tower_change, today, 1))
+    if not turned:
+        return now
     # Between that day and today some towers have changed without a write.
     then = select(tower_fold.c.day).scalar_subquery()
-    turned = turned_between(then, today)
-    return (
-        _folded(actor, filters, tile),
-        of(tower_day, then, -1).where(turned),
-        of(tower_day, today, 1).where(turned),
-        of(tower_change, today, 1),
-    )
+    changed = turned_between(then, today)
+    return (*now, of(tower_day, then, -1).where(changed), of(tower_day, today, 1).where(changed))
 
 
 def _wanted(actor: Actor, filters: Filters, of: Any) -> list[ColumnElement[bool]]:
     return [counted(actor, of.commune_id), *kept_facts(filters, of)]
 
 
-def _folded(actor: Actor, filters: Filters, tile: Cells) -> Select[Any]:
+def _folded(actor: Actor, filters: Filters, tile: Part) -> Select[Any]:
     """The cells of a tile as the last fold left them: of all communes together where that will do,
     which are a twentieth of the rows."""
     together = replace(filters, condition=(), severity=(), overdue=False)
@@ -161,7 +236,6 @@ def _folded(actor: Actor, filters: Filters, tile: Cells) -> Select[Any]:
         )
     else:
         table, wanted = tower_cell, _wanted(actor, filters, tower_cell.c)
-    first, last, top, bottom = tile.cells(tile.level)
     return select(
         table.c.x,
         table.c.y,
@@ -173,8 +247,7 @@ def _folded(actor: Actor, filters: Filters, tile: Cells) -> Select[Any]:
         table.c.sum_y,
     ).where(
         table.c.level == tile.level,
-        table.c.x.between(first, last),
-        table.c.y.between(top, bottom),
+        *tile.has(table, tile.level),
         *wanted,
     )
 
@@ -190,11 +263,10 @@ def turned_between(one: Day, other: Day) -> ColumnElement[bool]:
     )
 
 
-def _by_day(table: Any, tile: Cells, day: Day, sign: int) -> Select[Any]:
+def _by_day(table: Any, tile: Part, day: Day, sign: int) -> Select[Any]:
     """Rows of the finest level in a tile, as they count on a day."""
     of = table.c
     shift = FINEST - tile.level
-    first, last, top, bottom = tile.cells(FINEST)
     return select(
         of.x.op(">>")(shift).label("x"),
         of.y.op(">>")(shift).label("y"),
@@ -204,4 +276,4 @@ def _by_day(table: Any, tile: Cells, day: Day, sign: int) -> Select[Any]:
         (of.number * sign).label("number"),
         (of.sum_x * sign).label("sum_x"),
         (of.sum_y * sign).label("sum_y"),
-    ).where(of.x.between(first, last), of.y.between(top, bottom))
+    ).where(*tile.has(table, FINEST))

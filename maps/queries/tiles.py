@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -15,8 +16,9 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    false,
     func,
-    literal,
+    literal_column,
     not_,
     select,
 )
@@ -25,6 +27,7 @@ from sqlalchemy.orm import Session
 from core.policy import Actor
 from maps.models import tower_change, tower_fold
 from maps.queries import grid
+from maps.queries.grid import AnyTile
 from maps.rules import NEAR, Tile
 from towers.models import Tower
 from towers.queries import Filters, condition_on, filtered, overdue_on
@@ -75,58 +78,91 @@ def tile(
 
     The version of what it says comes first, of the very same moment.
     """
+    reader, place = actor.alike, AnyTile.of(at)
     most = MOST_NEAR if at.z >= NEAR else MOST_AFAR
-    every = towers(actor, filters, at, today=today)
-    if at.z >= ALONE:
-        number, data, _ = session.execute(select(_version(), *_layer(every, "towers"))).one()
-        return number, bytes(data)
-    if not grid.answers(filters, at):
-        few = every.limit(most + 1)
-        number, data, count = session.execute(select(_version(), *_layer(few, "towers"))).one()
-        if count <= most:
+    if at.z >= ALONE or not grid.answers(filters, at.z):
+        first = None if at.z >= ALONE else most + 1
+        few = _kept(_few, filters)(reader, filters, at.z, today, first)
+        number, data, count = session.execute(few, place).one()
+        if first is None or count < first:
             return number, bytes(data)
-    statement = _together(actor, filters, at, most, today)
-    number, *layers = session.execute(statement).one()
+    together = _kept(_together, filters)
+    # The grid is of today but for the first minute of a day, and quicker asked as if it were.
+    for turned in (False, True):
+        statement = together(reader, filters, at.z, today, turned, most, MOST_AFAR)
+        number, day, *layers = session.execute(statement, place).one()
+        if day == today:
+            break
     return number, b"".join(bytes(one) for one in layers if one is not None)
+
+
+def _kept(make: Any, filters: Filters) -> Any:
+    """A statement takes longer to make than to run: those who see the same share one, unless a
+    text is searched for, which is understood anew each time."""
+    return make if filters.wanted is None else make.__wrapped__
+
+
+@lru_cache(maxsize=128)
+def _few(actor: Actor, filters: Filters, z: int, today: date, first: int | None) -> Select[Any]:
+    """The version, the towers of a tile one by one or the `first` of them, and their number."""
+    found = towers(actor, filters, AnyTile(z), today=today).limit(first)
+    columns: list[Any] = [_version(), *_layer(found, "towers")]
+    return select(*columns)
 
 
 def _layer(rows: Select[Any], name: str) -> tuple[ColumnElement[bytes], ColumnElement[int]]:
     """Rows as a layer of a tile, and how many they are."""
     shown = rows.subquery("shown")
     return (
-        func.ST_AsMVT(shown.table_valued(), name, EXTENT, "geom"),
+        func.ST_AsMVT(shown.table_valued(), _word(name), _EXTENT, _word("geom")),
         func.count(),
     )
 
 
-def _together(actor: Actor, filters: Filters, at: Tile, most: int, today: date) -> Select[Any]:
-    """The version, towers and clusters of a tile. One statement: it sums its cells once, and the
-    database looks into those subqueries only that the numbers ask for."""
-    part = grid.parts(actor, filters, at, today=today).cte("part")
-    is_dangerous = part.c.condition == Condition.DANGEROUS
+@lru_cache(maxsize=128)
+def _together(
+    actor: Actor,
+    filters: Filters,
+    z: int,
+    today: date,
+    turned: bool,
+    most: int,
+    most_apart: int,
+) -> Select[Any]:
+    """The version, the day of the grid, clusters and towers of a tile: the latter up to `most`,
+    or the dangerous ones up to `most_apart` beside the clusters of the others.
+
+    One statement: it sums the cells once, and of its parts the database only looks into those that
+    the numbers ask for.
+    """
+    at = AnyTile(z)
+    part = grid.parts(actor, filters, at, today=today, turned=turned).cte("part")
+    is_dangerous = part.c.condition == _word(Condition.DANGEROUS)
     number = func.sum(part.c.number)
     said = select(
-        func.coalesce(number, 0).label("all"),
-        func.coalesce(number.filter(is_dangerous), 0).label("unsafe"),
+        func.coalesce(number, _NONE).label("all"),
+        func.coalesce(number.filter(is_dangerous), _NONE).label("unsafe"),
     ).cte("said")
     many = select(said.c.all > most).scalar_subquery()
-    apart = select(said.c.unsafe.between(1, MOST_AFAR)).scalar_subquery()
+    apart = select(said.c.unsafe.between(1, most_apart)).scalar_subquery()
     every = towers(actor, filters, at, today=today)
     unsafe = every.where(Tower.condition == Condition.DANGEROUS)
     clustered = clusters(part, at, where=not_(and_(is_dangerous, apart)))
     return select(
         _version(),
-        case((many, _made(clustered, "clusters"))),
-        case((not_(many), _made(every, "towers")), (apart, _made(unsafe, "towers"))),
+        select(tower_fold.c.day).scalar_subquery(),
+        case((many, as_layer(clustered, "clusters"))),
+        case((not_(many), as_layer(every, "towers")), (apart, as_layer(unsafe, "towers"))),
     )
 
 
-def _made(rows: Select[Any], name: str) -> ScalarSelect[bytes]:
+def as_layer(rows: Select[Any], name: str) -> ScalarSelect[bytes]:
+    """Rows with a `geom` of `ST_AsMVTGeom` as a layer of a tile."""
     layer, _ = _layer(rows, name)
     return select(layer).scalar_subquery()
 
 
-def towers(actor: Actor, filters: Filters, at: Tile, *, today: date) -> Select[Any]:
+def towers(actor: Actor, filters: Filters, at: AnyTile, *, today: date) -> Select[Any]:
     """The towers of a tile, as little of each as signs need."""
     return filtered(
         select(
@@ -142,32 +178,45 @@ def towers(actor: Actor, filters: Filters, at: Tile, *, today: date) -> Select[A
     ).where(*grid.within(at))
 
 
-def clusters(part: CTE, at: Tile, *, where: ColumnElement[bool]) -> Select[Any]:
+def clusters(part: CTE, at: AnyTile, *, where: ColumnElement[bool]) -> Select[Any]:
     """Those `grid.parts` as one cluster a cell: the middle of its towers, their numbers by
     condition, the worst of each."""
-    number = func.sum(part.c.number)
-    numbers = {one: _where(number, part.c.condition == one) for one in WORST}
-    severities = {one: _where(number, part.c.worst_severity == one) for one in SEVERITIES}
-    cells = (
+
+    def those(which: ColumnElement[bool]) -> Any:
+        return func.sum(part.c.number).filter(which)
+
+    cell = (
         select(
-            number.label("number"),
-            *(counted.label(one) for one, counted in numbers.items()),
-            _where(number, part.c.overdue).label("overdue"),
-            case(*((counted > 0, literal(one)) for one, counted in numbers.items())).label("worst"),
-            case(*((counted > 0, literal(one)) for one, counted in severities.items())).label(
-                "severity"
-            ),
-            (func.sum(part.c.sum_x) / (number * 10.0)).label("east"),
-            (func.sum(part.c.sum_y) / (number * 10.0)).label("north"),
+            func.sum(part.c.number).label("number"),
+            *(those(part.c.condition == _word(one)).label(one) for one in WORST),
+            *(those(part.c.worst_severity == _word(one)).label(one) for one in SEVERITIES),
+            those(part.c.overdue).label("overdue"),
+            func.sum(part.c.sum_x).label("sum_x"),
+            func.sum(part.c.sum_y).label("sum_y"),
         )
         .where(where)
         .group_by(part.c.x, part.c.y)
-        .having(number > 0)
-        .subquery("cell")
-    )
-    point = func.ST_SetSRID(func.ST_MakePoint(cells.c.east, cells.c.north), 3857)
-    said = [column for column in cells.c if column.name not in {"east", "north"}]
-    return select(*said, _drawn(point, at))
+        .cte("cell")
+    ).c
+    tenths = cell.number * literal_column("10.0")
+    point = func.ST_SetSRID(func.ST_MakePoint(cell.sum_x / tenths, cell.sum_y / tenths), 3857)
+    return select(
+        cell.number,
+        # Nothing is sent where there is none.
+        *(func.nullif(cell[one], _NONE).label(one) for one in (*WORST, "overdue")),
+        case(*((cell[one] > _NONE, _word(one)) for one in WORST)).label("worst"),
+        case(*((cell[one] > _NONE, _word(one)) for one in SEVERITIES)).label("severity"),
+        _drawn(point, at),
+    ).where(cell.number > _NONE)
+
+
+# Constants of ours are written into the statement: each parameter has to be sent.
+_NONE: ColumnElement[int] = literal_column("0")
+_EXTENT: ColumnElement[int] = literal_column(str(EXTENT))
+
+
+def _word(constant: str) -> ColumnElement[str]:
+    return literal_column(f"'{constant}'", Text)
 
 
 def counts(session: Session, actor: Actor, filters: Filters, *, today: date) -> dict[str, int]:
@@ -180,19 +229,14 @@ def counts(session: Session, actor: Actor, filters: Filters, *, today: date) -> 
 
 def _count(session: Session, actor: Actor, filters: Filters, today: date) -> int:
     if grid.knows(filters):
-        part = grid.parts(actor, filters, WHOLE, today=today).subquery("part")
+        part = grid.parts(actor, filters, AnyTile(0), today=today).subquery("part")
         statement = select(func.coalesce(func.sum(part.c.number), 0))
     else:
         every = select(func.count()).select_from(Tower)
         statement = filtered(every, actor, filters, today=today)
-    return int(session.execute(statement).scalar_one())
+    return int(session.execute(statement, AnyTile.of(WHOLE)).scalar_one())
 
 
-def _where(number: Any, condition: Any) -> Any:
-    """A number of the rows with a condition, nothing where there is none: it is not sent then."""
-    return func.nullif(number.filter(condition), 0)
-
-
-def _drawn(point: Any, at: Tile) -> Any:
-    bounds = func.ST_MakeEnvelope(*at.bounds, 3857)
-    return func.ST_AsMVTGeom(point, bounds, EXTENT, 0, False).label("geom")
+def _drawn(point: Any, at: AnyTile) -> Any:
+    bounds = func.ST_MakeEnvelope(*at.bounds, literal_column("3857"))
+    return func.ST_AsMVTGeom(point, bounds, _EXTENT, _NONE, false()).label("geom")

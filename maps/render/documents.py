@@ -9,13 +9,16 @@ from maps.render.layers import (
     AreaDrawing,
     CampaignTowers,
     Communes,
+    FallZones,
     ImportedRows,
     LayerSwitch,
     OneArea,
     OneTower,
     Picker,
     Places,
+    Point,
     TakenTowers,
+    ThemeSwitch,
     Towers,
 )
 from maps.render.shell import TakenScripts, finish, new_map
@@ -28,7 +31,10 @@ def violation_map(language: str) -> tuple[str, str]:
     drawn = new_map()
     drawn.add_child(Communes())
     drawn.add_child(Towers())
+    drawn.add_child(FallZones())
     drawn.add_child(LayerSwitch())
+    drawn.add_child(ThemeSwitch())
+    drawn.add_child(Point())
     return finish(drawn, language)
 
 
@@ -104,5 +110,5 @@ def taken_map(language: str) -> Whole:
     drawn.add_child(TakenTowers())
     drawn.add_child(LayerSwitch())
     html, _ = finish(drawn, language)
-    held = ["land.json"] if language == "en" else ["land.json", f"texts.{language}.json"]
-    return whole(html, held)
+    texts = [] if language == "en" else [f"texts.{language}.json"]
+    return whole(html, ["land.json", "borders.json", *texts])

@@ -30,7 +30,7 @@ class Scale(_Call):
 
 
 class Islands(_Call):
-    """The names of Hoàng Sa and Trường Sa."""
+    """Hoàng Sa and Trường Sa with their names, and those of countries and seas."""
 
     function = "addIslands"
 
@@ -39,6 +39,18 @@ class LayerSwitch(_Call):
     """The control that shows and hides layers; their names are texts of our script."""
 
     function = "addLayerSwitch"
+
+
+class ThemeSwitch(_Call):
+    """A button for a dark or a light map; the choice stays in the browser, for every map."""
+
+    function = "addThemeSwitch"
+
+
+class Point(_Call):
+    """A click with the other button, or a long touch, says the place as papers have it."""
+
+    function = "addPoint"
 
 
 class Picker(_Call):
@@ -78,9 +90,10 @@ class Places(_Call):
 
 
 class _DataLayer(Layer):
-    """A layer that our script fills from an address of ours."""
+    """A layer that our script fills from an address of ours; not `shown` until somebody asks."""
 
     function = ""
+    shown = True
     _template = Template(
         """
         {% macro script(this, kwargs) %}
@@ -90,7 +103,7 @@ class _DataLayer(Layer):
     )
 
     def __init__(self) -> None:
-        super().__init__(name=self.function, overlay=True, control=False, show=True)
+        super().__init__(name=self.function, overlay=True, control=False, show=self.shown)
         self._name = type(self).__name__
 
 
@@ -98,6 +111,18 @@ class Land(_DataLayer):
     """Land against sea, from a small-scale outline without borders."""
 
     function = "addLand"
+
+
+class Borders(_DataLayer):
+    """Borders of the countries around, and the outline of the province with its name."""
+
+    function = "addBorders"
+
+
+class BaseLayers(_DataLayer):
+    """The rivers, roads, borders and places that the department has loaded."""
+
+    function = "addBaseLayers"
 
 
 class Communes(_DataLayer):
@@ -116,6 +141,13 @@ class TakenTowers(_DataLayer):
     """The towers that stand in the document itself, and what it says of them."""
 
     function = "addTakenTowers"
+
+
+class FallZones(_DataLayer):
+    """Where towers are expected to fall when near; hidden until somebody asks for it."""
+
+    function = "addFallZones"
+    shown = False
 
 
 class Towers(_DataLayer):

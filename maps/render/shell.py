@@ -10,7 +10,7 @@ import folium
 from folium.elements import JSCSSMixin
 
 import maps.render  # noqa: F401 - points Folium's assets at our own files
-from maps.render.layers import Islands, Land, LayerSwitch, Scale
+from maps.render.layers import BaseLayers, Borders, Islands, Land, LayerSwitch, Scale
 
 INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 # Đồng Tháp: where a map looks before its data say where they are.
@@ -59,6 +59,10 @@ def new_map(*, zoom: int = 9, scripts: type[folium.map.MacroElement] = Scripts) 
     drawn.add_child(scripts())
     drawn.add_child(Land())
     drawn.add_child(Islands())
+    drawn.add_child(Borders())
+    if scripts is Scripts:
+        # What the department has loaded comes tile by tile: a document alone has no one to ask.
+        drawn.add_child(BaseLayers())
     return drawn
 
 

@@ -77,7 +77,9 @@ def ours(stage: Stage, urls: ClusterUrls) -> Iterator[HTTPConnection]:
         Path(sys.executable).parent / "gunicorn", "--config", "python:core.serve",
         "--workers", "1", "wsgi:app",
     ]  # fmt: skip
-    with serving(command, stage.environment(urls), "--bind", "127.0.0.1:{port}") as connection:
+    # tipg keeps no tile either.
+    environment = {**stage.environment(urls), "KEPT_TILES_MB": "0"}
+    with serving(command, environment, "--bind", "127.0.0.1:{port}") as connection:
         yield connection
 
 

@@ -292,6 +292,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/map", "GET"): READERS,
     ("/map/area/<int:area_id>", "GET"): EVERYBODY,
     ("/map/areas/<int:area_id>.geojson", "GET"): EVERYBODY,
+    ("/map/base.json", "GET"): EVERYBODY,
     ("/map/campaign/<uuid:campaign_id>", "GET"): READERS,
     ("/map/campaigns/<uuid:campaign_id>.json", "GET"): READERS,
     ("/map/choose", "GET"): {STAFF},
@@ -299,11 +300,14 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/map/document", "GET"): READERS,
     ("/map/extent.json", "GET"): READERS,
     ("/map/import/<uuid:batch_id>", "GET"): {STAFF},
-    ("/map/islands.json", "GET"): READERS,
+    ("/map/fall-zones.json", "GET"): READERS,
+    ("/map/islands.json", "GET"): EVERYBODY,
     ("/map/owners.json", "GET"): READERS,
     ("/map/picker", "GET"): READERS,
     ("/map/places/<code>.json", "GET"): READERS,
     ("/map/places", "GET"): READERS,
+    ("/map/pictures/<int:layer_id>.pmtiles", "GET"): EVERYBODY,
+    ("/map/provinces.geojson", "GET"): EVERYBODY,
     ("/map/surroundings/<code>.json", "GET"): READERS,
     ("/map/tower/<code>", "GET"): READERS,
     ("/map/towers/<uuid:tower_id>.json", "GET"): READERS,
@@ -361,6 +365,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/statistics/<chart>.csv", "GET"): READERS,
     ("/statistics/<chart>.svg", "GET"): READERS,
     ("/statistics/<chart>.xlsx", "GET"): READERS,
+    ("/tiles/base/<int:z>/<int:x>/<int:y>.mvt", "GET"): EVERYBODY,
     ("/tiles/towers/<int:z>/<int:x>/<int:y>.mvt", "GET"): READERS,
     ("/tiles/towers/counts.json", "GET"): READERS,
     ("/towers", "GET"): READERS,
@@ -473,6 +478,7 @@ LEADING_ON = {"/search", "/follow-up/saved/<uuid:saved_id>"}
 QUERIES = {
     "/api/v1/areas/match": "?text=90001",
     "/map/campaigns/<uuid:campaign_id>.json": "?zoom=18&bbox=100,5,115,20",
+    "/map/fall-zones.json": "?bbox=105.4,10.4,105.8,10.6",
     "/api/v1/photos": "?inspection={inspection_id}",
     "/api/v1/documents": "?tower={code}",
     "/notices/new": "?owner={organisation_id}",
@@ -538,6 +544,7 @@ def of(place: doors.Place, w: World, role: str = "staff") -> dict[str, object]:
         "own_notice_id": place.told,
         "file_id": place.notice_file,
         "link_id": uuid.UUID(int=1),
+        "layer_id": w.layer,
         "form": "pdf",
         # Where the towers of both places stand.
         "z": 8, "x": 203, "y": 120,
@@ -559,7 +566,7 @@ def missing() -> dict[str, object]:
         "code": "KHONG-CO", "variant": "full", "level": "commune", "number": 1,
         "draft": 2, "key": "sit_fence",
         "token": "0" * 32, "form": "pdf", "filename": "dist/nothing.css", "area_id": 999_999_999,
-        "chart": "nothing", "z": 3, "x": 8, "y": 0,
+        "chart": "nothing", "layer_id": 999_999_999, "z": 3, "x": 8, "y": 0,
     }  # fmt: skip
 
 

@@ -28,3 +28,9 @@ def test_from_afar_no_more_towers_are_read_than_are_shown(crowd: Crowd, filters)
     for path in ("/tiles/towers/8/203/120.mvt", "/tiles/towers/counts.json"):
         for one in crowd.get(path, **filters):
             assert not one.reads_whole("tower"), one.plan
+
+
+def test_influence_zones_of_a_view_use_the_spatial_index(crowd: Crowd):
+    asked = crowd.get("/map/fall-zones.json", bbox="105.5,10.4,105.6,10.5")
+    (made,) = [one for one in asked if "host_building_height_m" in one.sql]
+    assert "ix_tower_geom_3857" in made.indexes, made.plan

@@ -27,10 +27,20 @@ def test_a_document_is_whole_and_of_our_files_alone(make, language: str) -> None
 
 def test_each_document_calls_what_it_needs() -> None:
     calls = {make.__name__: set(re.findall(r"thapCanh\.(\w+)\(", make("vi")[0])) for make in ALL}
-    shared = {"addLand", "addIslands", "addScale", "addCommunes"}
-    assert calls["violation_map"] == shared | {"addTowers", "addLayerSwitch"}
+    shared = {
+        "addLand", "addIslands", "addBorders", "addBaseLayers", "addScale", "addCommunes",
+    }  # fmt: skip
+    assert calls["violation_map"] == shared | {
+        "addTowers", "addFallZones", "addLayerSwitch", "addThemeSwitch", "addPoint",
+    }  # fmt: skip
     assert calls["tower_map"] == shared | {"addOneTower"}
     assert calls["picker_map"] == shared | {"addPicker"}
+
+
+def test_a_layer_that_nobody_asked_for_is_hidden() -> None:
+    page, _ = documents.violation_map("vi")
+    assert re.search(r"\btowers_\w+\.addTo\(", page)
+    assert not re.search(r"\bfall_zones_\w+\.addTo\(", page)
 
 
 def test_what_is_called_exists_in_our_script() -> None:

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from areas.models import Area
 from core import clock
 from maps import services
-from maps import tiles as tile_doors
 from maps.queries import tiles
+from maps.tiles import Kept
 from tests import doors, makers
 from tests.doors import answered, refused
 from tests.maps.tiles import all_numbers, all_towers, asked, scattered, truth
@@ -298,15 +298,17 @@ def test_what_was_made_is_kept_for_those_who_may_see_the_same(
     assert len(made) == 5
 
 
-def test_no_more_is_kept_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tile_doors, "KEPT", 64_000)
-    kept = tile_doors.Kept()
+def test_no_more_is_kept_than_there_is_room_for() -> None:
+    kept = Kept(64_000)
     for number in range(100):
         kept.put("tag", number, bytes(1500))
     held = [number for number in range(100) if kept.get("tag", number) is not None]
     assert held == list(range(68, 100))
     kept.put("tag", "too large for the others", bytes(5000))
     assert kept.get("tag", "too large for the others") is None
+    nothing = Kept(0)
+    nothing.put("tag", 1, b"")
+    assert nothing.get("tag", 1) is None
 
 
 def test_what_the_version_does_not_know_is_told_by_its_bytes(

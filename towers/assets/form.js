@@ -1,6 +1,7 @@
 // The form, its map and the check speak of one position: a click fills the fields, typing moves the
 // mark, and whatever was typed is looked at while it is typed.
 import { _, number, ready } from "core/texts";
+import { inVn2000 } from "./_vn2000.js";
 
 await ready;
 
@@ -56,7 +57,7 @@ function tell(found) {
   panel.append(element("div", found.commune ? _("In %(commune)s", { commune: found.commune }) : _("In no commune of the register"), found.commune ? {} : { class: "doubtful" }));
   const wgs84 = `WGS 84: ${found.latitude.toFixed(6)}, ${found.longitude.toFixed(6)}`;
   panel.append(element("div", wgs84, { class: "sub" }));
-  for (const one of found.vn2000) panel.append(element("div", `${one.system}: X ${one.north} · Y ${one.east}`, { class: "sub" }));
+  panel.append(...inVn2000(found).map((text) => element("div", text, { class: "sub" })));
   if (found.nearest) {
     const title = _("Nearest tower");
     const near = element("div", `${title}: `, { class: found.nearest.metres < 100 ? "doubtful" : "sub" });
