@@ -33,7 +33,7 @@ from towers.queries import Filters
 
 blueprint = Blueprint("taking", __name__, template_folder="templates")
 SOURCE = N_(
-    "Register of towers in Tháp Canh; land by Natural Earth."
+    "Register of towers in Tháp Canh; land and borders by Natural Earth."
     " Hoàng Sa and Trường Sa belong to Vietnam."
 )
 IMAGES = {form.ending: form for form in (PDF, PNG)}

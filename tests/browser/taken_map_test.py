@@ -45,7 +45,7 @@ def test_the_map_in_one_file_opens_without_network(
     page.goto(file.as_uri())
     expect(page.locator(SIGNS)).to_have_count(3)
     expect(page.locator(".leaflet-land-pane path")).to_have_count(1)
-    expect(page.locator(".island-name")).to_contain_text(["Hoàng Sa", "Trường Sa"])
+    expect(page.locator(".archipelago")).to_contain_text(["Hoàng Sa", "Trường Sa"])
     expect(page.locator(".synthetic-note")).to_be_visible()
     expect(page.locator("header.taken .number")).to_contain_text("3 towers")
     page.get_by_text("About this map").click()
