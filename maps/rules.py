@@ -104,6 +104,11 @@ class Block:
             BEYOND if self.top == 0 else -_edge(self.level, self.top) + EDGE,
         )
 
+    @property
+    def z(self) -> int:
+        """Its cells are tiles of this zoom."""
+        return self.level
+
     def cells(self, level: int) -> tuple[int, int, int, int]:
         """First and last column, first and last row of its cells of a level."""
         deeper = level - self.level

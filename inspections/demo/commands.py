@@ -47,13 +47,21 @@ PEOPLE = (
     ("inspector@example.org", "Kiểm tra viên (minh họa)", "inspector"),
 )
 PICTURES = 30
+# The past of more towers than these takes minutes: it is told of them only when that is asked for.
+HISTORY = 10_000
 
 
 @commands.command("load")
 @click.option("--towers", default=1000, type=click.IntRange(1, 1_000_000), show_default=True)
 @click.option("--seed", default=2026, type=click.IntRange(0, 2**31), show_default=True)
 @click.option("--if-new", is_flag=True, help="Only into a database that never had a demo.")
-def load(towers: int, seed: int, if_new: bool) -> None:
+@click.option(
+    "--history/--no-history",
+    default=None,
+    help=f"The map of days that are over too; by default up to {HISTORY:,} towers,"
+    " since it takes longer than all the rest.",
+)
+def load(towers: int, seed: int, if_new: bool, history: bool | None) -> None:
     """Load Đồng Tháp with made-up towers, inspections, violations and accounts."""
     if if_new and not is_new():
         with transaction() as session:
@@ -80,8 +88,10 @@ def load(towers: int, seed: int, if_new: bool) -> None:
             now=now,
             zone=clock.zone(),
         ).load(lambda done: click.echo(f"{done} of {towers} towers …"))
-        for _ in retelling.retell(session):
-            pass
+        if history or (history is None and towers <= HISTORY):
+            for done in retelling.retell(session):
+                if towers > HISTORY:
+                    click.echo(f"The past of {done} of {towers} towers …")
         mark(session, "loaded")
         audit.record(
             session,

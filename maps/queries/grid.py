@@ -91,43 +91,6 @@ class AnyTile:
 Cells = AnyTile | Block
 
 
-@dataclass(frozen=True)
-class Cells:
-    """The cells of a block, asked for as those of a tile are."""
-
-    block: Block
-
-    @property
-    def level(self) -> int:
-        return self.block.level
-
-    @property
-    def z(self) -> int:
-        """The zoom of the tiles that have such cells."""
-        return self.level - CELLS
-
-    @property
-    def reach(self) -> tuple[float, float, float, float]:
-        return self.block.reach
-
-    def covers(self, x: ColumnElement[float], y: ColumnElement[float]) -> list[ColumnElement[bool]]:
-        return self._between(
-            func.tile_at(x, self.level), func.tile_at(-y, self.level), self.block.cells(self.level)
-        )
-
-    def has(self, table: Any, level: int) -> list[ColumnElement[bool]]:
-        """Whether the cell of a row, of this level, lies in them."""
-        return self._between(table.c.x, table.c.y, self.block.cells(level))
-
-    @staticmethod
-    def _between(x: Any, y: Any, ends: tuple[int, int, int, int]) -> list[ColumnElement[bool]]:
-        first, last, top, bottom = ends
-        return [x.between(first, last), y.between(top, bottom)]
-
-
-Part = AnyTile | Cells
-
-
 def knows(filters: Filters) -> bool:
     """Whether the grid can answer for these filters."""
     others = replace(

@@ -142,7 +142,7 @@ def _single(
 def _cells(
     session: Session, actor: Actor, filters: Filters, frame: Frame, today: date, *, dangerous: bool
 ) -> list[Shown]:
-    part = grid.parts(actor, filters, grid.Cells(frame.block), today=today).subquery("part").c
+    part = grid.parts(actor, filters, frame.block, today=today).subquery("part").c
     number = func.sum(part.number)
     rows = session.execute(
         select(
