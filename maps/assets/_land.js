@@ -59,7 +59,7 @@ export function addBorders(map) {
     if (!provinces.features.length) return;
     // The outline is made for looking from afar; near, the communes say it better.
     between(map, L.geoJSON(provinces, line("province")), 0, 12);
-    const names = provinces.features.map(({ properties }) => nameAt(map, properties.label, properties.name, "province-name"));
+    const names = provinces.features.map(({ properties }) => nameAt(map, properties.label, properties.name, "province-name", { pane: "borders" }));
     between(map, L.layerGroup(names), 7, 9);
   });
   return far;

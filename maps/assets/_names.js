@@ -10,11 +10,12 @@ const ISLANDS_ZOOM = 10;
 
 const inWords = (one) => (language === "en" ? one.en : one.vi);
 
-// A name, whose place is its middle; `above` or `below` the place where something else is there.
-export function nameAt(map, place, text, kind, at = "") {
-  if (!map.getPane("names")) map.createPane("names");
+// A name, whose place is its middle; `above` or `below` the place where something else is there. Of
+// the panes "names" lies above signs and clusters.
+export function nameAt(map, place, text, kind, { at = "", pane = "names" } = {}) {
+  if (!map.getPane(pane)) map.createPane(pane);
   const icon = L.divIcon({ html: element("div", { class: `name ${kind} ${at}`, text }), className: "", iconSize: [0, 0] });
-  return L.marker(place, { pane: "names", interactive: false, keyboard: false, icon });
+  return L.marker(place, { pane, interactive: false, keyboard: false, icon });
 }
 
 // Show a layer between two zooms only.
@@ -35,8 +36,8 @@ export function addIslands(map) {
       L.circleMarker([latitude, longitude], { pane: "islands", interactive: false, radius: 2.5, className: "island" })));
     between(map, L.layerGroup(parts), 4);
     // From afar the two names stand close: one above its islands, the other one below.
-    nameAt(map, [group.latitude, group.longitude], inWords(group).replace(" (", "\n("), "archipelago", index ? "below" : "above").addTo(map);
-    const names = group.parts.map(({ name, latitude, longitude }) => nameAt(map, [latitude, longitude], `${name}\n${inWords(group)}`, "small-island", "below"));
+    nameAt(map, [group.latitude, group.longitude], inWords(group).replace(" (", "\n("), "archipelago", { at: index ? "below" : "above" }).addTo(map);
+    const names = group.parts.map(({ name, latitude, longitude }) => nameAt(map, [latitude, longitude], `${name}\n${inWords(group)}`, "small-island", { at: "below" }));
     between(map, L.layerGroup(names), ISLANDS_ZOOM);
   });
   for (const one of known.names) {
