@@ -175,7 +175,7 @@ def test_map_says_when_it_cannot_load(walk, province):
     page, inside = one.page, one.map()
     page.route("**/tiles/towers/*/*/*", lambda route: route.abort("connectionfailed"))
     one.open("/map")
-    status = inside.locator(".status")
+    status = inside.locator(".status[role='status']")
     expect(status).to_contain_text(one.text("The towers could not be loaded."))
     page.unroute("**/tiles/towers/*/*/*")
     status.get_by_role("button", name=one.text("Try again")).click()
