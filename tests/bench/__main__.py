@@ -31,6 +31,7 @@ LONG: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "follow-up-million": lists.measure_follow_up_million,
     "search-million": search.measure_million,
     "tiles-million": tiles.measure_million,
+    "tipg-million": tipg.measure_million,
 }
 
 
