@@ -68,6 +68,8 @@ tower_change = Table(
     *_days(),
     *_sums(),
     Column("at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    # What is folded leaves it, while its pages may stay in the table: both count by it.
+    Index("ix_tower_change_place", "x", "y"),
 )
 
 tower_day = Table(
