@@ -127,13 +127,10 @@ SHOWN = {
 }  # fmt: skip
 
 
-# Each kind stands in the text of all. Alone are looked at what that one leaves out, what must begin
-# a cell to be dangerous, what a renderer would replace rather than fail at. What users write is the
-# same in both languages: one of them will do. Setting pages of print takes longest, and asks most
-# of the longest text and of the tallest letters.
-ALONE = ("combining", "formula", "jinja")
+# What users write is the same in both languages: a kind alone is looked at in one of them. Setting
+# pages of print takes longest, and asks most of the longest text and of the tallest letters.
 WALKS = [
-    *((kind, "staff", (("vi", "en")[place % 2],)) for place, kind in enumerate(ALONE)),
+    *((kind, "staff", (("vi", "en")[place % 2],)) for place, kind in enumerate(sorted(TEXTS))),
     *(("all together", role, ("vi", "en")) for role in ("admin", "inspector", "operator", "staff")),
 ]
 PRINTED = {"all together", "combining"}

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 # the document can say.
 EXPECTED = ["2xx", "400", "401", "403", "404", "409", "412", "413", "415", "422", "428", "503"]
 # `make fuzz` asks for many more.
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "6"))
 CONFIG = {
     "checks": {
         "positive_data_acceptance": {"expected-statuses": EXPECTED},
