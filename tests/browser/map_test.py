@@ -147,12 +147,12 @@ LAND = """(places) => {
     world * (longitude + 180) / 360,
     world * (0.5 - Math.log(Math.tan(Math.PI / 4 + latitude * Math.PI / 360)) / (2 * Math.PI)),
   ];
+  // The map stands at whole pixels also where its window is an odd number of them wide.
+  const [left, top] = [box.x + Math.floor(box.width / 2), box.y + Math.floor(box.height / 2)];
   const [x0, y0] = at([65, -170]);
   return places.map((place) => {
     const [x, y] = at(place);
-    // The map stands at whole pixels also where its window is an odd number of them wide.
-    const middle = (length) => Math.floor(length / 2);
-    const point = new DOMPoint(box.x + middle(box.width) + x - x0, box.y + middle(box.height) + y - y0);
+    const point = new DOMPoint(left + x - x0, top + y - y0);
     return path.isPointInFill(point.matrixTransform(path.getScreenCTM().inverse()));
   });
 }"""
