@@ -131,15 +131,15 @@ def parts(
     return select(every).where(*here)
 
 
-def within(tile: Cells) -> tuple[ColumnElement[bool], ...]:
+def within(tile: Cells, of: Any = Tower) -> tuple[ColumnElement[bool], ...]:
     """The towers of a tile: those on its western and northern edge, not on the others.
 
     The grid counts by the same `tile_at`, so that both put a tower on an edge on the same side.
     """
-    x, y = func.ST_X(Tower.geom_3857), func.ST_Y(Tower.geom_3857)
+    x, y = func.ST_X(of.geom_3857), func.ST_Y(of.geom_3857)
     box = func.ST_MakeEnvelope(*tile.reach, 3857)
     return (
-        Tower.geom_3857.op("&&")(box),
+        of.geom_3857.op("&&")(box),
         *among(tile, tile.z, func.tile_at(x, tile.z), func.tile_at(-y, tile.z)),
     )
 
@@ -153,23 +153,27 @@ def among(tile: Cells, level: int, x: Any, y: Any) -> tuple[ColumnElement[bool],
 
 
 def _live(actor: Actor, filters: Filters, tile: Cells, today: date) -> Select[Any]:
-    x, y = func.ST_X(Tower.geom_3857), func.ST_Y(Tower.geom_3857)
-    level = tile.level
-    places = [
+    placed = select(*each(tile, today))
+    return filtered(placed, actor, filters, today=today).where(*within(tile))
+
+
+def each(tile: Cells, day: date, of: Any = Tower) -> list[Any]:
+    """The columns of `parts` for towers one by one, as they count on a day."""
+    x, y = func.ST_X(of.geom_3857), func.ST_Y(of.geom_3857)
+    sums = [
         cast(func.round(func.least(func.greatest(metres, -FARTHEST), FARTHEST) * 10), BigInteger)
         for metres in (x, y)
     ]
-    columns: list[Any] = [
-        func.tile_at(x, level, type_=Integer).label("x"),
-        func.tile_at(-y, level, type_=Integer).label("y"),
-        condition_on(today).label("condition"),
-        Tower.worst_severity,
-        overdue_on(today).label("overdue"),
+    return [
+        func.tile_at(x, tile.level, type_=Integer).label("x"),
+        func.tile_at(-y, tile.level, type_=Integer).label("y"),
+        condition_on(day, of).label("condition"),
+        of.worst_severity,
+        overdue_on(day, of).label("overdue"),
         literal(1, Integer).label("number"),
-        places[0].label("sum_x"),
-        places[1].label("sum_y"),
+        sums[0].label("sum_x"),
+        sums[1].label("sum_y"),
     ]
-    return filtered(select(*columns), actor, filters, today=today).where(*within(tile))
 
 
 def _kept(

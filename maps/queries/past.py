@@ -8,15 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Date,
-    Integer,
     Select,
     Text,
     cast,
     func,
-    literal,
     select,
     true,
     union_all,
@@ -26,7 +23,7 @@ from sqlalchemy.orm import Session
 from core.policy import Actor
 from maps.models import FINEST, PAST_FINEST, tower_change, tower_past, tower_turn
 from maps.queries import grid, tiles
-from maps.queries.grid import FARTHEST, AnyTile
+from maps.queries.grid import AnyTile
 from maps.rules import NEAR, Tile
 from towers.past_models import tower_span
 from towers.policy import counted
@@ -78,33 +75,8 @@ def parts(actor: Actor, filters: Filters, at: AnyTile, then: Then) -> Select[Any
 
 
 def _live(actor: Actor, filters: Filters, at: AnyTile, then: Then) -> Select[Any]:
-    of, level = tower_span.c, at.level
-    x, y = func.ST_X(of.geom_3857), func.ST_Y(of.geom_3857)
-    places = [
-        cast(func.round(func.least(func.greatest(one, -FARTHEST), FARTHEST) * 10), BigInteger)
-        for one in (x, y)
-    ]
-    columns: list[Any] = [
-        func.tile_at(x, level, type_=Integer).label("x"),
-        func.tile_at(-y, level, type_=Integer).label("y"),
-        condition_on(then.day, of).label("condition"),
-        of.worst_severity,
-        overdue_on(then.day, of).label("overdue"),
-        literal(1, Integer).label("number"),
-        places[0].label("sum_x"),
-        places[1].label("sum_y"),
-    ]
-    return filtered_then(select(*columns), actor, filters, then).where(*_within(at))
-
-
-def _within(at: AnyTile) -> tuple[ColumnElement[bool], ...]:
-    """The spans whose towers stand in a tile; on which edge as `grid.within` says."""
-    geom = tower_span.c.geom_3857
-    return (
-        geom.op("&&")(func.ST_MakeEnvelope(*at.reach, 3857)),
-        func.tile_at(func.ST_X(geom), at.z) == at.x,
-        func.tile_at(-func.ST_Y(geom), at.z) == at.y,
-    )
+    placed = select(*grid.each(at, then.day, tower_span.c))
+    return filtered_then(placed, actor, filters, then).where(*grid.within(at, tower_span.c))
 
 
 def _summed(actor: Actor, filters: Filters, at: AnyTile, then: Then) -> Sequence[Select[Any]]:
@@ -200,7 +172,9 @@ def _towers(actor: Actor, filters: Filters, at: AnyTile, then: Then) -> Select[A
         overdue_on(then.day, of).label("overdue"),
         tiles.drawn(of.geom_3857, at),
     )
-    return filtered_then(select(*columns), actor, filters, then).where(*_within(at))
+    return filtered_then(select(*columns), actor, filters, then).where(
+        *grid.within(at, tower_span.c)
+    )
 
 
 def counts(session: Session, actor: Actor, filters: Filters, then: Then) -> dict[str, int]:
