@@ -7,6 +7,9 @@ SHELL := /bin/bash
 # Steps of `make test` follow each other also under `make -j`.
 .NOTPARALLEL:
 
+# Modules are compiled once, not again by each of the processes that tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Programs of the virtual environment come first, by a path that may contain spaces.
 IN = PATH="$(CURDIR)/.venv/bin:$$PATH"
 PYTHON = .venv/bin/python

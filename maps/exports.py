@@ -9,9 +9,6 @@ from typing import Any
 import orjson
 from sqlalchemy import Row
 
-from maps.render.documents import taken_map
-from maps.render.whole import block
-
 # What is said once in the document, and by its number in each row.
 NAMED = {"commune": "communes", "owner": "owners"}
 
@@ -30,6 +27,10 @@ def one_file(
     `outlines` are GeoJSON by the addresses where maps ask for it, `about` is what the map says of
     itself. Everything is put in after Folium is done, as JSON that only our script reads.
     """
+    # Folium takes half a second to read: whoever first looks at a map waits for it.
+    from maps.render.documents import taken_map
+    from maps.render.whole import block
+
     document = taken_map(language)
     known: dict[str, dict[str, int]] = {name: {} for name in NAMED}
     columns = list(towers[0]._fields) if towers else []

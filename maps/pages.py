@@ -23,7 +23,6 @@ from inspections.queries import campaigns
 from maps import queries
 from maps.doors import asked_box, asked_then, asked_zoom, document, map_filters
 from maps.islands import islands_text
-from maps.render import documents
 from towers import queries as towers
 from towers.api import body
 from towers.doors import (
@@ -74,54 +73,64 @@ def page() -> str:
     )
 
 
+def _drawn(name: str) -> Any:
+    """A document in the language of its reader.
+
+    Folium takes half a second to read: whoever first looks at a map waits for it, no command does.
+    """
+    from maps.render import documents
+
+    return getattr(documents, name)(current_language())
+
+
 @blueprint.get("/map/document")
 @guard("tower.view")
 def map_document() -> Response:
-    return document(documents.violation_map(current_language()))
+    return document(_drawn("violation_map"))
 
 
 @blueprint.get("/map/picker")
 @guard("tower.view")
 def picker() -> Response:
-    return document(documents.picker_map(current_language()))
+    return document(_drawn("picker_map"))
 
 
 @blueprint.get("/map/import/<uuid:batch_id>")
 @guard("import.view")
 def import_document(batch_id: uuid.UUID) -> Response:
-    return document(documents.import_map(current_language()))
+    return document(_drawn("import_map"))
 
 
 @blueprint.get("/map/choose")
 @guard("campaign.plan")
 def choose_document() -> Response:
     """Where an area is drawn; the filters of the towers around it stand in the address."""
-    return document(documents.choose_map(current_language()))
+    return document(_drawn("choose_map"))
 
 
 @blueprint.get("/map/campaign/<uuid:campaign_id>")
 @guard("campaign.view")
 def campaign_document(campaign_id: uuid.UUID) -> Response:
-    return document(documents.campaign_map(current_language()))
+    return document(_drawn("campaign_map"))
 
 
 @blueprint.get("/map/places")
 @guard("tower.view")
 def places_document() -> Response:
     """One or more places, numbered, among the towers around them; they stand in the address."""
-    return document(documents.places_map(current_language()))
+    return document(_drawn("places_map"))
 
 
 @blueprint.get("/map/tower/<code>")
 @guard("tower.view")
 def tower_document(code: str) -> Response:
-    return document(documents.tower_map(current_language()))
+    return document(_drawn("tower_map"))
 
 
 @blueprint.get("/map/area/<int:area_id>")
 @guard("area.view")
 def area_document(area_id: int) -> Response:
-    return document(documents.area_map(current_language()))
+    return document(_drawn("area_map"))
 
 
 @blueprint.get("/map/campaigns/<uuid:campaign_id>.json")

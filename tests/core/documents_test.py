@@ -14,6 +14,7 @@ from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE as IMAGE
 from pypdfium2.raw import FPDF_PAGEOBJ_TEXT as TEXT
 
 from core import documents
+from core.documents_pages import ForeignFile
 
 
 def template(*paragraphs: str) -> bytes:
@@ -114,5 +115,5 @@ def test_a_pdf_has_the_letters_and_the_pictures_it_was_given():
              '<p style="background: url({})">x']
 )  # fmt: skip
 def test_a_pdf_asks_for_nothing_that_is_not_in_hand(html, address):
-    with pytest.raises(documents.ForeignFile):
+    with pytest.raises(ForeignFile):
         documents.pdf(f'<html lang="vi"><title>x</title>{html.format(address)}', {"map": picture()})
