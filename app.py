@@ -73,6 +73,7 @@ import towers.services.organisations
 from core import (
     api,
     cli,
+    compiled,
     db,
     formats,
     guard,
@@ -241,6 +242,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app, db.make_engine(settings.database_url, settings))
     logs.init_app(app)
     i18n.init_app(app, settings.languages)
+    compiled.init_app(app)
     problems.init_app(app)
     headers.init_app(app, https=settings.https)
     # Pages come before sign-in: the first blueprint that has a template wins, and ours must.

@@ -246,8 +246,9 @@ WORDS = (
 
 
 @pytest.mark.parametrize("bad", [*TEXTS.values(), ALL], ids=[*TEXTS, "all together"])
-def test_hostile_words_in_an_address_are_only_text(app: Flask, session: Session, bad: str) -> None:
-    w = doors.world(app, session)
+def test_hostile_words_in_an_address_are_only_text(
+    app: Flask, world: doors.World, bad: str
+) -> None:
     for path in (
         "/towers",
         "/follow-up",
@@ -258,13 +259,13 @@ def test_hostile_words_in_an_address_are_only_text(app: Flask, session: Session,
         "/statistics",
         "/campaigns",
         "/campaigns/new",
-        f"/campaigns/{w.here.campaign}",
+        f"/campaigns/{world.here.campaign}",
         "/assignments",
     ):
         # Everywhere at once, and the longest text in each alone.
         alone = [{name: bad} for name in WORDS] if bad == ALL else []
         for query in [dict.fromkeys(WORDS, bad), *alone]:
-            response = w["staff"].get(path, query_string=query)
+            response = world["staff"].get(path, query_string=query)
             assert response.status_code == 200, (path, query)
             assert PRODUCT.encode() not in response.data
             assert SCRIPT.encode() not in response.data
@@ -276,7 +277,7 @@ def test_hostile_words_in_an_address_are_only_text(app: Flask, session: Session,
         "/campaigns",
         "/assignments",
     ):
-        response = w["staff"].get(path, query_string={"cursor": bad})
+        response = world["staff"].get(path, query_string={"cursor": bad})
         assert response.status_code == 400, path
         assert SCRIPT.encode() not in response.data
     for path in ("/sign-in", "/nowhere"):

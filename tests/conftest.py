@@ -10,7 +10,8 @@ import gc
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from core import migrate
-from core.db import database
+from core.db import database, make_engine
 from core.policy import SYSTEM, Actor
 from core.settings import ROOT, Settings
-from tests import makers
+from tests import doors, makers
 from tests.plans import crowd  # noqa: F401 - a fixture
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
@@ -109,25 +111,68 @@ def whole_app(settings: Settings) -> Flask:
     return app
 
 
+@dataclass(frozen=True)
+class Settled:
+    """A database of its own in which there is a world already."""
+
+    engine: Engine
+    world: doors.World
+
+
+@pytest.fixture(scope="session")
+def settled(cluster, migrated: str, settings: Settings, whole_app: Flask) -> Iterator[Settled]:
+    """Made once: a world takes as long as ten other tests."""
+    urls = cluster.create_database("settled", migrated)
+    engine = make_engine(urls.app_url, settings)
+    with whole_app.app_context(), asked_of(engine, sessionmaker(engine, expire_on_commit=False)):
+        session = database().new_session()
+        made = doors.world(whole_app, session)
+        session.close()
+        whole_app.extensions["kept_tiles"].clear()
+    yield Settled(engine, made)
+    engine.dispose()
+
+
+@contextmanager
+def asked_of(engine: Engine, sessions: sessionmaker) -> Iterator[None]:
+    """Within the block the application asks another database."""
+    store = database()
+    usual = store.engine, store.sessions
+    store.engine, store.sessions = engine, sessions
+    try:
+        yield
+    finally:
+        store.engine, store.sessions = usual
+
+
 @pytest.fixture
-def app(whole_app: Flask) -> Iterator[Flask]:
-    """The application, all of whose sessions share one transaction that is rolled back."""
+def app(whole_app: Flask, request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """The application, all of whose sessions share one transaction that is rolled back.
+
+    It asks the database with a world in it where the test has the fixture `world`.
+    """
+    there = "settled" in request.fixturenames
     with whole_app.app_context():
-        store = database()
-        connection = store.engine.connect()
+        engine = request.getfixturevalue("settled").engine if there else database().engine
+        connection = engine.connect()
         outer = connection.begin()
-        usual = store.sessions
-        store.sessions = sessionmaker(
+        sessions = sessionmaker(
             connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
         )
         try:
-            yield whole_app
+            with asked_of(engine, sessions):
+                yield whole_app
         finally:
-            store.sessions = usual
             outer.rollback()
             connection.close()
             # What was rolled back lets the version of the tiles count anew.
             whole_app.extensions["kept_tiles"].clear()
+
+
+@pytest.fixture
+def world(app: Flask, session: Session, settled: Settled) -> doors.World:
+    """Two communes, a person of each role, and all that there can be: see `tests.doors`."""
+    return doors.entered(app, session, settled.world)
 
 
 @pytest.fixture

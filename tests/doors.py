@@ -7,7 +7,7 @@ import io
 import re
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -149,6 +149,29 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
         reminder=_reminder(session, made["here"], names),
         layer=_pictures(app, session, names),
         saved=_saved_list(session, people["elsewhere"], names),
+    )
+
+
+def entered(app: Flask, session: Session, made: World) -> World:
+    """The same world for a test: its rows in this session, its people with clients of this test."""
+
+    def found(one: Any) -> Any:
+        return session.get_one(type(one), one.id)
+
+    def place(one: Place) -> Place:
+        rows = {name: found(getattr(one, name)) for name in ("commune", "inspector", "tower")}
+        return replace(one, **rows)
+
+    clients = {role: app.test_client() for role in made.clients}
+    for role, client in clients.items():
+        client.environ_base.update(made.clients[role].environ_base)
+    return replace(
+        made,
+        here=place(made.here),
+        there=place(made.there),
+        owner=found(made.owner),
+        people={role: found(person) for role, person in made.people.items()},
+        clients=clients,
     )
 
 

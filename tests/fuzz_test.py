@@ -52,9 +52,8 @@ class EachAlone:
 
 
 @pytest.fixture
-def api_schema(app: Flask, session: Session):
+def api_schema(app: Flask, session: Session, world: doors.World):
     """The served document, with a person who has every role but only one territory's things."""
-    doors.world(app, session)
     person = makers.user(session, "staff")
     person.roles = list(
         session.scalars(select(Role).where(Role.name.in_(("admin", "staff", "inspector"))))

@@ -640,10 +640,11 @@ def test_options_says_nothing_but_the_methods(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("role", sorted(EVERYBODY))
-def test_each_role_gets_what_the_table_says(app: Flask, session: Session, role: str) -> None:
+def test_each_role_gets_what_the_table_says(
+    app: Flask, session: Session, world: doors.World, role: str
+) -> None:
     """The role's functions answer, all others are 403 and change nothing."""
-    w = doors.world(app, session)
-    client, values = w[role], of(w.here, w, role)
+    client, values = world[role], of(world.here, world, role)
     before = doors.counts(session)
     for rule, method, endpoint in routes(app):
         if endpoint in OPEN:
@@ -651,7 +652,7 @@ def test_each_role_gets_what_the_table_says(app: Flask, session: Session, role: 
         allowed = role in TABLE[rule, method]
         if allowed and method != "GET":
             continue
-        values["code"] = "90001" if rule.startswith("/api/v1/areas") else w.here.tower.code
+        values["code"] = "90001" if rule.startswith("/api/v1/areas") else world.here.tower.code
         response = ask(client, method, address(rule, values))
         if endpoint in SESSION_ONLY or (allowed and rule in LEADING_ON):
             assert response.status_code == 302
@@ -670,9 +671,8 @@ def test_each_role_gets_what_the_table_says(app: Flask, session: Session, role: 
 
 @pytest.mark.parametrize("role", sorted(EVERYBODY))
 def test_a_writing_route_that_is_allowed_refuses_an_empty_body(
-    app: Flask, session: Session, role: str
+    session: Session, world: doors.World, role: str
 ) -> None:
-    w = doors.world(app, session)
     before = doors.counts(session)
     # What takes nothing but the address: a resend or a page without fields is its whole input.
     whole = {
@@ -682,7 +682,7 @@ def test_a_writing_route_that_is_allowed_refuses_an_empty_body(
     for (rule, method), roles in sorted(TABLE.items()):
         if method == "GET" or role not in roles or rule in whole:
             continue
-        response = ask(w[role], method, address(rule, of(w.here, w, role)))
+        response = ask(world[role], method, address(rule, of(world.here, world, role)))
         if rule in {"/password", "/verify"}:
             assert response.status_code == 302
         elif rule in {
@@ -705,16 +705,17 @@ def test_a_writing_route_that_is_allowed_refuses_an_empty_body(
 
 
 @pytest.mark.parametrize("role", ["inspector", "local_officer"])
-def test_a_foreign_thing_is_not_there(app: Flask, session: Session, role: str) -> None:
-    w = doors.world(app, session)
+def test_a_foreign_thing_is_not_there(
+    app: Flask, session: Session, world: doors.World, role: str
+) -> None:
     before = doors.counts(session)
     for rule, method, endpoint in routes(app):
         if endpoint in OPEN or role not in TABLE[rule, method]:
             continue
         if not any(part in rule for part in OF_A_PLACE) or rule in CONSTANT:
             continue
-        foreign = ask(w[role], method, address(rule, of(w.there, w, role)))
-        absent = ask(w[role], method, address(rule, missing()))
+        foreign = ask(world[role], method, address(rule, of(world.there, world, role)))
+        absent = ask(world[role], method, address(rule, missing()))
         wanted = {404}
         if method == "PUT":
             # The body is read before the thing; an empty one is wrong for every thing alike.
@@ -724,9 +725,10 @@ def test_a_foreign_thing_is_not_there(app: Flask, session: Session, role: str) -
     assert doors.counts(session) == before
 
 
-def test_writing_to_a_foreign_thing_with_a_whole_body_is_404(app: Flask, session: Session) -> None:
-    w = doors.world(app, session)
-    client, there = w["inspector"], w.there
+def test_writing_to_a_foreign_thing_with_a_whole_body_is_404(
+    session: Session, world: doors.World
+) -> None:
+    client, there = world["inspector"], world.there
     before = doors.counts(session)
     tag = {"If-Match": "*"}
     body = doors.visit(there.tower.code)
@@ -756,23 +758,22 @@ def test_writing_to_a_foreign_thing_with_a_whole_body_is_404(app: Flask, session
 
 @pytest.mark.parametrize("role", ["inspector", "local_officer"])
 def test_no_list_count_export_or_feed_shows_a_foreign_tower(
-    app: Flask, session: Session, role: str
+    app: Flask, world: doors.World, role: str
 ) -> None:
-    w = doors.world(app, session)
-    client = w[role]
+    client = world[role]
     marks = [
         text.encode()
         for text in (
-            w.there.tower.code, w.there.tower.name, str(w.there.tower.id),
-            str(w.there.inspection), str(w.there.photo), str(w.there.violation),
-            str(w.there.document), str(w.there.proposal), str(w.there.assessment),
-            str(w.there.campaign), str(w.there.assignment),
+            world.there.tower.code, world.there.tower.name, str(world.there.tower.id),
+            str(world.there.inspection), str(world.there.photo), str(world.there.violation),
+            str(world.there.document), str(world.there.proposal), str(world.there.assessment),
+            str(world.there.campaign), str(world.there.assignment),
         )
     ]  # fmt: skip
     for rule, method, endpoint in routes(app):
         if endpoint in OPEN or method != "GET" or role not in TABLE[rule, method]:
             continue
-        response = client.get(address(rule, of(w.here, w, role)))
+        response = client.get(address(rule, of(world.here, world, role)))
         assert not any(mark in response.data for mark in marks), rule
     for path in ("/towers", "/follow-up", "/violations?state=", "/inspections"):
         for query in ("q=TRU", "q=there", "commune=90002"):
@@ -785,7 +786,7 @@ def test_no_list_count_export_or_feed_shows_a_foreign_tower(
     assert len(client.get("/api/v1/towers").get_json()["items"]) == 1
     assert len(client.get("/api/v1/inspections").get_json()["items"]) == 1
     mine = {row["tower"] for row in client.get("/api/v1/follow-up").get_json()["items"]}
-    assert mine == {w.here.tower.code}
+    assert mine == {world.here.tower.code}
     assert {row["tower"] for row in client.get("/api/v1/violations").get_json()["items"]} == mine
 
 

@@ -106,12 +106,11 @@ def check_headers(response, rule: str) -> None:
 
 
 def test_every_answer_carries_the_headers_and_every_page_fits_them(
-    app: Flask, session: Session, built: Path
+    app: Flask, world: doors.World, built: Path
 ) -> None:
     """One walk for all: no inline script, no handler, no other host, no icon that is not there."""
     icons = set(re.findall(r'<symbol[^>]*id="([^"]+)"', (built / "icons.svg").read_text("utf-8")))
     assert icons
-    w = doors.world(app, session)
     stranger = app.test_client()
     pages = 0
     for rule, method, endpoint in routes(app):
@@ -119,10 +118,10 @@ def test_every_answer_carries_the_headers_and_every_page_fits_them(
         if method != "GET":
             continue
         for role in ("staff", "admin", "inspector"):
-            values = of(w.here, w, role)
+            values = of(world.here, world, role)
             if rule.startswith("/api/v1/areas"):
                 values["code"] = "90001"
-            response = w[role].get(address(rule, values))
+            response = world[role].get(address(rule, values))
             check_headers(response, rule)
             if response.mimetype != "text/html" or endpoint in {"static", "security.static"}:
                 continue
@@ -134,7 +133,7 @@ def test_every_answer_carries_the_headers_and_every_page_fits_them(
                 pages += 1
     assert pages > 30
     for path in ("/nowhere", "/api/v1/nowhere", "/static/nowhere.js"):
-        check_headers(w["staff"].get(path), path)
+        check_headers(world["staff"].get(path), path)
 
 
 def check_page(page: str, rule: str) -> None:
@@ -161,9 +160,8 @@ def test_over_https_cookies_are_secure_and_the_host_is_remembered(
 
 
 @pytest.mark.parametrize("path", MAPS)
-def test_a_map_document_fits_its_own_policy(app: Flask, session: Session, path: str) -> None:
-    w = doors.world(app, session)
-    response = w["staff"].get(path)
+def test_a_map_document_fits_its_own_policy(world: doors.World, path: str) -> None:
+    response = world["staff"].get(path)
     policy = directives(response.headers["Content-Security-Policy"])
     assert policy["default-src"] == {"'none'"}
     found = parts(response.get_data(as_text=True))
@@ -178,12 +176,11 @@ def test_a_map_document_fits_its_own_policy(app: Flask, session: Session, path: 
     assert "http:" not in response.get_data(as_text=True).replace("http://www.w3.org/", "")
 
 
-def test_every_address_of_a_page_is_served(app: Flask, session: Session, built: Path) -> None:
-    w = doors.world(app, session)
+def test_every_address_of_a_page_is_served(app: Flask, world: doors.World, built: Path) -> None:
     seen: set[str] = set()
     for path in ("/", "/towers", "/towers/TRU-here", "/map", "/towers/new", "/follow-up",
                  "/api/docs", "/sign-in", *MAPS):  # fmt: skip
-        found = parts(w["staff"].get(path).get_data(as_text=True))
+        found = parts(world["staff"].get(path).get_data(as_text=True))
         seen |= {place.partition("#")[0] for place in found.addresses if "/static/" in place}
     assert seen
     for place in sorted(seen):

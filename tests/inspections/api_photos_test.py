@@ -345,8 +345,7 @@ def test_a_picture_that_was_sent_for_another_tower_is_flagged(
     assert "T-1" in page
 
 
-def test_the_flag_does_not_name_a_tower_outside_the_territory(app: Flask, session: Session) -> None:
-    world = doors.world(app, session)
+def test_the_flag_does_not_name_a_tower_outside_the_territory(world: doors.World) -> None:
     content = picture(seed="both")
     for role, place in (("inspector", world.here), ("elsewhere", world.there)):
         number = uuid.uuid4()

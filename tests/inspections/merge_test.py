@@ -289,12 +289,11 @@ def test_a_merge_wants_two_towers_known_fields_and_staff(session, pair) -> None:
 # Doors
 
 
-def test_addresses_of_the_tower_that_left_lead_to_the_one_that_stayed(app, session, sign_in):
-    w = doors.world(app, session)
-    keep = makers.tower(session, code="GIU-1", longitude=105.5, commune=w.here.commune)
+def test_addresses_of_the_tower_that_left_lead_to_the_one_that_stayed(session, world, sign_in):
+    keep = makers.tower(session, code="GIU-1", longitude=105.5, commune=world.here.commune)
     session.commit()
-    staff = w["staff"]
-    old, document = w.here.tower.code, w.here.document
+    staff = world["staff"]
+    old, document = world.here.tower.code, world.here.document
     path = f"/towers/{keep.code}/merge"
     shown = staff.get(f"{path}?lang=en&other={old}").get_data(as_text=True)
     for line in ("Inspections: 1", "Violations: 2", "Documents: 1", "Proposals: 1"):
@@ -317,7 +316,7 @@ def test_addresses_of_the_tower_that_left_lead_to_the_one_that_stayed(app, sessi
     assert doors.counts(session) == before
     assert staff.post(path, data=form).status_code == 302
     session.expire_all()
-    assert keep.name == w.here.words.replace("TRU-here", "Trạm here Ngọc Điểm")
+    assert keep.name == world.here.words.replace("TRU-here", "Trạm here Ngọc Điểm")
     for page in ("", "/edit", "/merge"):
         moved = staff.get(f"/towers/{old}{page}?lang=en")
         assert (moved.status_code, moved.headers["Location"]) == (
@@ -326,7 +325,7 @@ def test_addresses_of_the_tower_that_left_lead_to_the_one_that_stayed(app, sessi
         )
     gone = doors.refused(staff.get(f"/api/v1/towers/{old}"), 410)
     assert gone["facts"]["to"] == {"code": "GIU-1"}
-    doors.refused(w["elsewhere"].get(f"/api/v1/towers/{old}"), 404)
+    doors.refused(world["elsewhere"].get(f"/api/v1/towers/{old}"), 404)
     listed = doors.answered(staff.get("/api/v1/documents?tower=GIU-1"), 200)
     assert [one["id"] for one in listed["items"]] == [str(document)]
     history = staff.get("/towers/GIU-1?lang=en").get_data(as_text=True)
@@ -335,13 +334,12 @@ def test_addresses_of_the_tower_that_left_lead_to_the_one_that_stayed(app, sessi
     assert session.get_one(Document, document).tower_id == keep.id
 
 
-def test_a_phone_that_was_away_still_brings_its_visit(app, session) -> None:
-    w = doors.world(app, session)
-    keep = makers.tower(session, code="GIU-1", longitude=105.5, commune=w.here.commune)
+def test_a_phone_that_was_away_still_brings_its_visit(session, world) -> None:
+    keep = makers.tower(session, code="GIU-1", longitude=105.5, commune=world.here.commune)
     session.commit()
-    old = w.here.tower.code
+    old = world.here.tower.code
     body = {"keep": "GIU-1", "drop": old, "drop_version": 1, "take": ["height_m"]}
-    staff, tag = w["staff"], {"If-Match": '"v1"'}
+    staff, tag = world["staff"], {"If-Match": '"v1"'}
     doors.refused(staff.post("/api/v1/tower-merges", json=body), 428)
     for change, status in (
         ({"drop_version": 2}, 412),
@@ -356,9 +354,9 @@ def test_a_phone_that_was_away_still_brings_its_visit(app, session) -> None:
     session.expire_all()
     number = str(uuid.uuid4())
     brought = {**doors.visit(old), "id": number, "kind": "complaint"}
-    made = doors.answered(w["inspector"].post("/api/v1/inspections", json=brought), 201)
+    made = doors.answered(world["inspector"].post("/api/v1/inspections", json=brought), 201)
     assert made["tower"] == "GIU-1"
-    corrected = w["inspector"].put(
+    corrected = world["inspector"].put(
         f"/api/v1/inspections/{number}",
         json={**doors.visit(old, note="đã sửa"), "kind": "complaint"},
         headers={"If-Match": '"v1"'},
@@ -368,4 +366,4 @@ def test_a_phone_that_was_away_still_brings_its_visit(app, session) -> None:
     found = session.scalars(
         select(ViolationEvent.violation_id).where(ViolationEvent.inspection_id == uuid.UUID(number))
     ).all()
-    assert w.here.violation in found
+    assert world.here.violation in found

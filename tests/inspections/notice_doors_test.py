@@ -24,13 +24,13 @@ from tests.doors import answered, refused
 
 
 @pytest.fixture
-def world(app, session):
+def world(world, session):
     """A world in which nobody has told the owner anything yet."""
-    made = doors.world(app, session)
-    session.execute(delete(NoticeItem).where(NoticeItem.notice_id == made.here.notice))
-    session.execute(update(Notice).where(Notice.id == made.here.notice).values(state="discarded"))
+    told = world.here.notice
+    session.execute(delete(NoticeItem).where(NoticeItem.notice_id == told))
+    session.execute(update(Notice).where(Notice.id == told).values(state="discarded"))
     session.commit()
-    return made
+    return world
 
 
 @pytest.fixture

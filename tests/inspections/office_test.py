@@ -65,23 +65,21 @@ def test_a_sheet_has_values_and_no_formula(app: Flask, session: Session, convert
 
 @pytest.mark.parametrize("rule", ["/inspections/{inspection}/record.docx",
                                   "/notices/{notice}/document.docx"])  # fmt: skip
-def test_a_letter_is_laid_out_whole(app: Flask, session: Session, converted, rule: str) -> None:
-    w = doors.world(app, session)
-    path = rule.format(inspection=w.here.inspection, notice=w.here.notice)
-    answer = w["staff"].get(path)
+def test_a_letter_is_laid_out_whole(world: doors.World, converted, rule: str) -> None:
+    path = rule.format(inspection=world.here.inspection, notice=world.here.notice)
+    answer = world["staff"].get(path)
     assert answer.status_code == 200
     text = re.sub(r"\s+", " ", pages(converted(answer.data, "docx", "pdf").read_bytes()))
-    assert w.here.tower.code in text
+    assert world.here.tower.code in text
     assert "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM" in text
     assert "{{" not in text
 
 
-def test_columns_are_as_wide_for_every_program(app: Flask, session: Session) -> None:
+def test_columns_are_as_wide_for_every_program(world: doors.World) -> None:
     """One program reads the widths of cells, another those of the grid."""
-    w = doors.world(app, session)
-    for path in (f"/inspections/{w.here.inspection}/record.docx",
-                 f"/notices/{w.here.notice}/document.docx"):  # fmt: skip
-        document = docx.Document(io.BytesIO(w["staff"].get(path).data))
+    for path in (f"/inspections/{world.here.inspection}/record.docx",
+                 f"/notices/{world.here.notice}/document.docx"):  # fmt: skip
+        document = docx.Document(io.BytesIO(world["staff"].get(path).data))
         laid_out = [one for one in document.tables if not one.autofit]
         assert laid_out, path
         for table in laid_out:

@@ -9,11 +9,6 @@ from tests.doors import answered, refused
 
 
 @pytest.fixture
-def world(app, session):
-    return doors.world(app, session)
-
-
-@pytest.fixture
 def address(world):
     return f"/api/v1/violations/{world.here.violation}"
 

@@ -15,7 +15,7 @@ from core.paging import LATEST, Behind, at_noon
 from core.policy import SYSTEM
 from core.slots import Event, EventSource
 from inspections.queries.timelines import violation_days as days_of
-from tests import doors, makers
+from tests import makers
 from tests.inspections import noticed
 from tests.inspections.statistics_test import day, inspected, violation
 from tests.inspections.visits import TODAY, published
@@ -118,7 +118,7 @@ def test_a_place_is_the_same_in_python_and_in_the_database(session) -> None:
 
 
 @pytest.fixture
-def world(session):
+def years(session):
     """An owner with two towers in one commune and many days of violations and visits."""
     version, inspector = published(session), makers.user(session, "inspector", name="Lê Kiểm")
     commune = makers.commune(session, code="90001", name="Xã Bắc")
@@ -137,7 +137,7 @@ def world(session):
     return {"commune": commune, "owner": owner, "here": here, "other": other}
 
 
-def test_a_towers_timeline_goes_back_to_the_beginning(world, sign_in) -> None:
+def test_a_towers_timeline_goes_back_to_the_beginning(years, sign_in) -> None:
     found = whole_timeline(sign_in("staff"), "/towers/T-1")
     assert len([one for one in found if one.startswith("Periodic inspection")]) == 20
     assert len([one for one in found if one.startswith("1 violation found")]) == 20
@@ -145,8 +145,8 @@ def test_a_towers_timeline_goes_back_to_the_beginning(world, sign_in) -> None:
     assert len(found) == 60
 
 
-def test_an_owners_timeline_counts_by_day(world, sign_in) -> None:
-    found = whole_timeline(sign_in("staff"), f"/organisations/{world['owner'].id}")
+def test_an_owners_timeline_counts_by_day(years, sign_in) -> None:
+    found = whole_timeline(sign_in("staff"), f"/organisations/{years['owner'].id}")
     days = [one for one in found if one.startswith("2 violations found")]
     assert len(days) == 20
     assert days[0] == "2 violations found 20/01/2026 Critical, Major · T-1, T-2"
@@ -155,33 +155,32 @@ def test_an_owners_timeline_counts_by_day(world, sign_in) -> None:
     assert "T-9" not in " ".join(found)
 
 
-def test_a_communes_timeline_counts_by_day(world, sign_in) -> None:
-    found = whole_timeline(sign_in("staff"), f"/areas/{world['commune'].id}")
+def test_a_communes_timeline_counts_by_day(years, sign_in) -> None:
+    found = whole_timeline(sign_in("staff"), f"/areas/{years['commune'].id}")
     assert len([one for one in found if one.startswith("2 violations found")]) == 20
     assert [one for one in found if one.startswith("First day")] == ["First day 01/07/2025"]
     assert "T-9" not in " ".join(found)
 
 
-def test_days_are_told_in_their_order(world, sign_in) -> None:
-    found = whole_timeline(sign_in("staff"), f"/areas/{world['commune'].id}")
+def test_days_are_told_in_their_order(years, sign_in) -> None:
+    found = whole_timeline(sign_in("staff"), f"/areas/{years['commune'].id}")
     days = [datetime.strptime(re.search(r"\d\d/\d\d/\d{4}", one)[0], "%d/%m/%Y") for one in found]
     assert days == sorted(days, reverse=True)
 
 
-def test_a_reader_elsewhere_is_told_nothing_of_the_towers(world, session, sign_in) -> None:
+def test_a_reader_elsewhere_is_told_nothing_of_the_towers(years, session, sign_in) -> None:
     elsewhere = makers.commune(session, code="90002")
     client = sign_in("local_officer", territories=[elsewhere])
-    found = whole_timeline(client, f"/areas/{world['commune'].id}")
+    found = whole_timeline(client, f"/areas/{years['commune'].id}")
     assert found == ["First day 01/07/2025"]
-    assert whole_timeline(client, f"/organisations/{world['owner'].id}") == []
+    assert whole_timeline(client, f"/organisations/{years['owner'].id}") == []
 
 
-def test_a_violations_timeline_is_its_chain(app, session) -> None:
-    w = doors.world(app, session)
-    found = whole_timeline(w["staff"], f"/violations/{w.here.violation}")
+def test_a_violations_timeline_is_its_chain(world) -> None:
+    found = whole_timeline(world["staff"], f"/violations/{world.here.violation}")
     assert any(one.startswith("Found") for one in found)
     assert found == titles(
-        w["staff"].get(f"/violations/{w.here.violation}?lang=en").get_data(as_text=True)
+        world["staff"].get(f"/violations/{world.here.violation}?lang=en").get_data(as_text=True)
     )
 
 

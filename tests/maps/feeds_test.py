@@ -46,12 +46,11 @@ def test_the_popup_says_what_the_tower_is(staff: FlaskClient, session: Session) 
     refused(staff.get("/map/places/%00.json"), 404)
 
 
-def test_owners_are_those_of_towers_in_scope(app: Flask, session: Session) -> None:
-    w = doors.world(app, session)
+def test_owners_are_those_of_towers_in_scope(session: Session, world: doors.World) -> None:
     makers.organisation(session, name="Không có cột")
     session.commit()
-    owners = answered(w["inspector"].get("/map/owners.json"), 200)["owners"]
-    assert owners == [{"id": str(w.owner.id), "name": w.owner.name}]
+    owners = answered(world["inspector"].get("/map/owners.json"), 200)["owners"]
+    assert owners == [{"id": str(world.owner.id), "name": world.owner.name}]
 
 
 def test_the_islands_are_named_as_ours(staff: FlaskClient) -> None:

@@ -99,12 +99,9 @@ def test_filters_and_an_area_narrow_it(staff: FlaskClient, session: Session) -> 
     assert listed(staff, q="KHONG-CO") == []
 
 
-def test_only_towers_in_the_territory_of_the_reader_are_listed(
-    app: Flask, session: Session
-) -> None:
-    w = doors.world(app, session)
-    assert [row["code"] for row in listed(w["inspector"])] == [w.here.tower.code]
-    assert len(listed(w["staff"])) == 2
+def test_only_towers_in_the_territory_of_the_reader_are_listed(world: doors.World) -> None:
+    assert [row["code"] for row in listed(world["inspector"])] == [world.here.tower.code]
+    assert len(listed(world["staff"])) == 2
 
 
 @pytest.mark.parametrize("query", ["", "bbox=1,2", "bbox=9,9,1,1", f"bbox={BOX}&cursor=x"])

@@ -119,10 +119,9 @@ def test_hostile_names_stay_text_between_the_halves(staff: FlaskClient, session:
     assert page.endswith(document.after)
 
 
-def test_nobody_takes_along_what_they_do_not_see(app: Flask, session: Session) -> None:
-    w = doors.world(app, session)
-    whole = {one["code"] for one in towers_of(w["staff"].get("/map/towers.html").text)}
-    own = {one["code"] for one in towers_of(w["inspector"].get("/map/towers.html").text)}
+def test_nobody_takes_along_what_they_do_not_see(world: doors.World) -> None:
+    whole = {one["code"] for one in towers_of(world["staff"].get("/map/towers.html").text)}
+    own = {one["code"] for one in towers_of(world["inspector"].get("/map/towers.html").text)}
     assert "TRU-here" in own
     assert own < whole
 

@@ -194,10 +194,9 @@ def test_hostile_names_are_text_on_paper(staff: FlaskClient, session: Session) -
     assert str(31337 * 31337) not in page + read
 
 
-def test_a_sheet_shows_nobody_more_than_the_map(app: Flask, session: Session) -> None:
-    w = doors.world(app, session)
+def test_a_sheet_shows_nobody_more_than_the_map(world: doors.World) -> None:
     whole, own = (
-        sum(counts(w[role].get("/map/print").get_data(as_text=True)).values())
+        sum(counts(world[role].get("/map/print").get_data(as_text=True)).values())
         for role in ("staff", "inspector")
     )
     assert 0 < own < whole

@@ -68,21 +68,21 @@ def test_list_counts_export_and_campaign_have_exactly_these_towers(staff: FlaskC
     assert re.search(r'id="chosen"[^>]*>2 ', planned)
 
 
-def test_towers_can_be_added_to_campaigns_that_are_not_over(app: Flask, session: Session) -> None:
-    w = doors.world(app, session)
-    before = answered(w["staff"].get("/map/campaigns.json"), 200)["campaigns"]
+def test_towers_can_be_added_to_campaigns_that_are_not_over(
+    session: Session, world: doors.World
+) -> None:
+    before = answered(world["staff"].get("/map/campaigns.json"), 200)["campaigns"]
     assert before
     for one in before:
         campaign = session.get_one(Campaign, uuid.UUID(one["id"]))
         campaign.state, campaign.ended_at = State.CLOSED, makers.NOW
     session.commit()
-    assert answered(w["staff"].get("/map/campaigns.json"), 200)["campaigns"] == []
+    assert answered(world["staff"].get("/map/campaigns.json"), 200)["campaigns"] == []
 
 
-def test_who_plans_no_campaign_is_offered_none(app: Flask, session: Session) -> None:
-    w = doors.world(app, session)
-    assert "to-campaign" in w["staff"].get("/map").text
-    assert "to-campaign" not in w["inspector"].get("/map").text
+def test_who_plans_no_campaign_is_offered_none(world: doors.World) -> None:
+    assert "to-campaign" in world["staff"].get("/map").text
+    assert "to-campaign" not in world["inspector"].get("/map").text
 
 
 def picked(*towers: Tower) -> str:
@@ -134,12 +134,9 @@ def test_what_is_no_tower_is_refused_to_programs_and_left_out_of_pages(
     assert 'name="towers"' not in page.text.replace('type="hidden" name="towers"', "")
 
 
-def test_who_picks_out_a_tower_outside_the_territory_finds_nothing(
-    app: Flask, session: Session
-) -> None:
-    w = doors.world(app, session)
-    both = picked(w.here.tower, w.there.tower)
-    rows = answered(w["inspector"].get(f"/map/list.json?bbox=100,5,110,15&towers={both}"), 200)
-    assert [row["code"] for row in rows["rows"]] == [w.here.tower.code]
-    counts = answered(w["inspector"].get(f"/tiles/towers/counts.json?towers={both}"), 200)
+def test_who_picks_out_a_tower_outside_the_territory_finds_nothing(world: doors.World) -> None:
+    both = picked(world.here.tower, world.there.tower)
+    rows = answered(world["inspector"].get(f"/map/list.json?bbox=100,5,110,15&towers={both}"), 200)
+    assert [row["code"] for row in rows["rows"]] == [world.here.tower.code]
+    counts = answered(world["inspector"].get(f"/tiles/towers/counts.json?towers={both}"), 200)
     assert counts == {"matching": 1, "total": 1}

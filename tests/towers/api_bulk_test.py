@@ -147,19 +147,20 @@ def test_another_shape_is_refused(staff: FlaskClient, body: Any) -> None:
     assert refused(staff.post(ADDRESS, json=body), 422)["facts"] == {"most": MOST}
 
 
-def test_only_staff_and_only_in_their_territory(app: Flask, session: Session) -> None:
-    w = doors.world(app, session)
+def test_only_staff_and_only_in_their_territory(
+    app: Flask, session: Session, world: doors.World
+) -> None:
     for role in ("inspector", "local_officer", "operator", "admin"):
-        refused(w[role].post(ADDRESS, json=[given("A")]), 403)
+        refused(world[role].post(ADDRESS, json=[given("A")]), 403)
     here = doors.client_of(
-        app, session, makers.user(session, "staff", territories=[w.here.commune])
+        app, session, makers.user(session, "staff", territories=[world.here.commune])
     )
-    before = w.there.tower.version
+    before = world.there.tower.version
     problem = refused(
         here.post(
             ADDRESS,
             json=[
-                {"code": w.there.tower.code, "note": "mine now"},
+                {"code": world.there.tower.code, "note": "mine now"},
                 given("OUT", longitude=106.5),
                 given("IN", longitude=105.5),
             ],
@@ -168,7 +169,7 @@ def test_only_staff_and_only_in_their_territory(app: Flask, session: Session) ->
     )
     assert {"0.name", "1.latitude"} <= set(problem["fields"])
     session.expire_all()
-    assert w.there.tower.version == before
+    assert world.there.tower.version == before
     assert outcomes(answered(here.post(ADDRESS, json=[given("IN", longitude=105.5)]), 200)) == [
         "created"
     ]

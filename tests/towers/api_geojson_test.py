@@ -80,11 +80,10 @@ def test_a_position_gives_those_round_it(staff: FlaskClient, ask: Any) -> None:
 
 
 @WAYS
-def test_nothing_of_another_territory(app: Flask, session: Session, ask: Any) -> None:
-    w = doors.world(app, session)
-    page = answered(ask(w["inspector"]), 200)
-    assert [one["properties"]["code"] for one in page["features"]] == [w.here.tower.code]
-    refused(ask(w["operator"]), 403)
+def test_nothing_of_another_territory(app: Flask, world: doors.World, ask: Any) -> None:
+    page = answered(ask(world["inspector"]), 200)
+    assert [one["properties"]["code"] for one in page["features"]] == [world.here.tower.code]
+    refused(ask(world["operator"]), 403)
     refused(ask(app.test_client()), 401)
 
 

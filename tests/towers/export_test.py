@@ -282,11 +282,10 @@ def test_every_form_has_the_rows_of_the_list(
 
 @pytest.mark.parametrize("ending", FORMS)
 def test_nobody_exports_what_lies_outside_of_their_territory(
-    app: Flask, session: Session, ending: str, tmp_path: Path
+    world: doors.World, ending: str, tmp_path: Path
 ) -> None:
-    w = doors.world(app, session)
     for role in ("inspector", "local_officer"):
-        content = exported(w[role], format=ending, srid="").data
+        content = exported(world[role], format=ending, srid="").data
         if ending in {"gpkg", "kml"}:
             codes = [row["code"] for row in layer(content, ending, tmp_path)[1]]
         elif ending == "geojson":
@@ -294,9 +293,9 @@ def test_nobody_exports_what_lies_outside_of_their_territory(
         else:
             rows = csv_rows(content) if ending == "csv" else sheet_rows(content)
             codes = [row["Mã"] for row in rows]
-        assert codes == [w.here.tower.code]
+        assert codes == [world.here.tower.code]
     asked = {"format": ending}
-    answer = w["operator"].get(
+    answer = world["operator"].get(
         "/towers/export", query_string=asked, headers={"Accept": "application/json"}
     )
     doors.refused(answer, 403)

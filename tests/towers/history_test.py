@@ -263,10 +263,9 @@ def test_an_import_is_named_by_its_batch(told, session: Session) -> None:
     assert changed == {"name", "height_m"}
 
 
-def test_history_of_a_foreign_tower_is_not_there(app: Flask, session: Session) -> None:
-    w = doors.world(app, session)
-    refused(w["inspector"].get(f"/api/v1/towers/{w.there.tower.code}/history"), 404)
-    answered(w["elsewhere"].get(f"/api/v1/towers/{w.there.tower.code}/history"), 200)
+def test_history_of_a_foreign_tower_is_not_there(world: doors.World) -> None:
+    refused(world["inspector"].get(f"/api/v1/towers/{world.there.tower.code}/history"), 404)
+    answered(world["elsewhere"].get(f"/api/v1/towers/{world.there.tower.code}/history"), 200)
 
 
 def test_the_same_value_in_two_writings_is_no_change() -> None:

@@ -201,9 +201,8 @@ def test_the_form_of_another_towers_part_is_not_there(staff: FlaskClient, sessio
     assert staff.post(remove, data={"version": "1"}).status_code == 404
 
 
-def test_others_read_and_do_not_edit(app: Flask, session: Session) -> None:
-    w = doors.world(app, session)
-    page = page_of(w["inspector"], f"/towers/{w.here.tower.code}")
+def test_others_read_and_do_not_edit(world: doors.World) -> None:
+    page = page_of(world["inspector"], f"/towers/{world.here.tower.code}")
     assert 'id="permits"' in page and "/permits/new" not in page and "/remove" not in page
 
 
@@ -265,22 +264,20 @@ def test_the_list_of_permits_filters_and_pages(staff: FlaskClient, session: Sess
 
 
 def test_permits_of_dismantled_and_foreign_towers_are_not_listed(
-    app: Flask, session: Session
+    session: Session, world: doors.World
 ) -> None:
-    w = doors.world(app, session)
-    page = page_of(w["inspector"], "/towers/permits")
-    assert w.here.tower.code in page and w.there.tower.code not in page
-    w.here.tower.lifecycle = "dismantled"
+    page = page_of(world["inspector"], "/towers/permits")
+    assert world.here.tower.code in page and world.there.tower.code not in page
+    world.here.tower.lifecycle = "dismantled"
     session.commit()
-    assert w.here.tower.code not in page_of(w["inspector"], "/towers/permits")
+    assert world.here.tower.code not in page_of(world["inspector"], "/towers/permits")
 
 
-def test_the_dashboard_counts_permits_in_scope(app: Flask, session: Session) -> None:
-    w = doors.world(app, session)
+def test_the_dashboard_counts_permits_in_scope(world: doors.World) -> None:
     tile = r"Expired permits</div><div class=\"figure\">(\d+)"
-    assert re.search(tile, page_of(w["inspector"], "/"))[1] == "1"
-    assert re.search(tile, page_of(w["staff"], "/"))[1] == "2"
-    assert "Expired permits" not in page_of(w["operator"], "/")
+    assert re.search(tile, page_of(world["inspector"], "/"))[1] == "1"
+    assert re.search(tile, page_of(world["staff"], "/"))[1] == "2"
+    assert "Expired permits" not in page_of(world["operator"], "/")
 
 
 # History

@@ -248,19 +248,18 @@ def test_a_part_of_another_tower_is_not_there(
     assert counts(session) == before
 
 
-def test_outside_the_territory_there_are_no_parts(app: Flask, session: Session) -> None:
-    w = doors.world(app, session)
+def test_outside_the_territory_there_are_no_parts(world: doors.World) -> None:
     for part, body in BODIES.items():
-        there = f"/api/v1/towers/{w.there.tower.code}/{part}"
+        there = f"/api/v1/towers/{world.there.tower.code}/{part}"
         if part == "anchors":
             body = {**body, "number": 2, "latitude": 10.46, "longitude": 106.5}
-        answered(w["staff"].post(there, json=body, headers={"If-Match": "*"}), 201)
-        refused(w["inspector"].get(there), 404)
-        refused(w["inspector"].post(there, json=body, headers={"If-Match": "*"}), 403)
-        assert answered(w["elsewhere"].get(there), 200)["items"]
-    listed = answered(w["inspector"].get("/api/v1/permits?state=valid"), 200)
+        answered(world["staff"].post(there, json=body, headers={"If-Match": "*"}), 201)
+        refused(world["inspector"].get(there), 404)
+        refused(world["inspector"].post(there, json=body, headers={"If-Match": "*"}), 403)
+        assert answered(world["elsewhere"].get(there), 200)["items"]
+    listed = answered(world["inspector"].get("/api/v1/permits?state=valid"), 200)
     assert listed["items"] == []
-    assert answered(w["elsewhere"].get("/api/v1/permits?state=valid&days=1"), 200)["items"]
+    assert answered(world["elsewhere"].get("/api/v1/permits?state=valid&days=1"), 200)["items"]
 
 
 # Footprint

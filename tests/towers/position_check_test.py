@@ -191,16 +191,15 @@ def test_what_cannot_be_read_is_told(staff: FlaskClient, query: dict[str, str]) 
     assert "latitude" not in found
 
 
-def test_the_check_is_for_those_who_register_or_propose(app: Flask, session: Session) -> None:
-    w = doors.world(app, session)
+def test_the_check_is_for_those_who_register_or_propose(world: doors.World) -> None:
     path = "/towers/new/position.json?latitude=10.46&longitude=105.5"
-    answered(w["staff"].get(path), 200)
-    answered(w["inspector"].get(path), 200)
-    refused(w["operator"].get(path), 403)
-    refused(w["staff"].get(f"{path}&tower=KHONG-CO"), 404)
+    answered(world["staff"].get(path), 200)
+    answered(world["inspector"].get(path), 200)
+    refused(world["operator"].get(path), 403)
+    refused(world["staff"].get(f"{path}&tower=KHONG-CO"), 404)
     # A foreign tower is none, and no neighbour either.
-    foreign = w.there.tower.code
-    refused(w["inspector"].get(f"{path}&tower={foreign}"), 404)
+    foreign = world.there.tower.code
+    refused(world["inspector"].get(f"{path}&tower={foreign}"), 404)
 
 
 def test_where_a_tower_stood_proves_nothing_about_where_it_moves(

@@ -124,30 +124,30 @@ def test_neighbours_stand_within_the_asked_distance(staff: FlaskClient, session:
         assert "/towers/GAN" in page_of(staff, f"/towers/T-1?within={wrong}")
 
 
-def test_neighbours_are_those_of_the_readers_territory(app: Flask, session: Session) -> None:
-    w = doors.world(app, session)
-    w.there.tower.geom = w.here.tower.geom
+def test_neighbours_are_those_of_the_readers_territory(
+    session: Session, world: doors.World
+) -> None:
+    world.there.tower.geom = world.here.tower.geom
     session.commit()
-    page = page_of(w["inspector"], f"/towers/{w.here.tower.code}")
-    assert w.there.tower.code not in page
-    assert w.there.tower.code in page_of(w["staff"], f"/towers/{w.here.tower.code}")
+    page = page_of(world["inspector"], f"/towers/{world.here.tower.code}")
+    assert world.there.tower.code not in page
+    assert world.there.tower.code in page_of(world["staff"], f"/towers/{world.here.tower.code}")
 
 
-def test_the_timeline_merges_register_visits_and_violations(app: Flask, session: Session) -> None:
-    w = doors.world(app, session)
-    code = w.here.tower.code
+def test_the_timeline_merges_register_visits_and_violations(world: doors.World) -> None:
+    code = world.here.tower.code
     change = {"name": "Tên mới", "note": "x"}
     answered(
-        w["staff"].patch(f"/api/v1/towers/{code}", json=change, headers={"If-Match": "*"}), 200
+        world["staff"].patch(f"/api/v1/towers/{code}", json=change, headers={"If-Match": "*"}), 200
     )
-    page = page_of(w["staff"], f"/towers/{code}")
+    page = page_of(world["staff"], f"/towers/{code}")
     timeline = page.split('id="timeline"')[1].split("</section>")[0]
     titles = [re.sub("<[^>]+>", "", one).strip() for one in timeline.split("<li>")[1:]]
     told = " | ".join(titles)
     assert "Changed" in told and "Name" in told and "Note" in told
     assert "Periodic inspection" in told
     assert re.search(r"\d violations? found", told)
-    operators = page_of(w["local_officer"], f"/towers/{code}")
+    operators = page_of(world["local_officer"], f"/towers/{code}")
     assert "Periodic inspection" in operators
 
 
