@@ -15,9 +15,10 @@ IN = PATH="$(CURDIR)/.venv/bin:$$PATH"
 PYTHON = .venv/bin/python
 # Tests run in several processes, each with a database cluster of its own; what a file makes for
 # all of its tests is made once. Those that wait for workers, servers and kills leave a core idle:
-# there is a process more than there are cores. Browsers wait for nobody.
-SHARED = --dist loadfile --no-loadscope-reorder --maxprocesses 5
+# there is a process more than there are cores.
 ONE_MORE = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PYTEST = $(IN) CHROMIUM="$$(python3 -m core.install chromium)" python -m pytest -n $(ONE_MORE) \
+    --dist loadfile --no-loadscope-reorder --maxprocesses 5
 # A given server makes the packages of a private one unnecessary.
 DATABASE = $(if $(DATABASE_URL),,database)
 
@@ -34,7 +35,8 @@ serve: install ## the same for production: no demo, more workers (WEB_CONCURRENC
 stop: ## end the server and the private database
 	@if [ -x $(PYTHON) ]; then exec $(PYTHON) -m core.run --stop; else echo "Nothing is installed."; fi
 
-test: install-test lint fast browser ## install what tests need, then lint and all tests
+test: install-test lint ## install what tests need, then lint and all tests
+	$(PYTEST) $(TESTS)
 
 lint: install-test ## style, types, architecture contracts
 	$(IN) ruff check .
@@ -43,10 +45,10 @@ lint: install-test ## style, types, architecture contracts
 	$(IN) lint-imports
 
 fast: install-test ## all tests but those in a browser
-	$(IN) python -m pytest -m "not browser" -n $(ONE_MORE) $(SHARED) $(TESTS)
+	$(PYTEST) -m "not browser" $(TESTS)
 
 browser: install-test ## the tests in Chromium
-	$(IN) CHROMIUM="$$(python3 -m core.install chromium)" python -m pytest -m browser -n auto $(SHARED) $(TESTS)
+	$(PYTEST) -m browser $(TESTS)
 
 fuzz: install-test ## the API against its own document, for minutes
 	$(IN) FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} python -m pytest tests/fuzz_test.py -n 2 $(TESTS)

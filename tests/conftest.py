@@ -33,9 +33,17 @@ NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests begin first, so that no process has one left when others are done."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Files with slow tests begin first, so that no process has one left when others are done.
+
+    Those in a browser alternate with the others, which leave a core idle more often.
+    """
+    places: dict[bool, dict[Path, int]] = {True: {}, False: {}}
+    for item in items:
+        in_browser = item.get_closest_marker("browser") is not None
+        if in_browser or item.get_closest_marker("slow"):
+            places[in_browser].setdefault(item.path, len(places[in_browser]))
+    order = places[True] | places[False]
+    items.sort(key=lambda item: order.get(item.path, len(items)))
 
 
 @pytest.fixture(scope="session")
