@@ -77,6 +77,7 @@ from core import (
     db,
     formats,
     guard,
+    dist,
     headers,
     health,
     i18n,
@@ -222,7 +223,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The service with these settings; they must name a database."""
     settings = (settings or Settings.from_environment()).with_secret()
     logs.configure(settings.log_format)
-    app = Flask(__name__, static_folder="core/static", static_url_path="/static")
+    app = Flask(__name__, static_folder=dist.FOLDER, static_url_path=dist.ROOT)
     app.config.update(
         SETTINGS=settings,
         TIMEZONE=settings.timezone,
@@ -245,6 +246,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     compiled.init_app(app)
     problems.init_app(app)
     headers.init_app(app, https=settings.https)
+    app.jinja_env.globals["dist"] = dist.DIST
     # Pages come before sign-in: the first blueprint that has a template wins, and ours must.
     app.register_blueprint(core_pages.blueprint)
     for pages in (

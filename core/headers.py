@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
+YEAR_SECONDS = 365 * 24 * 3600
 # Swagger's page and Leaflet set styles from scripts; scripts themselves come from us alone.
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -13,7 +15,17 @@ POLICY = (
 )
 
 
+class Sessions(SecureCookieSessionInterface):
+    """Files of ours are the same for everybody: no cookie goes with them."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if request.endpoint != "static":
+            super().save_session(app, session, response)
+
+
 def init_app(app: Flask, *, https: bool) -> None:
+    app.session_interface = Sessions()
+
     @app.after_request
     def protect(response: Response) -> Response:
         headers = response.headers
@@ -25,6 +37,10 @@ def init_app(app: Flask, *, https: bool) -> None:
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         if https:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        # Another version of a file of ours has another address.
+        if request.endpoint == "static" and response.status_code < 400:
+            headers["Cache-Control"] = f"public, max-age={YEAR_SECONDS}, immutable"
+            return response
         # Pages and data depend on who reads them; assets are the same for everybody.
         if "Cache-Control" not in headers:
             headers["Cache-Control"] = "private, no-cache"

@@ -46,6 +46,16 @@ def large_body(limit: int) -> Callable[[View], View]:
     return mark
 
 
+@blueprint.get("/static/<version>/<path:filename>")
+@guard(PUBLIC)
+def earlier_file(version: str, filename: str) -> Response:
+    """A page of before an upgrade asks for what it has not loaded yet; `static` has the others."""
+    response = current_app.send_static_file(filename)
+    response.cache_control.max_age = None
+    response.cache_control.no_cache = True
+    return response
+
+
 @blueprint.before_app_request
 def limit_bodies() -> None:
     """Only files may be large: other bodies are read whole, and parsed, before anybody looks."""

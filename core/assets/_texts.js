@@ -1,4 +1,5 @@
 // Texts of scripts in the reader's language; an English text that has no translation stays itself.
+import { dist } from "core/dist";
 import { held } from "core/held";
 
 const language = document.documentElement.lang || "vi";
@@ -6,7 +7,7 @@ let texts = {};
 
 export const ready = language === "en"
   ? Promise.resolve()
-  : asked(`/static/dist/texts.${language}.json`).then((loaded) => { texts = loaded; });
+  : asked(`${dist}/texts.${language}.json`).then((loaded) => { texts = loaded; });
 
 async function asked(address) {
   const kept = held(address);

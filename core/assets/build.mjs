@@ -72,7 +72,7 @@ for (const name of features) {
 const DOCUMENTS = ["map.js", "taken.js"];
 const common = {
   bundle: true, minify: true, logLevel: "warning", absWorkingDir: root, target: ["es2022"],
-  alias: { "core/texts": path.join(root, "core/assets/_texts.js"), "core/geolocation": path.join(root, "core/assets/_geolocation.js"), "core/conditions": path.join(root, "core/assets/_conditions.js"), "core/held": path.join(root, "core/assets/_held.js"), "core/working": path.join(root, "core/assets/_working.js") },
+  alias: { "core/texts": path.join(root, "core/assets/_texts.js"), "core/geolocation": path.join(root, "core/assets/_geolocation.js"), "core/conditions": path.join(root, "core/assets/_conditions.js"), "core/dist": path.join(root, "core/assets/_dist.js"), "core/held": path.join(root, "core/assets/_held.js"), "core/working": path.join(root, "core/assets/_working.js") },
   loader: { ".woff2": "file", ".woff": "empty", ".svg": "dataurl", ".png": "file" },
   assetNames: "fonts/[name]-[hash]",
 };

@@ -1,5 +1,6 @@
 // Elements of the map documents. Every text from data is set with textContent; nothing is ever parsed
 // as markup.
+import { dist } from "core/dist";
 import { held } from "core/held";
 import { _ } from "core/texts";
 
@@ -32,7 +33,7 @@ export async function load(address, options) {
 }
 
 // A script that is loaded only where it is needed.
-export const script = (name) => import(`/static/dist/maps-${name}.js`);
+export const script = (name) => import(`${dist}/maps-${name}.js`);
 
 export function statusControl(map, position = "topleft") {
   const box = element("div", { class: "status", role: "status", hidden: "" });

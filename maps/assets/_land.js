@@ -1,5 +1,6 @@
 // Land and sea, borders of the countries around, and the outline of the province.
 import { feature } from "topojson-client";
+import { dist } from "core/dist";
 import { _, ready } from "core/texts";
 import { load } from "./_elements.js";
 import { between, nameAt } from "./_names.js";
@@ -44,7 +45,7 @@ function wholeLand(topology) {
 export function addLand(map) {
   map.createPane("land").style.zIndex = 150;
   const layer = L.geoJSON(null, { pane: "land", interactive: false, style: { weight: 1, className: "land" } }).addTo(map);
-  load("/static/dist/land.json").then((topology) => layer.addData(wholeLand(topology)));
+  load(`${dist}/land.json`).then((topology) => layer.addData(wholeLand(topology)));
   ready.then(() => saySource(map, _("Land and borders: Natural Earth")));
   return layer;
 }
@@ -54,7 +55,7 @@ export function addBorders(map) {
   map.createPane("borders").style.zIndex = 260;
   const line = (className) => ({ pane: "borders", interactive: false, style: { weight: 2, fill: false, className } });
   const far = L.layerGroup().addTo(map);
-  load("/static/dist/borders.json").then((borders) => far.addLayer(L.geoJSON(borders, line("border"))));
+  load(`${dist}/borders.json`).then((borders) => far.addLayer(L.geoJSON(borders, line("border"))));
   load("/map/provinces.geojson").then((provinces) => {
     if (!provinces.features.length) return;
     // The outline is made for looking from afar; near, the communes say it better.

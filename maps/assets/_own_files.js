@@ -1,5 +1,6 @@
 // The reader's own files on the map: a button and a place to drop them. What reads and draws them is
 // loaded when there is one.
+import { dist } from "core/dist";
 import { _, ready } from "core/texts";
 import { drawing, element, script, statusControl } from "./_elements.js";
 
@@ -28,7 +29,7 @@ export function addOwnFiles(map) {
     input.addEventListener("change", async () => { await take(input.files); input.value = ""; });
     const label = _("Draw a GeoJSON file on the map; it stays in this browser");
     const button = element("button", { type: "button", class: "own-files-button", title: label, "aria-label": label }, [
-      drawing("svg", { class: "icon", "aria-hidden": "true" }, [drawing("use", { href: "/static/dist/icons.svg#upload" })]),
+      drawing("svg", { class: "icon", "aria-hidden": "true" }, [drawing("use", { href: `${dist}/icons.svg#upload` })]),
     ]);
     button.addEventListener("click", () => input.click());
     const control = L.control({ position: "topright" });

@@ -1,5 +1,6 @@
 // Map pictures below everything else: of the tile server that the department allows, and of an archive
 // of its own. Nothing of them is asked before a reader wants them; the choice stays in this browser.
+import { dist } from "core/dist";
 import { _ } from "core/texts";
 import { offer } from "./_base.js";
 import { saySource } from "./_sources.js";
@@ -43,7 +44,7 @@ export function offerTileServer(map, { url, attribution }) {
 
 // The program that reads archives comes when it is needed.
 export function offerArchive(map, { id, source, licence }) {
-  const program = "/static/dist/maps-archive.js";
+  const program = `${dist}/maps-archive.js`;
   offerPictures(map, {
     key: "archive", source: [source, licence].filter(Boolean).join(", "), name: () => _("Map pictures of the department"),
     make: async () => (await import(program)).pictures(new URL(`/map/pictures/${id}.pmtiles`, window.location.href).href),

@@ -1,10 +1,11 @@
 // The signs of conditions and of their clusters.
 import { COLOURS, CONDITIONS } from "core/conditions";
+import { dist } from "core/dist";
 import { _, number } from "core/texts";
 import { drawing } from "./_elements.js";
 
 // A document that was taken along has the signs in itself.
-const source = (name) => `${document.getElementById(name) ? "" : "/static/dist/icons.svg"}#${name}`;
+const source = (name) => `${document.getElementById(name) ? "" : `${dist}/icons.svg`}#${name}`;
 
 export function sign(condition, late = false) {
   const box = drawing("svg", { viewBox: "0 0 16 16", class: late ? "sign late" : "sign", "aria-hidden": "true" });

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import folium
 
+from core.dist import DIST
+
 # Folium's own assets come from other hosts: ours replace them once, here.
-LEAFLET_JS = [("leaflet", "/static/dist/vendor/leaflet/leaflet.js")]
-LEAFLET_CSS = [("leaflet_css", "/static/dist/vendor/leaflet/leaflet.css")]
+LEAFLET_JS = [("leaflet", f"{DIST}/vendor/leaflet/leaflet.js")]
+LEAFLET_CSS = [("leaflet_css", f"{DIST}/vendor/leaflet/leaflet.css")]
 folium.Map.default_js = LEAFLET_JS
 folium.Map.default_css = LEAFLET_CSS
 folium.folium._default_js = LEAFLET_JS

@@ -10,6 +10,7 @@ import folium
 from folium.elements import JSCSSMixin
 
 import maps.render  # noqa: F401 - points Folium's assets at our own files
+from core.dist import DIST
 from maps.render.layers import BaseLayers, Borders, Islands, Land, LayerSwitch, Scale
 
 INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
@@ -20,8 +21,8 @@ CENTRE = (10.45, 105.95)
 class Scripts(JSCSSMixin, folium.map.MacroElement):
     """Our bundle: the functions that the elements call."""
 
-    default_js = [("thap_canh", "/static/dist/maps-map.js")]  # noqa: RUF012
-    default_css = [("thap_canh_css", "/static/dist/maps-map.css")]  # noqa: RUF012
+    default_js = [("thap_canh", f"{DIST}/maps-map.js")]  # noqa: RUF012
+    default_css = [("thap_canh_css", f"{DIST}/maps-map.css")]  # noqa: RUF012
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,10 +32,10 @@ class Scripts(JSCSSMixin, folium.map.MacroElement):
 class TakenScripts(JSCSSMixin, folium.map.MacroElement):
     """The bundle of the document that somebody takes along."""
 
-    default_js = [("thap_canh", "/static/dist/maps-taken.js")]  # noqa: RUF012
+    default_js = [("thap_canh", f"{DIST}/maps-taken.js")]  # noqa: RUF012
     default_css = [  # noqa: RUF012
-        ("thap_canh_css", "/static/dist/maps-map.css"),
-        ("taken_css", "/static/dist/maps-taken.css"),
+        ("thap_canh_css", f"{DIST}/maps-map.css"),
+        ("taken_css", f"{DIST}/maps-taken.css"),
     ]
 
     def __init__(self) -> None:

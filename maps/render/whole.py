@@ -11,14 +11,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.dist import DIST
 from maps.render.shell import hashes
 
 ROOT = Path(__file__).resolve().parents[2]
-STATIC = "/static/dist/"
-DIST = ROOT / "core" / "static" / "dist"
+# Where scripts look for files that a document holds itself.
+HELD = "/static/dist"
+FILES = ROOT / "core" / "static" / "dist"
 SIGNS = ROOT / "core" / "assets" / "conditions.svg"
-SCRIPT = re.compile(rf'<script src="{STATIC}([^"]+)"></script>')
-STYLES = re.compile(rf'<link rel="stylesheet" href="{STATIC}([^"]+)"/>')
+SCRIPT = re.compile(rf'<script src="{DIST}/([^"]+)"></script>')
+STYLES = re.compile(rf'<link rel="stylesheet" href="{DIST}/([^"]+)"/>')
 ADDRESS = re.compile(r"""url\(["']?(?!data:|#)([^"')]+)["']?\)""")
 
 
@@ -37,7 +39,7 @@ def whole(html: str, held: list[str]) -> Whole:
     html = STYLES.sub(lambda found: f"<style>{_styles(found[1])}</style>", html)
     html = html.replace("<body>", f"<body>{_signs()}", 1)
     start, head, rest = html.partition("<head>")
-    blocks = "".join(block(f"{STATIC}{name}", _text(name)) for name in held)
+    blocks = "".join(block(f"{HELD}/{name}", _text(name)) for name in held)
     before = f'{start}{head}<meta charset="utf-8">{_policy(html)}{blocks}'
     return Whole(before, rest)
 
@@ -52,12 +54,12 @@ def block(address: str, json: str) -> str:
 
 
 def _text(name: str) -> str:
-    return (DIST / name).read_text(encoding="utf-8")
+    return (FILES / name).read_text(encoding="utf-8")
 
 
 def _styles(name: str) -> str:
     """A style sheet whose fonts and pictures stand in itself."""
-    folder = (DIST / name).parent
+    folder = (FILES / name).parent
 
     def inside(found: re.Match[str]) -> str:
         path = folder / found[1]

@@ -23,7 +23,7 @@ FAULTY = {
     "<script>console.warn('cảnh báo')</script>": "console warning",
     "<script>nothing.at.all</script>": "script error",
     '<img alt="" src="https://elsewhere.example/a.png">': "a request to another host",
-    '<link rel="stylesheet" href="/static/dist/missing.css">': "console error",
+    '<link rel="stylesheet" href="/static/x/dist/missing.css">': "console error",
     "<script type=module>await fetch('/missing')</script>": "404 GET",
 }
 

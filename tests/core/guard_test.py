@@ -22,6 +22,7 @@ pytestmark = pytest.mark.slow
 # Routes that answer without sign-in; whoever adds one here says why in the review.
 OPEN = {
     "static",
+    "core.earlier_file",
     "security.static",
     "security.login",
     "security.logout",
@@ -537,7 +538,7 @@ def of(place: doors.Place, w: World, role: str = "staff") -> dict[str, object]:
         "organisation_id": w.owner.id,
         "user_id": w.people["admin"].id,
         "parts": place.parts,
-        "filename": "dist/core-app.css",
+        "filename": "dist/core-app.css", "version": "0",
         "area_id": place.commune.id,
         "chart": "months",
         "batch": w.batch,
@@ -571,7 +572,8 @@ def missing() -> dict[str, object]:
         },
         "code": "KHONG-CO", "variant": "full", "level": "commune", "number": 1,
         "draft": 2, "key": "sit_fence",
-        "token": "0" * 32, "form": "pdf", "filename": "dist/nothing.css", "area_id": 999_999_999,
+        "token": "0" * 32, "form": "pdf", "filename": "dist/nothing.css",
+        "version": "0", "area_id": 999_999_999,
         "chart": "nothing", "layer_id": 999_999_999, "z": 3, "x": 8, "y": 0,
     }  # fmt: skip
 

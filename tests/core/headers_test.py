@@ -15,13 +15,14 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from core.dist import DIST
 from core.settings import ROOT, Settings
 from tests import doors, makers
 from tests.core.guard_test import address, ask, missing, of, routes
 
 pytestmark = pytest.mark.slow
 
-DIST = ROOT / "core" / "static" / "dist"
+BUILT = ROOT / "core" / "static" / "dist"
 MAPS = (
     "/map/document", "/map/picker", "/map/places", "/map/tower/TRU-here", "/map/area/1",
     "/map/choose", "/map/campaign/00000000-0000-0000-0000-000000000007",
@@ -35,12 +36,12 @@ MAP_RULES = {
 @pytest.fixture(scope="module")
 def built() -> Path:
     """The assets as the build makes them; built where nobody has yet."""
-    if not (DIST / "core-app.js").exists():
+    if not (BUILT / "core-app.js").exists():
         node = shutil.which("node")
         if node is None or not (ROOT / "node_modules").exists():
             pytest.fail("the assets are not built, and cannot be: run `make`")
         subprocess.run([node, "core/assets/build.mjs"], cwd=ROOT, check=True, timeout=120)
-    return DIST
+    return BUILT
 
 
 def directives(policy: str) -> dict[str, set[str]]:
@@ -172,7 +173,7 @@ def test_a_map_document_fits_its_own_policy(world: doors.World, path: str) -> No
     assert len(policy["script-src"]) == len(found.inline_scripts) + 1
     assert found.handlers == []
     for place in found.addresses:
-        assert place.startswith("/static/dist/"), place
+        assert place.startswith(f"{DIST}/"), place
     assert "http:" not in response.get_data(as_text=True).replace("http://www.w3.org/", "")
 
 
@@ -218,3 +219,20 @@ def test_the_one_time_password_is_not_kept_by_the_browser(app: Flask, session: S
     ):
         assert response.status_code == 200
         assert "no-store" in response.headers["Cache-Control"]
+
+
+def test_files_of_ours_are_kept_for_good_and_other_versions_still_answer(
+    app: Flask, session: Session, built: Path
+) -> None:
+    """A page names some ten of them: nobody has to ask whether they are still the same."""
+    client = doors.signed_in(app, doors.with_password(session, "staff").email)
+    kept = client.get(f"{DIST}/core-app.css")
+    assert kept.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert not {"Vary", "Set-Cookie"} & set(kept.headers.keys())
+    earlier = client.get("/static/0123456789ab/dist/core-app.css")
+    assert (earlier.status_code, earlier.data) == (200, kept.data)
+    assert "no-cache" in earlier.headers["Cache-Control"]
+    for path in (f"{DIST}/none.css", "/static/x/none.css", "/static/x/../dist.py"):
+        missing_file = client.get(path)
+        assert missing_file.status_code == 404
+        assert "immutable" not in missing_file.headers.get("Cache-Control", "")

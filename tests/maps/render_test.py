@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from core.dist import DIST
 from maps.render import documents
 
 ALL = [documents.violation_map, documents.tower_map, documents.picker_map]
@@ -20,7 +21,7 @@ def test_a_document_is_whole_and_of_our_files_alone(make, language: str) -> None
     assert "{{" not in page
     assert "{%" not in page
     for place in re.findall(r'(?:src|href)="([^"]+)"', page):
-        assert place.startswith("/static/dist/"), place
+        assert place.startswith(f"{DIST}/"), place
     assert len(re.findall(r"'sha256-[A-Za-z0-9+/]{43}='", policy)) == page.count("<script>")
     assert "thapCanh." in page
 

@@ -1,4 +1,5 @@
 // The box in the bar: the first towers for what is typed, to be chosen by keys or by hand.
+import { dist } from "core/dist";
 import { _, number, ready } from "core/texts";
 
 const box = document.querySelector("#search-q");
@@ -36,7 +37,7 @@ function sign(condition) {
   made.setAttribute("class", "icon");
   made.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `/static/dist/icons.svg#condition-${condition}`);
+  use.setAttribute("href", `${dist}/icons.svg#condition-${condition}`);
   made.append(use);
   return made;
 }
