@@ -42,8 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         in_browser = item.get_closest_marker("browser") is not None
         if in_browser or item.get_closest_marker("slow"):
             places[in_browser].setdefault(item.path, len(places[in_browser]))
-    order = places[True] | places[False]
-    items.sort(key=lambda item: order.get(item.path, len(items)))
+    order, last = places[True] | places[False], len(items)
+    items.sort(key=lambda item: order.get(item.path, last))
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,7 @@ def test_a_checklist_is_changed_and_published(walk, department, language, phone,
     expect(page.locator(f"#i-sit_fence .limit.{severity}")).to_be_visible()
 
     # By keyboard an item goes down and up again: the focus goes with it.
+    page.wait_for_load_state()
     item = page.locator("#i-sit_fence")
     place = item.locator("[name='place']")
     before = place.input_value()
