@@ -31,6 +31,7 @@ import inspections.owner_pages
 import inspections.pages
 import inspections.panels
 import inspections.policy
+import inspections.queries.campaigns
 import inspections.queries.own_notices
 import inspections.reminder_jobs
 import inspections.services.condition
@@ -66,6 +67,7 @@ import towers.pages.tower
 import towers.panels
 import towers.parts
 import towers.policy
+import towers.queries
 import towers.queries.proposals
 import towers.services
 import towers.services.merge
@@ -75,9 +77,9 @@ from core import (
     cli,
     compiled,
     db,
+    dist,
     formats,
     guard,
-    dist,
     headers,
     health,
     i18n,
@@ -244,9 +246,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.init_app(app)
     i18n.init_app(app, settings.languages)
     compiled.init_app(app)
+    app.jinja_env.globals["dist"] = dist.DIST
     problems.init_app(app)
     headers.init_app(app, https=settings.https)
-    app.jinja_env.globals["dist"] = dist.DIST
     # Pages come before sign-in: the first blueprint that has a template wins, and ours must.
     app.register_blueprint(core_pages.blueprint)
     for pages in (
@@ -289,6 +291,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     ):
         merging.follow("tower", *towers_followers.FOLLOWERS)
     merging.follow("tower", afterwards=inspections.services.merge.derive_condition)
+    towers.queries.know_campaigns(
+        towers.queries.Campaigns(
+            inspections.queries.campaigns.towers_of, inspections.queries.campaigns.name_of
+        )
+    )
     towers.services.after_retyping(inspections.services.condition.derive_again)
     for follower in (towers.moves, towers.former, accounts.territories):
         areas.services.following.after_change(follower.follow_areas)

@@ -257,11 +257,10 @@ class FollowUpFilters(TowerFilters):
     stage = fields.List(fields.String(validate=one_of(OPEN_STAGES)), load_default=list)
     assignee = fields.UUID(load_default=None)
     unassigned = fields.Boolean(load_default=False)
-    campaign = fields.UUID(load_default=None)
 
     @post_load
     def make(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        own = {name: data.pop(name) for name in ("assignee", "unassigned", "campaign")}
+        own = {name: data.pop(name) for name in ("assignee", "unassigned")}
         stages = tuple(data.pop("stage"))
         data["filters"] = WorkFilters.of(filters_of(data), stage=stages, **own)
         return data
@@ -274,7 +273,6 @@ def work_filters_from(args: MultiDict[str, str]) -> WorkFilters:
         stage=tuple(one for one in dict.fromkeys(args.getlist("stage")) if one in OPEN_STAGES),
         assignee=_number(args, "assignee"),
         unassigned=args.get("unassigned") in {"1", "true", "on"},
-        campaign=_number(args, "campaign"),
     )
 
 

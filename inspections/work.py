@@ -92,7 +92,7 @@ def follow_up_page(errors: Any = None, name: str = "") -> str:
         today=today,
         stages=OPEN_STAGES,
         inspectors=accounts.people_with_role(session, "inspector"),
-        campaigns=_campaigns(filters),
+        campaigns=campaigns.offered(session, actor, filters.campaign),
         saved=saved_lists.lists_of(session, actor),
         chosen_list=request.args.get("saved", ""),
         may_assign=may(actor, "violation.assign"),
@@ -116,7 +116,7 @@ def taken_follow_up(form: Form, query: MultiDict[str, str], actor: Actor) -> Tak
         what="violation",
         form=form,
         query=MultiDict(filter_arguments(query)),
-        filters=[*filters_in_words(filters, actor), *_in_words(filters, actor)],
+        filters=[*filters_in_words(filters, actor), *_in_words(filters)],
         table=exports.table(
             actor,
             filters,
@@ -129,26 +129,13 @@ def taken_follow_up(form: Form, query: MultiDict[str, str], actor: Actor) -> Tak
     )
 
 
-def _campaigns(filters: WorkFilters) -> list[tuple[uuid.UUID, str]]:
-    """The campaigns to choose from, with the chosen one where it is none of the latest."""
-    session, actor = current_session(), current_actor()
-    offered = [(row.id, row.name) for row in campaigns.choices(session, actor)]
-    if filters.campaign and filters.campaign not in dict(offered):
-        chosen = campaigns.campaign(session, actor, filters.campaign)
-        offered.append((filters.campaign, chosen.name if chosen else str(filters.campaign)))
-    return offered
-
-
-def _in_words(filters: WorkFilters, actor: Actor) -> list[tuple[str, str]]:
+def _in_words(filters: WorkFilters) -> list[tuple[str, str]]:
     """The filters that only this list has."""
     stages = texts_of("violation_stage")
     found = [(_("State"), ", ".join(stages[one] for one in filters.stage))]
     if filters.assignee:
         named = dict(accounts.names_of(current_session(), [filters.assignee]))
         found.append((_("Inspector"), named.get(filters.assignee, str(filters.assignee))))
-    if filters.campaign:
-        chosen = campaigns.campaign(current_session(), actor, filters.campaign)
-        found.append((_("Campaign"), chosen.name if chosen else str(filters.campaign)))
     found.append((_("Assigned to nobody"), _("Yes") if filters.unassigned else ""))
     return [(what, value) for what, value in found if value]
 

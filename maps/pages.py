@@ -66,6 +66,7 @@ def page() -> str:
         due_days=due_days,
         due_before=clock.today() + timedelta(days=due_days + 1),
         filters=filters,
+        campaigns=campaigns.offered(session, current_actor(), filters.campaign),
         **filter_choices(owners=False),
         **export_choices(),
         synthetic=areas.any_synthetic(session),

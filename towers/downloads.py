@@ -28,7 +28,7 @@ from towers import exports
 from towers.coordinate_systems import WGS84, System, named_systems
 from towers.exports import Choice, described
 from towers.fields import Group
-from towers.queries import Filters, understood
+from towers.queries import Filters, campaign_name, understood
 from towers.schemas import filters_from
 
 AS_GIVEN = "given"
@@ -54,10 +54,12 @@ class Taking:
 
 def filters_in_words(filters: Filters, actor: Actor) -> list[tuple[str, str]]:
     """The filters of the register as its readers call them."""
-    owner = None
-    if filters.owner:
-        owner = accounts.organisation(current_session(), actor, filters.owner)
-    return described(filters, export_texts(), owner.name if owner else None)
+    session, names = current_session(), {}
+    if filters.owner and (owner := accounts.organisation(session, actor, filters.owner)):
+        names["owner"] = owner.name
+    if filters.campaign:
+        names["campaign"] = campaign_name(session, actor, filters.campaign)
+    return described(filters, export_texts(), names)
 
 
 def begin_export(taking: Taking, *, put_off: bool, export_id: uuid.UUID | None = None) -> Export:

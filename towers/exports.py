@@ -293,14 +293,16 @@ FILTER_TEXTS = {
     "height_to": (N_("Height to (m)"), ""),
     "bbox": (N_("Box (west, south, east, north)"), ""),
     "inspection_due_before": (N_("Inspection due before"), ""),
+    "campaign": (N_("Campaign"), ""),
     "area": (N_("Inside the drawn area"), ""),
     "towers": (N_("Chosen one by one"), ""),
     "include_dismantled": (N_("Include dismantled towers"), ""),
 }
 
 
-def described(filters: Filters, texts: Texts, owner: str | None) -> list[tuple[str, str]]:
-    """The filters that narrow a list, as texts; `owner` is the name of the one that is chosen.
+def described(filters: Filters, texts: Texts, names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The filters that narrow a list, as texts; `names` are those of the owner and the campaign
+    that are chosen.
 
     What only another list can be narrowed to is described by that one.
     """
@@ -319,8 +321,8 @@ def described(filters: Filters, texts: Texts, owner: str | None) -> list[tuple[s
             value = len(value)
         if value is True:
             text = translate(N_("Yes"))
-        elif one.name == "owner":
-            text = owner or str(value)
+        elif one.name in names:
+            text = names[one.name]
         elif isinstance(value, tuple):
             text = ", ".join(words.get(str(part), str(part)) for part in value)
         else:

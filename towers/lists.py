@@ -300,7 +300,7 @@ def around(
         # A little more, so that rounding leaves out none.
         metres=metres + 0.01,
         limit=limit,
-        only=narrowed(filters, today),
+        only=narrowed(actor, filters, today),
     )
 
 

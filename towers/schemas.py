@@ -331,6 +331,9 @@ class TowerFilters(StrictSchema):
         metadata={"description": "west,south,east,north in degrees (WGS 84)"},
     )
     inspection_due_before = fields.Date(load_default=None, validate=between(FIRST_DAY, LAST_DAY))
+    campaign = fields.UUID(
+        load_default=None, metadata={"description": "the towers that a campaign has"}
+    )
     area = fields.String(
         load_default="",
         validate=validate.And(length(0, 8000), _check_area),
@@ -440,6 +443,7 @@ def filters_from(args: MultiDict[str, str]) -> Filters:
         height_to=height("height_to"),
         bbox=bbox,
         inspection_due_before=day("inspection_due_before"),
+        campaign=number("campaign"),
         area=area,
         towers=towers,
         include_dismantled=on("include_dismantled"),

@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from accounts.models import Role, User
@@ -50,6 +50,12 @@ def campaign(session: Session, actor: Actor, campaign_id: uuid.UUID) -> Campaign
     return session.scalar(
         select(Campaign).where(Campaign.id == campaign_id, policy.visible(actor, "campaign"))
     )
+
+
+def name_of(session: Session, actor: Actor, campaign_id: uuid.UUID) -> str | None:
+    """What one campaign is called, `None` outside the reader's scope."""
+    found = campaign(session, actor, campaign_id)
+    return found.name if found else None
 
 
 def campaigns(
@@ -92,6 +98,20 @@ def count_matching(
 ) -> int:
     chosen = matching(actor, filters, codes, today=today).subquery()
     return session.scalar(select(func.count()).select_from(chosen)) or 0
+
+
+def towers_of(actor: Actor, campaign: uuid.UUID) -> Select[Any]:
+    """The ids of a campaign's towers; none of a campaign that the reader may not see."""
+    given = aliased(Assignment)
+    return (
+        select(given.tower_id)
+        .join(Campaign, Campaign.id == given.campaign_id)
+        .where(
+            given.campaign_id == campaign,
+            given.ended_at.is_(None),
+            policy.visible(actor, "campaign"),
+        )
+    )
 
 
 def counts_for() -> ColumnElement[bool]:
@@ -178,7 +198,7 @@ def live(
             or_(Assignment.campaign_id.is_(None), Campaign.state == State.RUNNING)
         )
     if wanted.filters.any:
-        statement = statement.where(*narrowed(wanted.filters, today))
+        statement = statement.where(*narrowed(actor, wanted.filters, today))
     if wanted.standing:
         statement = statement.where(or_(*(_stands(one, today) for one in wanted.standing)))
     return statement
@@ -449,6 +469,16 @@ def choices(
         .order_by((Campaign.state != State.RUNNING), Campaign.begins_on.desc(), Campaign.id.desc())
         .limit(MOST_CHOICES)
     ).all()
+
+
+def offered(
+    session: Session, actor: Actor, chosen: uuid.UUID | None
+) -> list[tuple[uuid.UUID, str]]:
+    """`choices` for a filter, with the chosen one where it is none of the latest."""
+    found = [(row.id, row.name) for row in choices(session, actor)]
+    if chosen and chosen not in dict(found):
+        found.append((chosen, name_of(session, actor, chosen) or str(chosen)))
+    return found
 
 
 def inspectors(session: Session) -> Sequence[User]:

@@ -50,14 +50,12 @@ class WorkFilters(Filters):
     """The filters of the register, with those that only the rows of this list have.
 
     `assignee` is whose work a row is: who sees to it, or who has its tower to inspect.
-    `unassigned` keeps those that nobody sees to, `campaign` those of the towers of a campaign.
-    `ids` are rows that somebody chose.
+    `unassigned` keeps those that nobody sees to. `ids` are rows that somebody chose.
     """
 
     stage: tuple[str, ...] = ()
     assignee: uuid.UUID | None = None
     unassigned: bool = False
-    campaign: uuid.UUID | None = None
     ids: tuple[uuid.UUID, ...] = ()
 
     @classmethod
@@ -67,9 +65,7 @@ class WorkFilters(Filters):
 
     @property
     def narrow(self) -> bool:
-        return super().narrow or bool(
-            self.stage or self.assignee or self.unassigned or self.campaign
-        )
+        return super().narrow or bool(self.stage or self.assignee or self.unassigned)
 
     @property
     def of_violations(self) -> bool:
@@ -95,7 +91,7 @@ def _violations(actor: Actor, filters: WorkFilters, today: date) -> Select[Any]:
         )
         .join(Tower, Tower.id == Violation.tower_id)
         .where(Violation.state == "open", policy.visible(actor, "tower"))
-        .where(*narrowed(_of_towers(filters), today))
+        .where(*narrowed(actor, _of_towers(filters), today))
     )
     if filters.severity:
         statement = statement.where(Violation.severity.in_(filters.severity))
@@ -122,7 +118,7 @@ def _assessments(actor: Actor, filters: WorkFilters, today: date) -> Select[Any]
         )
         .join(Tower, Tower.id == LoadAssessment.tower_id)
         .where(LoadAssessment.answered_at.is_(None), policy.visible(actor, "tower"))
-        .where(*narrowed(_of_towers(filters), today))
+        .where(*narrowed(actor, _of_towers(filters), today))
     )
     return _asked(statement, LoadAssessment, actor, filters, today)
 
@@ -142,8 +138,6 @@ def _asked(
         statement = statement.where(of.deadline.between(today, last))
     if filters.assignee:
         statement = statement.where(_work_of(of, actor, filters.assignee, today))
-    if filters.campaign:
-        statement = statement.where(of.tower_id.in_(_of_campaign(actor, filters.campaign)))
     if filters.unassigned:
         statement = statement.where(of.assignee_id.is_(None))
     if filters.ids:
@@ -162,20 +156,6 @@ def _work_of(
     to_inspect = live(actor, wanted, select(Assignment.tower_id), today=today).where(~is_done())
     towers = func.array(to_inspect.correlate(None).scalar_subquery())
     return or_(of.assignee_id == inspector, of.tower_id == any_(towers))
-
-
-def _of_campaign(actor: Actor, campaign: uuid.UUID) -> Select[Any]:
-    """The towers of a campaign that the reader may see."""
-    given = aliased(Assignment)
-    return (
-        select(given.tower_id)
-        .join(Campaign, Campaign.id == given.campaign_id)
-        .where(
-            given.campaign_id == campaign,
-            given.ended_at.is_(None),
-            policy.visible(actor, "campaign"),
-        )
-    )
 
 
 def _visitors(actor: Actor) -> ColumnElement[Any]:

@@ -77,7 +77,11 @@ class Scope:
     def wanted(self) -> list[ColumnElement[bool]]:
         """Predicates on `Tower`; which of them stand is asked of each day."""
         every = replace(self.filters, include_dismantled=True)
-        return [policy.visible(self.actor, "tower"), *narrowed(every, self.today), *self.only]
+        return [
+            policy.visible(self.actor, "tower"),
+            *narrowed(self.actor, every, self.today),
+            *self.only,
+        ]
 
     @property
     def whole(self) -> bool:

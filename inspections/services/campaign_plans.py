@@ -51,6 +51,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "owner": uuid.UUID,
     "manager": uuid.UUID,
     "operator": uuid.UUID,
+    "campaign": uuid.UUID,
     "height_from": Decimal,
     "height_to": Decimal,
     "bbox": lambda said: Envelope(*said),

@@ -67,7 +67,7 @@ def _version() -> ColumnElement[int]:
 
 def look_elsewhere(filters: Filters) -> bool:
     """Whether they ask more tables than the register, whose changes the version does not know."""
-    return bool(filters.q.strip() or filters.operator)
+    return bool(filters.q.strip() or filters.operator or filters.campaign)
 
 
 def tile(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -59,6 +59,7 @@ class Filters:
     EPSG:4326, and so are the corners (longitude, latitude) of the drawn `area`, none of them
     twice. `towers` are the ids of those that somebody chose one by one. `inspection_due_before`:
     never inspected, or so long ago that the interval of the structure type ends before that day.
+    `campaign` are the towers that a campaign has.
     """
 
     q: str = ""
@@ -80,6 +81,7 @@ class Filters:
     height_to: Decimal | None = None
     bbox: Envelope | None = None
     inspection_due_before: date | None = None
+    campaign: uuid.UUID | None = None
     area: tuple[tuple[float, float], ...] = ()
     towers: tuple[uuid.UUID, ...] = ()
     include_dismantled: bool = False
@@ -97,7 +99,7 @@ class Filters:
             for name in (
                 "due_within", "service", "lifecycle", "managing_department", "built_before",
                 "height_from", "height_to", "without_commune", "include_dismantled",
-                "inspection_due_before",
+                "inspection_due_before", "campaign",
             )
         )  # fmt: skip
 
@@ -210,8 +212,34 @@ def operated_by(organisation: uuid.UUID) -> ColumnElement[bool]:
     )
 
 
-def narrowed(filters: Filters, today: date) -> list[ColumnElement[bool]]:
-    """The filters as predicates on `Tower`; raises `ValueError` for a text that nobody has read."""
+@dataclass(frozen=True)
+class Campaigns:
+    """What another feature knows of a campaign, as far as somebody may know of it: the ids of its
+    towers as a statement, and its name."""
+
+    towers_of: Callable[[Actor, uuid.UUID], Select[Any]]
+    name_of: Callable[[Session, Actor, uuid.UUID], str | None]
+
+
+_campaigns: list[Campaigns] = []
+
+
+def know_campaigns(campaigns: Campaigns) -> None:
+    """Have the filter by campaign answered there."""
+    _campaigns[:] = [campaigns]
+
+
+def campaign_name(session: Session, actor: Actor, campaign: uuid.UUID) -> str:
+    """How filters call a campaign: by its number where the reader may not know of it."""
+    (known,) = _campaigns
+    return known.name_of(session, actor, campaign) or str(campaign)
+
+
+def narrowed(actor: Actor, filters: Filters, today: date) -> list[ColumnElement[bool]]:
+    """The filters as predicates on `Tower`; raises `ValueError` for a text that nobody has read.
+
+    The reader's scope is not among them: the actor only says whose campaigns there are.
+    """
     wanted = kept_facts(filters)
     if filters.q.strip():
         if filters.wanted is None:
@@ -247,6 +275,9 @@ def narrowed(filters: Filters, today: date) -> list[ColumnElement[bool]]:
         wanted.append(Tower.geom.op("&&")(envelope))
     if filters.inspection_due_before is not None:
         wanted.append(inspection_due_before(filters.inspection_due_before))
+    if filters.campaign:
+        (known,) = _campaigns
+        wanted.append(Tower.id.in_(known.towers_of(actor, filters.campaign)))
     if filters.towers:
         wanted.append(Tower.id.in_(filters.towers))
     if filters.area:
@@ -256,7 +287,7 @@ def narrowed(filters: Filters, today: date) -> list[ColumnElement[bool]]:
 
 def filtered(statement: Listed, actor: Actor, filters: Filters, *, today: date) -> Listed:
     """A statement over `Tower` with the reader's scope and then the filters."""
-    return statement.where(policy.visible(actor, "tower"), *narrowed(filters, today))
+    return statement.where(policy.visible(actor, "tower"), *narrowed(actor, filters, today))
 
 
 def count_former(session: Session, actor: Actor, area: Area) -> int:

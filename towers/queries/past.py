@@ -71,7 +71,7 @@ def stood(then: Then) -> ColumnElement[bool]:
     return (of.since < then.end) & or_(of.until.is_(None), of.until >= then.end)
 
 
-def narrowed_then(filters: Filters, then: Then) -> list[ColumnElement[bool]]:
+def narrowed_then(actor: Actor, filters: Filters, then: Then) -> list[ColumnElement[bool]]:
     """The filters as predicates on `tower_span`, as they counted on a day."""
     of = tower_span.c
     wanted = kept_facts(filters, of)
@@ -93,7 +93,7 @@ def narrowed_then(filters: Filters, then: Then) -> list[ColumnElement[bool]]:
     if names:
         today = replace(EVERY, include_dismantled=True, wanted=filters.wanted,
                         **{name: getattr(filters, name) for name in names})  # fmt: skip
-        wanted.append(of.tower_id.in_(select(Tower.id).where(*narrowed(today, then.day))))
+        wanted.append(of.tower_id.in_(select(Tower.id).where(*narrowed(actor, today, then.day))))
     return wanted
 
 
@@ -112,7 +112,7 @@ def filtered_then(statement: Listed, actor: Actor, filters: Filters, then: Then)
     The scope is that of the communes in which the register had the towers on that day.
     """
     here = counted(actor, tower_span.c.commune_id)
-    return statement.where(here, stood(then), *narrowed_then(filters, then))
+    return statement.where(here, stood(then), *narrowed_then(actor, filters, then))
 
 
 def told_of(session: Session, actor: Actor, tower_id: uuid.UUID, then: Then) -> Any:
