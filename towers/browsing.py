@@ -24,7 +24,6 @@ from towers import lists, queries
 from towers.coordinates import Reading
 from towers.doors import effective, filter_choices, place_in
 from towers.downloads import export_choices
-from towers.models import Tower
 from towers.queries import Filters
 from towers.schemas import filters_from
 
@@ -107,7 +106,7 @@ def index() -> str:
         limit=int(limit) if limit in PAGE_SIZES else None,
         cursor=request.args.get("cursor"),
         sort=sort,
-        only={"code", *chain(*(SHOWN.get(one, (one,)) for one in columns))},
+        only=shown(columns),
     )
     if request.args.get("count") == "all":
         count = lists.Count(lists.count(session, actor, filters, today=today))
@@ -142,7 +141,12 @@ def around(reading: Reading) -> str:
         notes=[translate(text, **facts) for text, facts in reading.notes],
         columns=named(AROUND),
         near=lists.around(
-            current_session(), current_actor(), filters, reading.position, today=today
+            current_session(),
+            current_actor(),
+            filters,
+            reading.position,
+            today=today,
+            only=shown(AROUND),
         ),
         today=today,
         effective=effective,
@@ -158,6 +162,11 @@ def choose_columns() -> Response:
     else:
         session_of_reader.pop("tower_columns", None)
     return redirect(local_target(request.form.get("next")))
+
+
+def shown(columns: Iterable[str]) -> set[str]:
+    """The fields of `lists.LISTED` that a table with these columns shows."""
+    return {"code", *chain(*(SHOWN.get(one, (one,)) for one in columns))}
 
 
 def named(columns: Iterable[str]) -> dict[str, str]:
@@ -191,9 +200,15 @@ def suggestions() -> Response:
     place = place_in(text)
     if place.reading is not None:
         found = lists.around(
-            session, actor, Filters(), place.reading.position, today=today, limit=MOST_SUGGESTED
+            session,
+            actor,
+            Filters(),
+            place.reading.position,
+            today=today,
+            limit=MOST_SUGGESTED,
+            only=SUGGESTED,
         )
-        return jsonify(items=[suggestion(one, metres) for one, metres in found], nearly=False)
+        return jsonify(items=[suggestion(one, one.metres) for one in found], nearly=False)
     filters, page = lists.searched(
         lists.listed,
         session,
@@ -207,7 +222,7 @@ def suggestions() -> Response:
     return jsonify(items=[suggestion(one) for one in page.rows], nearly=filters.nearly)
 
 
-def suggestion(tower: Tower | Row[Any], metres: float | None = None) -> dict[str, Any]:
+def suggestion(tower: Row[Any], metres: float | None = None) -> dict[str, Any]:
     condition, _reason = effective(tower, clock.today())
     return {
         "code": tower.code,

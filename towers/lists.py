@@ -23,7 +23,7 @@ from core.policy import Actor
 from towers import search
 from towers.fields import KEPT
 from towers.models import Tower
-from towers.queries import Filters, filtered, narrowed, nearest, understood
+from towers.queries import Filters, filtered, understood, within
 from towers.search import Wanted
 
 One = TypeVar("One", Tower, Row[Any])
@@ -188,7 +188,6 @@ def listed(
 
     To read all of them takes longer than the query: a page of 50 rows 2 of 15 ms.
     """
-    columns = [one for one in LISTED if only is None or one.key == "id" or one.key in only]
     return _page(
         session,
         actor,
@@ -198,11 +197,19 @@ def listed(
         cursor=cursor,
         sort=sort,
         load=session.execute,
-        whole=select(*columns)
+        whole=_rows(only),
+    )
+
+
+def _rows(only: Container[str] | None) -> Select[Any]:
+    """Towers as rows with the columns of `LISTED`, or of these the `id` and `only` those named."""
+    columns = [one for one in LISTED if only is None or one.key == "id" or one.key in only]
+    return (
+        select(*columns)
         .select_from(Tower)
         .outerjoin(Area, Area.id == Tower.commune_id)
         .outerjoin(Organisation, Organisation.id == Tower.owner_id)
-        .outerjoin(MANAGER, MANAGER.id == Tower.manager_id),
+        .outerjoin(MANAGER, MANAGER.id == Tower.manager_id)
     )
 
 
@@ -275,8 +282,9 @@ def around(
     *,
     today: date,
     limit: int = MOST_NEAR,
-) -> Sequence[tuple[Tower, float]]:
-    """The towers nearest to a place with their distances in metres, however far they are.
+    only: Container[str] | None = None,
+) -> Sequence[Row[Any]]:
+    """The towers nearest to a place, however far they are: rows as of `listed`, and `metres`.
 
     The spatial index knows what is near in degrees. As far as the farthest of these are in metres
     all are looked at, so that none that is nearer is missed.
@@ -293,15 +301,14 @@ def around(
     )
     if metres is None:
         return []
-    return nearest(
-        session,
-        actor,
-        position,
-        # A little more, so that rounding leaves out none.
-        metres=metres + 0.01,
-        limit=limit,
-        only=narrowed(actor, filters, today),
-    )
+    # A little more, so that rounding leaves out none.
+    distance, here = within(position, metres + 0.01)
+    return session.execute(
+        filtered(_rows(only).add_columns(distance.label("metres")), actor, filters, today=today)
+        .where(*here)
+        .order_by(distance, Tower.code)
+        .limit(limit)
+    ).all()
 
 
 @dataclass(frozen=True)

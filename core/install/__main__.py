@@ -165,8 +165,8 @@ def make_translations() -> None:
 
 def browser() -> str | None:
     """The Chromium that browser tests drive, or `None`; the one of npm where no other works."""
-    named = [os.environ.get("CHROMIUM"), "chromium", "google-chrome", "google-chrome-stable"]
-    for name in [*named, str(BROWSER / "chromium")]:
+    named = ["chromium-headless-shell", "chromium", "google-chrome", "google-chrome-stable"]
+    for name in [os.environ.get("CHROMIUM"), *named, str(BROWSER / "chromium")]:
         path = shutil.which(name) if name else None
         if path is None:
             continue

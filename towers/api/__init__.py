@@ -144,7 +144,7 @@ def page(query: dict[str, Any]) -> dict[str, Any]:
             today=today,
             limit=query["limit"],
         )
-        near = [{**body(one, today), "distance_m": away} for one, away in found]
+        near = [{**row_body(one, today), "distance_m": one.metres} for one in found]
         return {"items": near, "next_cursor": None, "nearly": False}
     filters, listed = lists.searched(
         lists.listed,

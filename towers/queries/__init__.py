@@ -330,6 +330,17 @@ def by_id(session: Session, actor: Actor, tower_id: uuid.UUID) -> Tower | None:
     )
 
 
+def within(
+    position: Position, metres: float
+) -> tuple[ColumnElement[float], list[ColumnElement[bool]]]:
+    """The distance of a `Tower` from a place in metres, and predicates of being at most so far."""
+    point = func.geography(literal(to_point(position), Geometry("POINT", srid=SRID)))
+    distance = func.ST_Distance(func.geography(Tower.geom), point)
+    # About as many degrees as metres at these latitudes, a little wide, for the index.
+    near = Tower.geom.op("&&")(func.ST_Expand(to_point(position), metres / 90_000))
+    return distance, [near, distance <= metres]
+
+
 def nearest(
     session: Session,
     actor: Actor,
@@ -337,23 +348,18 @@ def nearest(
     *,
     metres: float,
     limit: int = 5,
-    only: Sequence[ColumnElement[bool]] = (),
     but: Tower | None = None,
 ) -> Sequence[tuple[Tower, float]]:
-    """The nearest towers (of `only`) within some metres, with their distances in metres.
+    """The nearest towers within some metres, with their distances in metres.
 
     `but` is the tower that is asked about: it is no neighbour of its own.
     """
-    point = func.geography(literal(to_point(position), Geometry("POINT", srid=SRID)))
-    distance = func.ST_Distance(func.geography(Tower.geom), point)
+    distance, here = within(position, metres)
     rows = session.execute(
         select(Tower, distance)
         .where(
             policy.visible(actor, "tower"),
-            *only,
-            # About as many degrees as metres at these latitudes, a little wide, for the index.
-            Tower.geom.op("&&")(func.ST_Expand(to_point(position), metres / 90_000)),
-            distance <= metres,
+            *here,
             *([Tower.id != but.id] if but is not None else []),
         )
         .options(joinedload(Tower.commune), joinedload(Tower.owner))
