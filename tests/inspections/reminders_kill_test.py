@@ -182,9 +182,14 @@ def test_kills_lose_no_message_and_repeat_only_the_one_in_hand(
         for kill in range(KILLS):
             _wait(lambda seen=(kill + 1) * 7: len(box.numbers) >= seen, tmp_path)  # type: ignore[misc]
             workers.kill()
-            # The work may have used up its attempts; the clock begins it again in any case.
+            # The work may have used up its attempts; the clock begins it again in any case, in its
+            # own queue: of two jobs at once each would have a message in hand.
             with Session(engine) as session:
-                jobs.enqueue(session, JOB)
+                number = jobs.enqueue(session, JOB)
+                session.execute(
+                    text("UPDATE procrastinate_jobs SET queue_name = :clock WHERE id = :number"),
+                    {"clock": jobs.CLOCK, "number": number},
+                )
                 session.commit()
             workers.begin()
         _wait(lambda: unsent() == 0, tmp_path)

@@ -184,14 +184,14 @@ def test_the_towers_round_a_place_in_their_order(session, staff) -> None:
             session, code=code, latitude=latitude, longitude=longitude, lifecycle=lifecycle
         )
     found = lists.around(session, staff, Filters(), here, today=TODAY)
-    assert [(one.code, round(metres)) for one, metres in found[:2]] == [
+    assert [(one.code, round(one.metres)) for one in found[:2]] == [
         ("east", 1095),
         ("north", 1106),
     ]
-    assert [one.code for one, _ in found] == ["east", "north", "far"]
+    assert [one.code for one in found] == ["east", "north", "far"]
     # One that is a little nearer in degrees is not nearer in metres.
     assert [
-        one.code for one, _ in lists.around(session, staff, Filters(), here, today=TODAY, limit=1)
+        one.code for one in lists.around(session, staff, Filters(), here, today=TODAY, limit=1)
     ] == ["east"]
     nobody = makers.actor(session, "staff", everywhere=False)
     assert lists.around(session, nobody, Filters(), here, today=TODAY) == []
