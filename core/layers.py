@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import nanoarrow
 from nanoarrow.ipc import InputStream, StreamWriter
+from pyogrio import set_gdal_config_options
 from pyogrio.errors import DataSourceError
 from pyogrio.raw import write_arrow
 from sqlalchemy import Date, Integer, Select, cast, func, literal, select
@@ -35,6 +36,8 @@ TYPES = {
     Kind.FLAG: nanoarrow.bool_(),
 }
 POINT = "geometry"
+# A file that is not done when something fails is thrown away: until then it need not survive that.
+set_gdal_config_options({"OGR_SQLITE_SYNCHRONOUS": "OFF", "OGR_SQLITE_JOURNAL": "OFF"})
 FIRST_DAY = date(1970, 1, 1)
 
 
