@@ -153,11 +153,17 @@ class TokenAwareCSRF(CSRFProtect):
         super().protect(*args, **kwargs)
 
 
+# Tests sign in some hundred times: what takes a fifth of a second, so that nobody guesses many
+# passwords, would take most of their time.
+QUICK = {"argon2__time_cost": 1, "argon2__memory_cost": 64, "argon2__parallelism": 1}
+
+
 def init_app(app: Flask, settings: Settings) -> Security:
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SECURITY_PASSWORD_SALT=settings.secret_key,
         SECURITY_PASSWORD_HASH="argon2",  # noqa: S106 - a method, not a password
+        SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS=QUICK if settings.testing else {},
         SECURITY_PASSWORD_LENGTH_MIN=12,
         SECURITY_PASSWORD_CONFIRM_REQUIRED=True,
         SECURITY_CHANGEABLE=True,

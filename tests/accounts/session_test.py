@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urljoin, urlsplit
 
@@ -54,6 +55,15 @@ def test_the_address_may_be_typed_in_any_case(app: Flask, session: Session) -> N
     person = doors.with_password(session, "staff", email="Nguyen.An@example.org")
     assert signed_in(app, "nguyen.an@EXAMPLE.org").get("/").status_code == 200
     assert person.email == "Nguyen.An@example.org"
+
+
+def test_a_service_takes_its_time_to_hash_a_password(app: Flask, settings: Settings) -> None:
+    """As much memory and as many passes as the library advises; only tests are quicker."""
+    from app import create_app
+
+    with create_app(replace(settings, testing=False)).app_context():
+        assert hashed(PASSWORD).startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert hashed(PASSWORD).startswith("$argon2id$v=19$m=64,t=1,p=1$")
 
 
 @pytest.mark.parametrize("typed", ["mật khẩu rất dài 47", "mật khẩu rất dài 47"])
