@@ -19,8 +19,6 @@ from tests.browser.walk import Walk, start_walk
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    # A whole Chromium has windows round its pages, and makes the insides of some before time.
-    "--disable-features=PreloadTopChromeWebUI,PreloadTopChromeWebUILessNavigations",
 ]  # fmt: skip
 SCREENSHOTS = Settings.from_environment().instance / "screenshots"
 PEOPLE = (("admin", "Lê Thị Quản"), ("staff", "Trần Văn Sở"), ("inspector", "Nguyễn Thị Kiểm"))
