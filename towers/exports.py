@@ -293,7 +293,7 @@ FILTER_TEXTS = {
     "height_to": (N_("Height to (m)"), ""),
     "bbox": (N_("Box (west, south, east, north)"), ""),
     "inspection_due_before": (N_("Inspection due before"), ""),
-    "campaign": (N_("Campaign"), ""),
+    "campaign": (N_("In the campaign"), ""),
     "area": (N_("Inside the drawn area"), ""),
     "towers": (N_("Chosen one by one"), ""),
     "include_dismantled": (N_("Include dismantled towers"), ""),

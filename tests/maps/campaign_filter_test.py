@@ -90,3 +90,5 @@ def test_forms_offer_it_and_exports_call_it_by_its_name(
     assert len(list(csv.DictReader(io.StringIO(taken)))) == 1
     told = staff.get("/exports?lang=vi").get_data(as_text=True)
     assert name in told
+    # Not by the word for a kind of inspection.
+    assert "Thuộc đợt kiểm tra" in told
