@@ -124,6 +124,27 @@ tower_overview = Table(
     ),
 )  # fmt: skip
 
+# The same of those with a deadline, by its day: what is due within some days.
+tower_due = Table(
+    "tower_due",
+    Base.metadata,
+    Column("level", SmallInteger, nullable=False),
+    Column("next_deadline", Date, nullable=False),
+    Column("x", Integer, nullable=False),
+    Column("y", Integer, nullable=False),
+    Column("condition", Text, nullable=False),
+    Column("worst_severity", Text),
+    # Only where it decides what the condition is.
+    Column("ok_until", Date),
+    *_sums(),
+    Index(
+        "uq_tower_due",
+        "level", "next_deadline", "x", "y", "condition", "worst_severity", "ok_until",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
+)  # fmt: skip
+
 # What changed on a day, by the calendar too: on days to come what will if nobody writes.
 tower_turn = Table(
     "tower_turn",

@@ -33,6 +33,7 @@ from maps.models import (
     tower_cell,
     tower_change,
     tower_day,
+    tower_due,
     tower_fold,
     tower_overview,
 )
@@ -185,10 +186,14 @@ def _kept(
         return _by_day(table, tile, day, sign).where(*_wanted(actor, filters, table.c))
 
     if filters.due_within is not None:
-        return [
-            of(table, today, 1).where(due_within(filters.due_within, today, table.c))
-            for table in (tower_day, tower_change)
-        ]
+        changing = of(tower_change, today, 1)
+        folded = (
+            _due(filters, tile, today)
+            if together(actor, filters)
+            else of(tower_day, today, 1).where(due_within(filters.due_within, today, tower_day.c))
+        )
+        soon = due_within(filters.due_within, today, tower_change.c)
+        return folded, changing.where(soon)
     now = (_folded(actor, filters, tile), of(tower_change, today, 1))
     if not turned:
         return now
@@ -202,11 +207,37 @@ def _wanted(actor: Actor, filters: Filters, of: Any) -> list[ColumnElement[bool]
     return [counted(actor, of.commune_id), *kept_facts(filters, of)]
 
 
+def together(actor: Actor, filters: Filters) -> bool:
+    """Whether all communes can be counted together, without dismantled towers."""
+    others = replace(filters, condition=(), severity=(), overdue=False, due_within=None)
+    return sees_every_tower(actor) and not others.any
+
+
+def _due(filters: Filters, tile: Cells, today: date) -> Select[Any]:
+    """The cells of a tile with what is due soon, as the last fold left them."""
+    of, days = tower_due.c, filters.due_within
+    assert days is not None
+    wanted = kept_facts(replace(filters, include_dismantled=True), of)
+    return (
+        select(
+            of.x,
+            of.y,
+            condition_on(today, of).label("condition"),
+            of.worst_severity,
+            overdue_on(today, of).label("overdue"),
+            of.number,
+            of.sum_x,
+            of.sum_y,
+        )
+        .where(of.level == tile.level, due_within(days, today, of))
+        .where(*among(tile, tile.level, of.x, of.y), *wanted)
+    )
+
+
 def _folded(actor: Actor, filters: Filters, tile: Cells) -> Select[Any]:
     """The cells of a tile as the last fold left them: of all communes together where that will do,
     which are a twentieth of the rows."""
-    together = replace(filters, condition=(), severity=(), overdue=False)
-    if sees_every_tower(actor) and not together.any:
+    if together(actor, filters):
         table, wanted = (
             tower_overview,
             kept_facts(replace(filters, include_dismantled=True), tower_overview.c),

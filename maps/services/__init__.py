@@ -18,6 +18,7 @@ from maps.rules import CELLS, end_of_month
 KEY = "commune_id, lifecycle, condition, worst_severity"
 SIGN = "condition, worst_severity, overdue"
 DAYS = "ok_until, next_deadline"
+DUE = "level, next_deadline, x, y, condition, worst_severity, ok_until"
 SUMS = "sum(number) AS number, sum(sum_x) AS sum_x, sum(sum_y) AS sum_y"
 COARSER = FINEST - PAST_FINEST
 SOMETHING = "HAVING sum(number) <> 0 OR sum(sum_x) <> 0 OR sum(sum_y) <> 0"
@@ -114,6 +115,16 @@ FOLD = f"""
         {_add("tower_day", f"x, y, {KEY}, {DAYS}")}
     ),
     {_cells("SELECT gone.*, 1 AS sign, CAST(:today AS date) AS day FROM gone")},
+    due AS (
+        INSERT INTO tower_due ({DUE}, number, sum_x, sum_y)
+        SELECT level, next_deadline, x >> ({FINEST} - level), y >> ({FINEST} - level), condition,
+            worst_severity, CASE WHEN condition = 'ok' THEN ok_until END, {SUMS}
+        FROM gone, generate_series({CELLS}, {FINEST}) AS level
+        WHERE next_deadline IS NOT NULL AND lifecycle <> 'dismantled'
+        GROUP BY 1, 2, 3, 4, 5, 6, 7
+        {SOMETHING}
+        {_add("tower_due", DUE)}
+    ),
     turned AS ({TURNS})
     UPDATE tower_fold SET day = :today, folded = folded + (SELECT count(*) FROM gone)
     RETURNING (SELECT count(*) FROM gone),
@@ -154,6 +165,7 @@ def fold(session: Session, *, today: date, zone: ZoneInfo) -> int:
     session.execute(text("DELETE FROM tower_day WHERE number = 0"))
     session.execute(text("DELETE FROM tower_cell WHERE number = 0"))
     session.execute(text("DELETE FROM tower_overview WHERE number = 0"))
+    session.execute(text("DELETE FROM tower_due WHERE number = 0"))
     # What moved within its cell leaves no number behind, but another place.
     session.execute(text("DELETE FROM tower_turn WHERE number = 0 AND sum_x = 0 AND sum_y = 0"))
     _sum_up_months(session, first, today=today)

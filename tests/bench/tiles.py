@@ -141,8 +141,10 @@ def tiles(stage: Stage, towers: int) -> Iterator[Figure]:
         folded = services.fold(session, today=clock.today(), zone=clock.zone())
     yield Figure(f"{about}, folding {folded:,} rows", perf_counter() - started, "s")
     with stage.as_owner(urls) as connection:
-        connection.execute(text("ANALYZE tower_change, tower_day, tower_cell, tower_overview"))
-        for table in ("tower_cell", "tower_overview", "tower_day"):
+        connection.execute(
+            text("ANALYZE tower_change, tower_day, tower_cell, tower_overview, tower_due")
+        )
+        for table in ("tower_cell", "tower_overview", "tower_due", "tower_day"):
             rows = connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
             yield Figure(f"{about}, rows of {table}", rows, "rows")
     crowded = asking.address(*crowd[:3])

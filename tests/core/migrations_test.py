@@ -273,6 +273,7 @@ def test_every_table_is_granted_what_the_list_says(as_application: psycopg.Conne
         "tower_cell": all_four,
         "tower_change": {"DELETE", "INSERT", "SELECT"},
         "tower_day": all_four,
+        "tower_due": all_four,
         "tower_overview": all_four,
         "tower_fold": {"SELECT", "UPDATE"},
         "tower_merge": {"INSERT", "SELECT"},

@@ -220,7 +220,7 @@ def test_a_tower_that_goes_leaves_nothing_behind(place: Place, session: Session)
     services.fold(session, today=clock.today(), zone=clock.zone())
     session.execute(text("DELETE FROM tower"))
     services.fold(session, today=clock.today(), zone=clock.zone())
-    for table in ("tower_change", "tower_day", "tower_cell", "tower_overview"):
+    for table in ("tower_change", "tower_day", "tower_cell", "tower_overview", "tower_due"):
         assert session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
 
 
