@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import wraps
+from typing import Any
 
-from flask import Flask
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
+from flask import Flask, request
+from limits import RateLimitItem, parse_many
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from core.errors import TooMany
 
 
 def limit(
@@ -14,14 +19,37 @@ def limit(
 ) -> None:
     """Answer 429 where an address asks these endpoints more often; no `rate` is no limit.
 
-    Each server process counts for itself. Endpoints that are not there are left out.
+    `rate` is as of the library, `10 per minute; 100 per hour`. Each server process counts for
+    itself. Endpoints that are not there are left out.
     """
-    limiter = Limiter(
-        key_func=get_remote_address, app=app, storage_uri="memory://", enabled=bool(rate)
-    )
+    if not rate:
+        return
+    window, rates = FixedWindowRateLimiter(MemoryStorage()), parse_many(rate)
     for endpoint in endpoints:
         view = app.view_functions.get(endpoint)
         if view is not None:
-            app.view_functions[endpoint] = limiter.limit(  # type: ignore[assignment]
-                rate, methods=list(methods) if methods else None, per_method=True
-            )(view)
+            app.view_functions[endpoint] = _limited(view, endpoint, window, rates, methods)
+
+
+def _limited(
+    view: Any,
+    endpoint: str,
+    window: FixedWindowRateLimiter,
+    rates: Sequence[RateLimitItem],
+    methods: Sequence[str] | None,
+) -> Any:
+    """The view, asked so often by one address and no oftener.
+
+    Only these views look: a hook before every request took a tenth of the time of a tile.
+    """
+
+    @wraps(view)
+    def limited(*arguments: Any, **named: Any) -> Any:
+        if methods is None or request.method in methods:
+            who = (endpoint, request.method, request.remote_addr or "")
+            # Each rate counts, also where another one is used up.
+            if not all([window.hit(one, *who) for one in rates]):
+                raise TooMany()
+        return view(*arguments, **named)
+
+    return limited

@@ -34,27 +34,31 @@ Made = tuple[int, bytes]
 
 
 class Kept:
-    """Answers that were made before; those that nobody has asked for longest make room.
+    """The last answers that were made, each with the version that it was made of; those that nobody
+    has asked for longest make room.
 
-    Each goes by its tag, which says for whom, when and of what it was made: nobody gets what was
-    made for readers of another scope.
+    Each goes by its asking, which says by whom, when and for what: nobody gets what was made for
+    readers of another scope.
     """
 
     def __init__(self, most_bytes: int) -> None:
-        self._answers: LRUCache[tuple[str, object], bytes] = LRUCache(
-            most_bytes, getsizeof=lambda data: len(data) + WRAPPING
+        self._answers: LRUCache[tuple[object, object], Made] = LRUCache(
+            most_bytes, getsizeof=lambda made: len(made[1]) + WRAPPING
         )
         self._lock = Lock()
 
-    def get(self, tag: str, name: object) -> bytes | None:
+    def get(self, asking: object, name: object) -> Made | None:
         with self._lock:
-            return self._answers.get((tag, name))
+            return self._answers.get((asking, name))
 
-    def put(self, tag: str, name: object, data: bytes) -> None:
-        if len(data) + WRAPPING > self._answers.maxsize // 16:
+    def put(self, asking: object, name: object, made: Made) -> None:
+        if len(made[1]) + WRAPPING > self._answers.maxsize // 16:
             return
         with self._lock:
-            self._answers[tag, name] = data
+            known = self._answers.get((asking, name))
+            # Of two that were made at once the newer one stays.
+            if known is None or known[0] <= made[0]:
+                self._answers[asking, name] = made
 
     def clear(self) -> None:
         with self._lock:
@@ -67,16 +71,20 @@ def begin(state: BlueprintSetupState) -> None:
     state.app.extensions["kept_tiles"] = Kept(settings.kept_tiles_bytes)
 
 
-def tag_of(version: int, filters: Filters, then: Then | None) -> str:
-    """The ETag of what these filters show to this reader of today or of a day that is over.
+def asking_of(filters: Filters, then: Then | None) -> str:
+    """By whom, when and with which filters something is asked, of today or a day that is over.
 
     The scope is in it, so an answer that somebody else got in the same browser never counts.
     """
     reader = current_actor().alike
     scope = (sorted(reader.roles), reader.communes and sorted(reader.communes))
     day = then.day if then else clock.today()
-    facts = (version, day, then is not None, scope, reader.organisation_id, filters)
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
+    return repr((day, then is not None, scope, reader.organisation_id, filters))
+
+
+def tag_of(version: int, asking: str) -> str:
+    """The ETag of what a version of the register shows."""
+    return hashlib.sha256(f"{version} {asking}".encode()).hexdigest()[:32]
 
 
 Make = Callable[[Session, Filters, Then | None], Made]
@@ -94,17 +102,22 @@ def answer(name: object, media_type: str, make: Make) -> Response:
         response.make_conditional(request)
         return response
     kept: Kept = current_app.extensions["kept_tiles"]
-    tag = tag_of(tiles.version(session), filters, then)
-    if request.if_none_match.contains_weak(tag):
-        response = Response(status=304)
-    else:
-        known = kept.get(tag, name)
-        if known is None:
-            version, known = make(session, filters, then)
-            tag = tag_of(version, filters, then)
-            kept.put(tag, name, known)
-        response = Response(known, content_type=media_type)
-    response.set_etag(tag)
+    asking = asking_of(filters, then)
+    known = kept.get(asking, name)
+    if known or request.if_none_match:
+        version = tiles.version(session)
+        tag = tag_of(version, asking)
+        if request.if_none_match.contains_weak(tag):
+            response = Response(status=304)
+            response.set_etag(tag)
+            return response
+        if known and known[0] != version:
+            known = None
+    if known is None:
+        known = make(session, filters, then)
+        kept.put(asking, name, known)
+    response = Response(known[1], content_type=media_type)
+    response.set_etag(tag_of(known[0], asking))
     return response
 
 

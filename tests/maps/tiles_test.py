@@ -326,14 +326,38 @@ def test_what_was_made_is_kept_for_those_who_may_see_the_same(
 def test_no_more_is_kept_than_there_is_room_for() -> None:
     kept = Kept(64_000)
     for number in range(100):
-        kept.put("tag", number, bytes(1500))
-    held = [number for number in range(100) if kept.get("tag", number) is not None]
+        kept.put("asking", number, (1, bytes(1500)))
+    held = [number for number in range(100) if kept.get("asking", number) is not None]
     assert held == list(range(68, 100))
-    kept.put("tag", "too large for the others", bytes(5000))
-    assert kept.get("tag", "too large for the others") is None
+    kept.put("asking", "too large for the others", (1, bytes(5000)))
+    assert kept.get("asking", "too large for the others") is None
     nothing = Kept(0)
-    nothing.put("tag", 1, b"")
-    assert nothing.get("tag", 1) is None
+    nothing.put("asking", 1, (1, b""))
+    assert nothing.get("asking", 1) is None
+
+
+def test_of_two_answers_made_at_once_the_newer_one_is_kept() -> None:
+    kept = Kept(64_000)
+    for version in (7, 9, 8):
+        kept.put("asking", "tile", (version, str(version).encode()))
+    assert kept.get("asking", "tile") == (9, b"9")
+
+
+def test_what_is_kept_is_given_only_while_the_register_is_as_it_was(
+    place: Place, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    usual = tiles.tile
+    monkeypatch.setattr(tiles, "tile", lambda *a, **k: made.append(a) or usual(*a, **k))
+    address = "/tiles/towers/6/50/30.mvt"
+    for _ in range(2):
+        before = place.staff.get(address)
+    session.execute(text("DELETE FROM tower WHERE condition = 'dangerous'"))
+    session.commit()
+    after = [place.staff.get(address) for _ in range(2)]
+    assert len(made) == 2
+    assert after[0].data == after[1].data != before.data
+    assert after[0].headers["ETag"] == after[1].headers["ETag"] != before.headers["ETag"]
 
 
 def test_what_the_version_does_not_know_is_told_by_its_bytes(
