@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -14,7 +15,7 @@ from core.guard import current_actor
 from core.policy import guard
 from inspections.queries import campaigns
 from inspections.rules.campaign import OPEN
-from maps.doors import asked_envelope, map_filters
+from maps.doors import asked_envelope, asked_then, map_filters
 from maps.queries import worst_first
 from towers import lists
 from towers.doors import effective
@@ -27,13 +28,25 @@ ROWS = 50
 @guard("tower.view")
 def tower_list() -> Response:
     """The towers of a view that match the filters, the worst first, and how many there are: of
-    many only with the first of them."""
+    many only with the first of them. Of a day that is over, `too_many` are not listed."""
     session, actor, today = current_session(), current_actor(), clock.today()
-    filters = replace(map_filters(), bbox=asked_envelope())
+    filters = map_filters()
+    then = asked_then(filters)
+    filters = replace(filters, bbox=asked_envelope())
     cursor = request.args.get("cursor")
-    page = worst_first.page(session, actor, filters, today=today, limit=ROWS, cursor=cursor)
-    said: dict[str, Any] = {"rows": [row_body(one) for one in page.rows], "next": page.next_cursor}
-    if page.number is not None:
+    if then is None:
+        page = worst_first.page(session, actor, filters, today=today, limit=ROWS, cursor=cursor)
+    else:
+        page = worst_first.page_then(session, actor, filters, then, limit=ROWS, cursor=cursor)
+    day = then.day if then else today
+    said: dict[str, Any] = {
+        "rows": [row_body(one, day) for one in page.rows],
+        "next": page.next_cursor,
+    }
+    if then is not None and page.number is None:
+        said["count"] = {"number": worst_first.MOST_THEN, "more": True}
+        said["too_many"] = True
+    elif page.number is not None:
         said["count"] = {"number": page.number, "more": False}
     elif not cursor:
         counted = lists.counted(
@@ -51,18 +64,18 @@ def open_campaigns() -> Response:
     return jsonify(campaigns=[{"id": str(key), "name": name} for key, name in found])
 
 
-def row_body(row: Row[Any]) -> dict[str, Any]:
-    today = clock.today()
-    condition, reason = effective(row, today)
+def row_body(row: Row[Any], day: date) -> dict[str, Any]:
+    """A row as it counts on a day; a tower of the past that is no longer there has no code."""
+    condition, reason = effective(row, day)
     return {
         "id": str(row.id),
-        "code": row.code,
+        "code": row.code if row.name is not None else None,
         "name": row.name,
         "condition": condition,
         "reason": reason,
         "severity": row.worst_severity,
         "deadline": row.next_deadline.isoformat() if row.next_deadline else None,
-        "overdue": bool(row.next_deadline and row.next_deadline < today),
+        "overdue": bool(row.next_deadline and row.next_deadline < day),
         "latitude": round(row.latitude, 6),
         "longitude": round(row.longitude, 6),
     }

@@ -1,16 +1,20 @@
 // What every map has: scale, communes, and the switch of layers.
 import { _, ready } from "core/texts";
 import { element, load } from "./_elements.js";
+import { keepShown, shownAtFirst } from "./_shown.js";
 
 const { L } = window;
 const layers = [];
 let control = null;
 
-// A layer that the reader may hide; `name` gives its text once the texts are there.
-export function offer(layer, name) {
-  layers.push({ layer, name });
+// A layer that the reader may hide; `name` gives its text once the texts are there, and `key` stands
+// for it in the address.
+export function offer(layer, name, key = "") {
+  layers.push({ layer, name, key });
+  if (!control) return layer;
   // The names are our own texts: Leaflet writes them as markup.
-  control?.addOverlay(layer, name());
+  control.addOverlay(layer, name());
+  shownAtFirst(control._map, layer, key);
   return layer;
 }
 
@@ -63,13 +67,18 @@ export function addCommunes(map) {
     }
   });
   map.on("zoomend", names);
-  return offer(layer, () => _("Communes"));
+  return offer(layer, () => _("Communes"), "communes");
 }
 
 export function addLayerSwitch(map) {
-  ready.then(() => {
+  // By then the towers are shown.
+  const begun = new Promise((resolve) => { map.once("begun", resolve); });
+  ready.then(async () => {
     control = L.control.layers(null, {}, { position: "topright", collapsed: true });
     for (const { layer, name } of layers) control.addOverlay(layer, name());
     control.addTo(map);
+    await begun;
+    for (const { layer, key } of layers) shownAtFirst(map, layer, key);
+    keepShown(map, layers);
   });
 }

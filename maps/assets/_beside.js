@@ -23,6 +23,7 @@ export function addBeside(map) {
   const tellView = () => { if (begun) tell({ view: viewOf(map) }); };
   map.on("moveend", tellView);
   map.once("begun", () => { begun = true; tellView(); });
+  map.on("pastday", ({ day }) => tell({ pastDay: day }));
 
   window.addEventListener("message", (event) => {
     if (event.origin !== window.location.origin || event.source !== window.parent) return;

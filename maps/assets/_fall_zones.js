@@ -56,5 +56,5 @@ export function addFallZones(map) {
     layer.on("add", refresh);
     layer.on("remove", () => { running?.abort(); layer.clearLayers(); status(""); });
   });
-  return offer(layer, () => _("Expected influence zones"));
+  return offer(layer, () => _("Expected influence zones"), "zones");
 }

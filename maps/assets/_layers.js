@@ -108,7 +108,7 @@ export function addBaseLayers(map) {
     map.on("zoomstart", () => names.clearLayers());
     window.addEventListener("themechange", () => tiles.canvases().forEach(paint));
     layer.addLayer(tiles).addLayer(names);
-    offer(layer, () => _("Rivers, roads and places"));
+    offer(layer, () => _("Rivers, roads and places"), "base");
     for (const one of drawn) saySource(map, `${one.name}: ${[one.source, one.licence].filter(Boolean).join(", ")}`);
   });
   return layer;

@@ -27,7 +27,7 @@ function onDemand(map, file, name, given = () => ({})) {
   };
   layer.on("add", begin);
   layer.on("remove", () => status && status(""));
-  return offer(layer, name);
+  return offer(layer, name, file);
 }
 
 export const addCommuneFigures = (map) => onDemand(map, "figures", () => _("Communes by figure"));

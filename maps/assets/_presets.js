@@ -9,9 +9,10 @@ const { L } = window;
 const given = () => window.frameElement?.dataset || {};
 
 const PRESETS = [
-  { name: () => _("Open violations"), asks: () => [["severity", "critical"], ["severity", "major"], ["severity", "minor"]] },
-  { name: () => _("Overdue"), asks: () => [["overdue", "1"]] },
+  { key: "open", name: () => _("Open violations"), asks: () => [["severity", "critical"], ["severity", "major"], ["severity", "minor"]] },
+  { key: "overdue", name: () => _("Overdue"), asks: () => [["overdue", "1"]] },
   {
+    key: "due",
     name: () => _("Due for inspection within %(days)s days", { days: number(Number(given().dueDays)) }),
     asks: () => [["inspection_due_before", given().dueBefore]],
   },
@@ -27,10 +28,10 @@ function narrowed(filters, asks) {
 export function offerPresets(map, usual, filters, make) {
   if (!given().dueBefore) return;
   const group = [usual];
-  for (const { name, asks } of PRESETS) {
+  for (const { key, name, asks } of PRESETS) {
     const layer = L.layerGroup();
     layer.on("add", () => { if (!layer.getLayers().length) layer.addLayer(make(narrowed(filters, asks()))); });
-    group.push(offer(layer, name));
+    group.push(offer(layer, name, key));
   }
   map.on("overlayadd", ({ layer }) => {
     if (!group.includes(layer)) return;

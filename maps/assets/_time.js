@@ -145,7 +145,7 @@ class Player {
     this.chosen.textContent = _("Chosen by what the register says today, which it did not keep: %(filters)s", { filters: names.join(", ") });
     const notes = [
       _("Known since %(day)s.", { day: said(this.known) }),
-      _("Only the towers are shown as they were; other layers and lists are of today."),
+      _("Only the towers and the list beside the map are shown as they were; other layers are of today."),
     ];
     if (this.retoldUntil) notes.push(_("Before %(day)s the history was worked out from inspections and violations.", { day: said(this.retoldUntil) }));
     this.notes.replaceChildren(...notes.map((text) => element("li", { text })));

@@ -7,7 +7,9 @@ import { conditionTexts, reasonTexts, sign } from "./_signs.js";
 const severityTexts = () => ({ critical: _("Critical"), major: _("Major"), minor: _("Minor") });
 
 function rowOf(tower) {
-  const link = element("a", { class: "main", href: `/towers/${encodeURIComponent(tower.code)}`, text: tower.code });
+  // A tower of a past day may have left the register since.
+  const link = tower.code ? element("a", { class: "main", href: `/towers/${encodeURIComponent(tower.code)}`, text: tower.code })
+    : element("span", { class: "sub", text: _("No longer in the register, or not in your territory") });
   const condition = element("td", { class: tower.condition }, [
     element("div", { class: "standing-of" }, [sign(tower.condition), element("span", { text: conditionTexts()[tower.condition] })]),
   ]);
@@ -20,7 +22,7 @@ function rowOf(tower) {
     if (tower.overdue) deadline.append(element("div", { class: "sub", text: _("overdue") }));
   }
   return element("tr", { "data-tower": tower.id }, [
-    element("th", { scope: "row" }, [link, element("div", { class: "sub", text: tower.name })]), condition, deadline,
+    element("th", { scope: "row" }, [link, element("div", { class: "sub", text: tower.name || "" })]), condition, deadline,
   ]);
 }
 
@@ -32,7 +34,8 @@ export function towerList({ looked, made = () => {} }) {
   const said = document.querySelector("#list-count");
   const more = document.querySelector("#list-more");
   const box = panel.querySelector(".rows");
-  const filters = new URLSearchParams(window.location.search);
+  // The day stands in the address while the slider moves.
+  const filters = () => new URLSearchParams(window.location.search);
   let view = "";
   let listed = "";
   let following = null;
@@ -42,7 +45,8 @@ export function towerList({ looked, made = () => {} }) {
   const say = (...parts) => said.replaceChildren(...parts);
   function sayNumber() {
     const facts = { shown: number(rows.children.length), total: number(count.number) };
-    if (!count.number) say(_("No tower in this view matches."));
+    if (count.tooMany) say(_("Of a day that is over no more than %(total)s towers are listed: come nearer, or filter.", facts));
+    else if (!count.number) say(_("No tower in this view matches."));
     else say(count.more ? _("%(shown)s of more than %(total)s towers", facts) : _("%(shown)s of %(total)s towers", facts));
   }
 
@@ -50,7 +54,7 @@ export function towerList({ looked, made = () => {} }) {
     running?.abort();
     running = new AbortController();
     const { signal } = running;
-    const query = new URLSearchParams(filters);
+    const query = filters();
     query.set("bbox", view);
     if (cursor) query.set("cursor", cursor); else query.delete("cursor");
     rows.setAttribute("aria-busy", "true");
@@ -58,7 +62,7 @@ export function towerList({ looked, made = () => {} }) {
     try {
       const page = await load(`/map/list.json?${query}`, { signal });
       const first = rows.children.length;
-      if (!cursor) { rows.replaceChildren(); count = page.count; box.scrollTop = 0; looked(null); }
+      if (!cursor) { rows.replaceChildren(); count = { ...page.count, tooMany: page.too_many }; box.scrollTop = 0; looked(null); }
       for (const tower of page.rows) {
         const row = rowOf(tower);
         for (const name of ["pointerenter", "focusin"]) row.addEventListener(name, () => looked(tower));
@@ -70,7 +74,7 @@ export function towerList({ looked, made = () => {} }) {
       more.hidden = !following;
       window.clearTimeout(slow);
       sayNumber();
-      if (cursor) rows.children[first]?.querySelector("a").focus();
+      if (cursor) rows.children[first]?.querySelector("a")?.focus();
     } catch (error) {
       if (error.name === "AbortError") return;
       listed = "";
@@ -88,14 +92,16 @@ export function towerList({ looked, made = () => {} }) {
   let soon = null;
   function refresh() {
     window.clearTimeout(soon);
-    if (!panel.open || !view || view === listed) return;
-    soon = window.setTimeout(() => { listed = view; ask(null); }, 250);
+    const wanted = `${view} ${filters().get("on") || ""}`;
+    if (!panel.open || !view || wanted === listed) return;
+    soon = window.setTimeout(() => { listed = wanted; ask(null); }, 250);
   }
   panel.addEventListener("toggle", refresh);
   more.addEventListener("click", () => ask(following));
 
   return {
     show(box_) { view = box_; refresh(); },
+    refresh,
     // The rows of signs that are pointed at; the first of them comes into sight.
     mark(ids) {
       let first = null;

@@ -261,7 +261,7 @@ export function addTowers(map) {
     map.on("pastday", ({ day }) => ofDay(filters, day));
     await begin();
   });
-  offer(layer, () => _("Towers by condition"));
+  offer(layer, () => _("Towers by condition"), "towers");
   offerPresets(map, layer, filters, found);
   return layer;
 }

@@ -6,14 +6,11 @@ await ready;
 const frame = document.querySelector("#map");
 const count = document.querySelector("#map-count");
 
-// Other filters narrow the same day.
-function keepDay(on) {
-  const form = document.querySelector(".filter-panel form");
-  form.querySelector("input[name=on]")?.remove();
-  if (!on) return;
-  const kept = Object.assign(document.createElement("input"), { type: "hidden", name: "on", value: on });
-  form.append(kept);
-}
+// Other filters narrow the same day, and the same layers show it.
+document.querySelector(".filter-panel form").addEventListener("formdata", ({ formData }) => {
+  const query = new URLSearchParams(window.location.search);
+  for (const name of ["on", "layers"]) if (query.get(name)) formData.set(name, query.get(name));
+});
 
 window.addEventListener("message", (event) => {
   if (event.origin !== window.location.origin || event.source !== frame.contentWindow) return;
@@ -23,7 +20,6 @@ window.addEventListener("message", (event) => {
   count.textContent = _("%(shown)s in view · %(matching)s of %(total)s towers", {
     shown: number(shown), matching: number(matching), total: number(total),
   }) + then;
-  keepDay(on);
   for (const element of document.querySelectorAll("[data-count]")) {
     element.textContent = number(conditions[element.dataset.count] || 0);
   }

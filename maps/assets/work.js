@@ -26,8 +26,9 @@ showBasket();
 
 window.addEventListener("message", (event) => {
   if (event.origin !== window.location.origin || event.source !== frame.contentWindow) return;
-  const { view, pointed, area } = event.data || {};
+  const { view, pointed, area, pastDay } = event.data || {};
   if (typeof view === "string") list.show(view);
+  if (typeof pastDay === "string") list.refresh();
   if (Array.isArray(pointed)) list.mark(pointed);
   if (typeof area === "string") narrow(area);
 });

@@ -88,6 +88,15 @@ def test_layers_that_are_asked_for(walk, province, tmp_path: Path):
     press("Overdue")
     expect(inside.locator(".leaflet-control-layers-selector:checked")).to_have_count(3)
     expect(count).not_to_have_text(re.compile(rf"\D{on_map}/"))
+    # A link shows what its sender saw.
+    expect(page).to_have_url(re.compile(r"layers=-towers,overdue,figures"))
+    overdue = count.inner_text()
+    page.reload()
+    expect(count).to_have_text(overdue)
+    toggle.focus()
+    page.keyboard.press("Enter")
+    expect(inside.get_by_label(one.text("Communes by figure"))).to_be_checked()
+    expect(inside.get_by_label(one.text("Towers by condition"))).not_to_be_checked()
 
     # Density.
     press("Density of towers to be mended")

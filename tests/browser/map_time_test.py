@@ -45,6 +45,14 @@ def test_map_of_days_that_are_over(walk, province):
     assert (matching, total) == (expected["matching"], expected["total"])
     assert in_view == matching == sum(int(text) for text in legend.all_inner_texts())
     one.look("map-time")
+    # The list beside the map is of that day too.
+    listed = page.locator("#list-count")
+    expect(listed).to_contain_text(re.compile(rf"\D{expected['matching']}\D"))
+    first = page.locator("#list-rows tr").first
+    worst = page.request.get(f"{one.server.url}/map/list.json?bbox=100,5,110,15&on={on}").json()[
+        "rows"
+    ][0]
+    expect(first).to_have_attribute("data-tower", worst["id"])
 
     # The address can be shared; filters narrow the same day.
     page.reload()

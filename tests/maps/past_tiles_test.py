@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 from accounts.models import Organisation
 from areas.models import Area
 from core import clock
-from maps import services
-from maps.queries import tiles
+from maps import services, work_pages
+from maps.queries import tiles, worst_first
 from tests import doors, makers
 from tests.doors import answered, refused
 from tests.maps.tiles import all_numbers, all_towers, scattered, states
@@ -184,6 +184,56 @@ def test_filters_hold_as_they_counted_on_that_day(
     assert counts == {
         "matching": len(listed), "total": NUMBER, "on": on.isoformat(), "by_today": [],
     }  # fmt: skip
+
+
+RANKS = {"dangerous": 0, "assessment_needed": 1, "needs_follow_up": 2, "unchecked": 3, "ok": 4}
+
+
+def listed_then(client: FlaskClient, **query: Any) -> list[dict[str, Any]]:
+    """All pages of the list beside the map."""
+    rows: list[dict[str, Any]] = []
+    asked = {"bbox": "100,5,110,15", **query}
+    while True:
+        page = answered(client.get("/map/list.json", query_string=asked), 200)
+        rows += page["rows"]
+        if not page["next"]:
+            return rows
+        asked["cursor"] = page["next"]
+
+
+def test_the_list_beside_the_map_has_the_towers_as_they_were(
+    past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work_pages, "ROWS", 40)
+    for days in LOOKED_AT:
+        rows = listed_then(past.staff, on=ago(days), include_dismantled="1")
+        then = {str(one["tower_id"]): one for one in past.on(ago(days))}
+        assert sorted(row["id"] for row in rows) == sorted(then)
+        for row in rows:
+            one = then[row["id"]]
+            assert (row["condition"], row["severity"], row["overdue"]) == (
+                one["condition"], one["worst_severity"], one["overdue"],
+            )  # fmt: skip
+        ranks = [RANKS[row["condition"]] for row in rows]
+        assert ranks == sorted(ranks)
+        # Whatever has left the register since is there, without a name.
+        left = [row for row in rows if row["code"] is None]
+        assert [row["id"] for row in left] == [str(past.gone)] * (days > CHANGED)
+        assert all(row["name"] for row in rows if row not in left)
+
+
+def test_of_a_past_day_too_many_to_be_sorted_are_said_not_listed(
+    past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worst_first, "MOST_THEN", 30)
+    address = f"/map/list.json?bbox=100,5,110,15&on={ago(10)}"
+    page = answered(past.staff.get(address), 200)
+    assert page == {
+        "rows": [], "next": None, "too_many": True, "count": {"number": 30, "more": True},
+    }  # fmt: skip
+    few = answered(past.staff.get(f"{address}&condition=dangerous"), 200)
+    assert few["rows"]
+    assert "too_many" not in few
 
 
 def test_what_only_today_knows_chooses_by_today_and_says_so(past: Past, session: Session) -> None:

@@ -35,10 +35,12 @@ from towers.queries import (
 TOLD = frozenset(
     {
         "condition", "severity", "overdue", "due_within", "owner", "commune", "without_commune",
-        "structure_type", "lifecycle", "include_dismantled", "area",
+        "structure_type", "lifecycle", "include_dismantled", "area", "bbox",
     }
 )  # fmt: skip
 EVERY = Filters()
+# Degrees of latitude at the edges of the map.
+FARTHEST = 85.06
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,12 @@ def narrowed_then(actor: Actor, filters: Filters, then: Then) -> list[ColumnElem
         wanted.append(of.owner_id.in_(_owner_under_all_its_names(filters.owner)))
     if filters.structure_type:
         wanted.append(of.structure_type.in_(filters.structure_type))
+    if filters.bbox:
+        box = filters.bbox
+        # As far to the poles as the map goes.
+        south, north = (max(-FARTHEST, min(FARTHEST, one)) for one in (box.south, box.north))
+        envelope = func.ST_MakeEnvelope(box.west, south, box.east, north, SRID)
+        wanted.append(of.geom_3857.op("&&")(func.ST_Transform(envelope, 3857)))
     if filters.area:
         drawn = to_polygon([(*filters.area, filters.area[0])])
         wanted.append(of.geom_3857.op("&&")(func.ST_Transform(func.ST_Envelope(drawn), 3857)))
