@@ -51,6 +51,8 @@ SERVER_SETTINGS = {
     "password_encryption": "'scram-sha-256'",
     "jit": "off",
 }
+# Of a server that is thrown away: its processes may be killed, but who cuts the power loses it.
+FLEETING_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
 class ClusterError(RuntimeError):
@@ -114,15 +116,19 @@ def _mark_of(root: Path, instance: Path) -> str:
 
 
 class PrivateCluster:
-    """One PostgreSQL server whose data lie in `home/data`, its passwords in `instance`."""
+    """One PostgreSQL server whose data lie in `home/data`, its passwords in `instance`.
 
-    def __init__(self, home: Path, instance: Path) -> None:
+    A `fleeting` one waits for no disk. For tests.
+    """
+
+    def __init__(self, home: Path, instance: Path, *, fleeting: bool = False) -> None:
         if re.search(r"[\"$`\\\n]", str(home)):
             raise ClusterError(f"PostgreSQL cannot start in {home}: choose another INSTANCE_DIR")
         self.home = home
         self.instance = instance
         self.data = home / "data"
         self.log = home / "server.log"
+        self.fleeting = fleeting
 
     # What the commands of this service call.
 
@@ -141,13 +147,16 @@ class PrivateCluster:
 
     def stop(self) -> bool:
         """Stop the server; returns whether one was running."""
+        return self._end(signal.SIGINT)
+
+    def _end(self, how: signal.Signals) -> bool:
         if not self.home.exists():
             return False
         with self._alone():
             pid = self._server()
             if pid is None:
                 return False
-            os.kill(pid, signal.SIGINT)
+            os.kill(pid, how)
             self._wait_for_end(pid, 60)
             return True
 
@@ -165,7 +174,8 @@ class PrivateCluster:
 
     def destroy(self) -> None:
         """Stop the server and remove its data. For tests."""
-        self.stop()
+        # What it has not written yet nobody will read.
+        self._end(signal.SIGQUIT)
         shutil.rmtree(self.home, ignore_errors=True)
         shutil.rmtree(self.socket_folder(), ignore_errors=True)
 
@@ -300,13 +310,15 @@ class PrivateCluster:
                 "--username", SUPERUSER,
                 "--auth", "scram-sha-256",
                 "--pwfile", secret,
+                *(["--no-sync"] if self.fleeting else []),
             )  # fmt: skip
         finally:
             secret.unlink()
         if made.returncode != 0:
             raise ClusterError(f"initdb failed: {made.stderr.strip()}")
         with (partial / "postgresql.conf").open("a") as file:
-            for name, value in SERVER_SETTINGS.items():
+            chosen = SERVER_SETTINGS | (FLEETING_SETTINGS if self.fleeting else {})
+            for name, value in chosen.items():
                 file.write(f"{name} = {value}\n")
         if self.data.exists():
             self.data.rmdir()

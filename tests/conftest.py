@@ -59,6 +59,7 @@ def cluster(instance: Path):
     from core.cluster import cluster_for
 
     private = cluster_for(ROOT, instance)
+    private.fleeting = True
     private.start()
     yield private
     private.destroy()
