@@ -21,7 +21,7 @@ from core.i18n import N_
 Row = TypeVar("Row")
 
 DEFAULT_LIMIT = 50
-MAX_LIMIT = 500
+MAX_LIMIT = 1000
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,28 @@ import uuid
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import chain
 from typing import Any, TypeVar
 
 from geoalchemy2 import Geometry
 from psycopg.errors import QueryCanceled
-from sqlalchemy import ColumnElement, Row, Select, func, literal, not_, select
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Text,
+    Uuid,
+    any_,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    not_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, joinedload
 
@@ -23,7 +40,15 @@ from core.policy import Actor
 from towers import search
 from towers.fields import KEPT
 from towers.models import Tower
-from towers.queries import Filters, filtered, understood, within
+from towers.queries import (
+    Filters,
+    condition_on,
+    filtered,
+    overdue_on,
+    reason_on,
+    understood,
+    within,
+)
 from towers.search import Wanted
 
 One = TypeVar("One", Tower, Row[Any])
@@ -116,7 +141,9 @@ def _page(
         cursor=cursor,
     )
     ids = [row.id for row in found.rows]
-    made = {one.id: one for one in load(whole.where(Tower.id.in_(ids)))} if ids else {}
+    # As one value: each of a thousand parameters has to be written into the statement.
+    these = Tower.id == any_(literal(ids, ARRAY(Uuid)))
+    made = {one.id: one for one in load(whole.where(these))} if ids else {}
     return Page([made[one] for one in ids], found.next_cursor)
 
 
@@ -210,6 +237,87 @@ def _rows(only: Container[str] | None) -> Select[Any]:
         .outerjoin(Area, Area.id == Tower.commune_id)
         .outerjoin(Organisation, Organisation.id == Tower.owner_id)
         .outerjoin(MANAGER, MANAGER.id == Tower.manager_id)
+    )
+
+
+def features(
+    session: Session,
+    actor: Actor,
+    filters: Filters,
+    *,
+    today: date,
+    limit: int | None = None,
+    cursor: str | None = None,
+    sort: str = RELEVANCE,
+) -> Page[Row[Any]]:
+    """The same page as `listed`, as rows of `id` and `feature`: the JSON text of a GeoJSON feature
+    whose properties are what the API says of a tower.
+
+    The database writes it: in Python that took three times as long as to find the towers.
+    """
+    place = func.json_build_array(func.ST_X(Tower.geom), func.ST_Y(Tower.geom))
+    said = (
+        select(
+            *(getattr(Tower, field.name) for field in KEPT),
+            Tower.source_srid,
+            Tower.source_x,
+            Tower.source_y,
+            case((Area.id.is_not(None), _object(code=Area.code, name=Area.name))).label("commune"),
+            Tower.commune_distance_m,
+            *(
+                case((of.id.is_not(None), _object(id=of.id, name=of.name))).label(name)
+                for name, of in (("owner", Organisation), ("manager", MANAGER))
+            ),
+            condition_on(today).label("condition"),
+            reason_on(today).label("condition_reason"),
+            Tower.ok_until,
+            Tower.worst_severity,
+            Tower.next_deadline,
+            overdue_on(today).label("overdue"),
+            Tower.open_violations,
+            Tower.last_inspected_on,
+            Tower.version,
+        )
+        .correlate(Tower, Area, Organisation, MANAGER)
+        .lateral("said")
+    )
+    whole = (
+        select(
+            Tower.id,
+            cast(
+                _object(
+                    type="Feature",
+                    id=Tower.id,
+                    geometry=_object(type="Point", coordinates=place),
+                    properties=func.row_to_json(said.table_valued()),
+                ),
+                Text,
+            ).label("feature"),
+        )
+        .select_from(Tower)
+        .outerjoin(Area, Area.id == Tower.commune_id)
+        .outerjoin(Organisation, Organisation.id == Tower.owner_id)
+        .outerjoin(MANAGER, MANAGER.id == Tower.manager_id)
+        .join(said, true())
+    )
+    return _page(
+        session,
+        actor,
+        filters,
+        today=today,
+        limit=limit,
+        cursor=cursor,
+        sort=sort,
+        load=session.execute,
+        whole=whole,
+    )
+
+
+def _object(**members: Any) -> ColumnElement[Any]:
+    """A JSON object of columns and of words of ours."""
+    parts = chain.from_iterable(members.items())
+    return func.json_build_object(
+        *(literal_column(f"'{one}'", Text) if isinstance(one, str) else one for one in parts)
     )
 
 

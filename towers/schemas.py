@@ -354,7 +354,7 @@ class TowerQuery(TowerFilters):
     towers round it, the nearest first.
     """
 
-    limit = fields.Integer(load_default=50, validate=between(1, 500))
+    limit = fields.Integer(load_default=50, validate=between(1, 1000))
     cursor = fields.String(load_default=None, validate=length(1, 500))
     sort = fields.String(load_default=RELEVANCE, validate=one_of(SORTS))
     count = fields.Boolean(load_default=False)

@@ -54,22 +54,34 @@ def _measure(stage: Stage, towers: int, closest: int) -> Iterator[Figure]:
         places = [near[:3], *(fullest(connection, z, most=towers)[:3] for z in FROM_AFAR)]
     token = stage.client(app, urls, "staff@example.org").environ_base["HTTP_AUTHORIZATION"]
     with ours(stage, urls) as here, tipg(stage, urls) as there:
-        for z, x, y in places:
+
+        def beside(name: str, our_path: str, their_path: str, least: float) -> Figure:
             our_seconds, their_seconds = quickest(
                 SECONDS,
-                lambda path=f"/tiles/towers/{z}/{x}/{y}.mvt": ask(
-                    here, path, {"Authorization": token}
-                ),
-                lambda path=f"/collections/public.tower/tiles/WebMercatorQuad/{z}/{x}/{y}": ask(
-                    there, f"{path}?geom-column=geom&limit=10000", {}
-                ),
+                lambda: ask(here, our_path, {"Authorization": token}),
+                lambda: ask(there, their_path, {}),
             )
-            yield Figure(
-                f"D tile, {towers:,} towers, z{z} in answers a second against tipg",
+            return Figure(
+                f"D {name}, {towers:,} towers, in answers a second against tipg",
                 their_seconds / our_seconds,
                 f"× {1 / their_seconds:.0f}/s",
+                least=least,
+            )
+
+        for z, x, y in places:
+            yield beside(
+                f"tile z{z}",
+                f"/tiles/towers/{z}/{x}/{y}.mvt",
+                f"/collections/public.tower/tiles/WebMercatorQuad/{z}/{x}/{y}"
+                "?geom-column=geom&limit=10000",
                 least=2.5 if z == closest else 20,
             )
+        yield beside(
+            "feed of 1,000 features",
+            "/api/v1/towers.geojson?limit=1000",
+            "/collections/public.tower/items?limit=1000&geom-column=geom&f=geojson",
+            least=3,
+        )
 
 
 def ask(connection: HTTPConnection, path: str, headers: dict[str, str]) -> None:

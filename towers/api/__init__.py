@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from flask import Response, jsonify, request
+from flask import Response, json, jsonify, request
 from flask.views import MethodView
+from sqlalchemy import Row
 
 from core import clock
 from core.api import Blueprint, require_match, version_tag, with_tag
@@ -15,6 +16,7 @@ from core.db import current_session, transaction
 from core.errors import PreconditionFailed
 from core.geo import Position, to_position
 from core.guard import current_actor
+from core.paging import Page
 from core.policy import guard
 from towers import lists, services
 from towers.api import bulk, history, parts, vocabularies
@@ -27,6 +29,7 @@ from towers.bodies import as_json, named, organisation_from, split
 from towers.doors import effective, place_in, the_tower
 from towers.fields import KEPT, ORGANISATIONS
 from towers.models import Tower
+from towers.queries import Filters
 from towers.schemas import (
     NewTower,
     TowerBody,
@@ -130,24 +133,40 @@ def answer(tower: Tower, status: int = 200) -> Response:
     return with_tag(response, tower.version)
 
 
+def around(query: dict[str, Any], filters: Filters) -> dict[str, Any] | None:
+    """What a list answers to a position in its search text, `None` where it has none."""
+    today, reading = clock.today(), place_in(filters.q).reading
+    if reading is None:
+        return None
+    found = lists.around(
+        current_session(),
+        current_actor(),
+        replace(filters, q=""),
+        reading.position,
+        today=today,
+        limit=query["limit"],
+    )
+    near = [{**row_body(one, today), "distance_m": one.metres} for one in found]
+    return {"items": near, "next_cursor": None, "nearly": False}
+
+
 def page(query: dict[str, Any]) -> dict[str, Any]:
     """What a list answers, its towers as `items`."""
-    session, actor, today = current_session(), current_actor(), clock.today()
     filters = filters_of(query)
-    reading = place_in(filters.q).reading
-    if reading is not None:
-        found = lists.around(
-            session,
-            actor,
-            replace(filters, q=""),
-            reading.position,
-            today=today,
-            limit=query["limit"],
-        )
-        near = [{**row_body(one, today), "distance_m": one.metres} for one in found]
-        return {"items": near, "next_cursor": None, "nearly": False}
+    found = around(query, filters)
+    if found is not None:
+        return found
+    listed, beside = searched(lists.listed, query, filters)
+    return {"items": [row_body(row, clock.today()) for row in listed.rows], **beside}
+
+
+def searched(
+    page_of: Any, query: dict[str, Any], filters: Filters
+) -> tuple[Page[Row[Any]], dict[str, Any]]:
+    """A page of `page_of`, and what a list says beside its rows."""
+    session, actor, today = current_session(), current_actor(), clock.today()
     filters, listed = lists.searched(
-        lists.listed,
+        page_of,
         session,
         actor,
         filters,
@@ -156,35 +175,38 @@ def page(query: dict[str, Any]) -> dict[str, Any]:
         cursor=query["cursor"],
         sort=query["sort"],
     )
-    found_page: dict[str, Any] = {
-        "items": [row_body(row, today) for row in listed.rows],
-        "next_cursor": listed.next_cursor,
-        "nearly": filters.nearly,
-    }
+    beside: dict[str, Any] = {"next_cursor": listed.next_cursor, "nearly": filters.nearly}
     if query["count"]:
         count = lists.counted(session, actor, filters, today=today, at_least=len(listed.rows))
-        found_page["count"] = {"number": count.number, "more": count.more}
-    return found_page
+        beside["count"] = {"number": count.number, "more": count.more}
+    return listed, beside
 
 
 def collection(query: dict[str, Any]) -> Response:
     """The same as a FeatureCollection; what is not GeoJSON's stands beside its features."""
-    found = page(query)
-    features = [
+    filters = filters_of(query)
+    found = around(query, filters)
+    if found is None:
+        listed, found = searched(lists.features, query, filters)
+        features = [row.feature for row in listed.rows]
+    else:
+        features = [feature(one) for one in found.pop("items")]
+    beside = json.dumps({"type": "FeatureCollection", **found})
+    text = f'{beside[:-1]},"features":[{",".join(features)}]}}'
+    return Response(text, content_type=GEOJSON)
+
+
+def feature(said: dict[str, Any]) -> str:
+    """What the API says of a tower as the text of a feature."""
+    place = [said.pop("longitude"), said.pop("latitude")]
+    return json.dumps(
         {
             "type": "Feature",
-            "id": one.pop("id"),
-            "geometry": {
-                "type": "Point",
-                "coordinates": [one.pop("longitude"), one.pop("latitude")],
-            },
-            "properties": one,
+            "id": said.pop("id"),
+            "geometry": {"type": "Point", "coordinates": place},
+            "properties": said,
         }
-        for one in found.pop("items")
-    ]
-    response = jsonify(type="FeatureCollection", features=features, **found)
-    response.mimetype = GEOJSON
-    return response
+    )
 
 
 @geojson.route("")
