@@ -7,6 +7,7 @@ from flask import Flask
 import accounts.api
 import accounts.cli
 import accounts.labels
+import accounts.link_jobs
 import accounts.organisations
 import accounts.pages
 import accounts.policy
@@ -207,6 +208,7 @@ JOBS: dict[str, jobs.Body] = {
     **towers.export_jobs.JOBS,
     **inspections.reminder_jobs.JOBS,
     **maps.grid_jobs.JOBS,
+    **accounts.link_jobs.JOBS,
 }
 # What the worker runs by the clock, in the zone of the server.
 PERIODIC = {
@@ -273,6 +275,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app,
         find_actor=accounts.security.find_actor,
         endpoint_actions=accounts.security.ENDPOINT_ACTIONS,
+        for_onlookers=accounts.security.FOR_ONLOOKERS,
     )
     health.init_app(app)
     jobs.init_app(app, JOBS, PERIODIC)
