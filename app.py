@@ -8,6 +8,7 @@ import accounts.api
 import accounts.cli
 import accounts.labels
 import accounts.link_jobs
+import accounts.openid_pages
 import accounts.organisations
 import accounts.pages
 import accounts.policy
@@ -271,6 +272,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     ):
         app.register_blueprint(pages.blueprint)
     accounts.security.init_app(app, settings)
+    accounts.openid_pages.init_app(app, settings)
     guard.init_app(
         app,
         find_actor=accounts.security.find_actor,

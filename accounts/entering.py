@@ -34,9 +34,7 @@ from core.words import N_
 def entering_routes(blueprint: Blueprint) -> None:
     """Add these pages to the feature's blueprint."""
     blueprint.add_url_rule("/password/forgotten", view_func=ask_for_link, methods=["GET", "POST"])
-    blueprint.add_url_rule(
-        "/password/new/<token>", view_func=use_link, methods=["GET", "POST"]
-    )
+    blueprint.add_url_rule("/password/new/<token>", view_func=use_link, methods=["GET", "POST"])
 
 
 def sends_links() -> bool:
@@ -91,7 +89,7 @@ def use_link(token: str) -> Response | tuple[str, int]:
         link = links.find(current_session(), token, now=now)
         return _page(link, errors_of(error)), error.status
     flash(_("The password was set. Sign in with it now."), "success")
-    return redirect(url_for("security.login"))  # type: ignore[return-value]
+    return redirect(url_for("security.login"))
 
 
 def _page(link: AccountLink, errors: dict[str, list[str]] | None = None) -> str:

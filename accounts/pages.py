@@ -23,6 +23,7 @@ from accounts import link_jobs, queries, territories, tokens
 from accounts.doors import require_version
 from accounts.entering import entering_routes
 from accounts.models import AccessToken, Organisation, User
+from accounts.openid_pages import openid_routes
 from accounts.organisations import organisation_routes
 from accounts.passwords import new_password
 from accounts.rules import Role
@@ -46,6 +47,7 @@ blueprint = Blueprint("accounts", __name__, template_folder="templates")
 organisation_routes(blueprint)
 entering_routes(blueprint)
 session_routes(blueprint)
+openid_routes(blueprint)
 
 
 @blueprint.get("/users")

@@ -21,7 +21,7 @@ class Role(StrEnum):
 class SignInWay(StrEnum):
     """How a session began."""
 
-    PASSWORD = "password"
+    PASSWORD = "password"  # noqa: S105 - a way, not a password
     SECOND_FACTOR = "second_factor"
     OPENID = "openid"
 

@@ -160,9 +160,11 @@ def load_user(uniquifier: str) -> User | None:
         session_id = uuid.UUID(str(cookie.get(SESSION_KEY)))
     except ValueError:
         return None
-    found = current_session().execute(
-        BY_SESSION, {"session_id": session_id, "uniquifier": uniquifier, "now": now}
-    ).one_or_none()
+    found = (
+        current_session()
+        .execute(BY_SESSION, {"session_id": session_id, "uniquifier": uniquifier, "now": now})
+        .one_or_none()
+    )
     if found is None:
         return None
     user, row, required = found
@@ -226,9 +228,7 @@ def begin_session(
             lasting, way = before.lasting, SignInWay(before.way)
         services.password_changed(session, user, by=actor_of(session, user), now=now)
         cookie["_user_id"] = user.get_id()
-    row = sessions.begin(
-        session, user, way=way, lasting=lasting, browser=this_browser(), now=now
-    )
+    row = sessions.begin(session, user, way=way, lasting=lasting, browser=this_browser(), now=now)
     cookie[SESSION_KEY] = str(row.id)
     cookie.permanent = lasting
     g.user_session = row
@@ -256,9 +256,7 @@ def second_factor_switched_off(app: Flask, user: User, **more: Any) -> None:
 
 def _tell_second_factor(user: User, what: str) -> None:
     session = current_session()
-    services.second_factor_changed(
-        session, user, what, by=actor_of(session, user), now=clock.now()
-    )
+    services.second_factor_changed(session, user, what, by=actor_of(session, user), now=clock.now())
 
 
 class TokenAwareCSRF(CSRFProtect):

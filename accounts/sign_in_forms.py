@@ -13,6 +13,7 @@ from flask_security import (
     TwoFactorVerifyCodeForm,
 )
 
+from accounts.models import User
 from accounts.passwords import normalised
 from accounts.services import slowing
 from accounts.services import users as services
@@ -61,7 +62,7 @@ class SignIn(LoginForm):
         good = bool(super().validate(**kwargs))
         if not good and said and self.password.data:
             _count_failure(said)
-        if good and self.user is not None:
+        if good and isinstance(self.user, User):
             settings = current_app.config["SETTINGS"]
             self.user.second_factor_due = services.second_factor_due(
                 session, self.user, in_use=settings.two_factor and settings.require_second_factor

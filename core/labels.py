@@ -56,6 +56,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "user.link": N_("Link for a password made"),
         "user.accept": N_("Invitation accepted"),
         "user.second_factor": N_("Second factor changed"),
+        "user.openid": N_("Signed in with the account of the department for the first time"),
         "user.view_as": N_("Looked at the service as this person"),
         "user.view_end": N_("Ended looking as this person"),
         "session.revoke": N_("Session ended"),

@@ -69,7 +69,7 @@ class Settings:
             https=env.get("HTTPS", "") == "1",
             two_factor=env.get("TWO_FACTOR", "1") != "0",
             require_second_factor=env.get("REQUIRE_SECOND_FACTOR", "1") != "0",
-            oidc_issuer=(env.get("OIDC_ISSUER") or "").rstrip("/"),
+            oidc_issuer=env.get("OIDC_ISSUER") or "",
             oidc_client_id=env.get("OIDC_CLIENT_ID") or "",
             oidc_client_secret=env.get("OIDC_CLIENT_SECRET") or "",
             max_document_bytes=int(env.get("MAX_DOCUMENT_MB") or 50) * 1024 * 1024,

@@ -22,6 +22,7 @@ from core.errors import Conflict, Invalid, NotFound
 from core.policy import Actor
 from core.words import N_
 
+
 def second_factor_due(session: Session, user: User, *, in_use: bool) -> bool:
     """Whether this person signs in with a second factor only; `in_use` where there is one."""
     return in_use and not {role.name for role in user.roles}.isdisjoint(

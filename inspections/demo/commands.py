@@ -16,8 +16,8 @@ from sqlalchemy import create_engine, exists, select, text
 from sqlalchemy.orm import Session
 
 from accounts.models import User
-from accounts.queries import user_by_email
 from accounts.passwords import new_password
+from accounts.queries import user_by_email
 from accounts.security import actor_of, hashed
 from accounts.services import users as accounts
 from areas.cli import load_demo as load_areas

@@ -86,7 +86,7 @@ def upgrade() -> None:
     )
     op.execute("CREATE INDEX ix_sign_in_failure_last_at ON sign_in_failure (last_at)")
     for key, value in SETTINGS.items():
-        op.execute(f"INSERT INTO setting (key, value) VALUES ('{key}', '{json.dumps(value)}')")
+        op.execute(f"INSERT INTO setting (key, value) VALUES ('{key}', '{json.dumps(value)}')")  # noqa: S608
     # Recovery codes of before are kept as they are read out: nobody could use them any more.
     op.execute('UPDATE "user" SET mf_recovery_codes = NULL')
     role = context.config.attributes.get("app_role")
@@ -98,7 +98,7 @@ def downgrade() -> None:
     # Codes are kept as hashes, which the version of before does not understand.
     op.execute('UPDATE "user" SET mf_recovery_codes = NULL')
     keys = ", ".join(f"'{key}'" for key in SETTINGS)
-    op.execute(f"DELETE FROM setting WHERE key IN ({keys})")
+    op.execute(f"DELETE FROM setting WHERE key IN ({keys})")  # noqa: S608
     for table in reversed(TABLES):
         op.execute(f"DROP TABLE {table}")
     op.execute('ALTER TABLE "user" DROP COLUMN openid_subject, DROP COLUMN tf_last_counter')

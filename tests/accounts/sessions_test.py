@@ -113,7 +113,6 @@ def test_a_request_of_a_session_asks_no_more_than_before(app: Flask, session: Se
     engine = database().engine
     event.listen(engine, "before_cursor_execute", note)
     try:
-        client.get("/static/0/nothing.css")
         client.get("/api/v1/nothing")
     finally:
         event.remove(engine, "before_cursor_execute", note)
