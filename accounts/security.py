@@ -319,6 +319,7 @@ def init_app(app: Flask, settings: Settings) -> Security:
         SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False, "test_environment": True},
         SECURITY_TWO_FACTOR=settings.two_factor,
         SECURITY_TWO_FACTOR_ENABLED_METHODS=["authenticator"],
+        SECURITY_TWO_FACTOR_POST_SETUP_VIEW="/tf-setup",
         # There is no mail server to rely on: an administrator helps, or a recovery code.
         SECURITY_TWO_FACTOR_RESCUE_EMAIL=False,
         SECURITY_MULTI_FACTOR_RECOVERY_CODES=settings.two_factor,

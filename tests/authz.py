@@ -222,6 +222,10 @@ class Bench:
     hidden: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     asked: int = 0
 
+    def forget(self) -> None:
+        """Forget the tiles that were made: they are kept for readers alike."""
+        self.app.extensions["kept_tiles"].clear()
+
     def statuses(self, line: Line, role: str) -> Iterator[tuple[str, str, TestResponse]]:
         """Ask one line as one role: each case with its path and its answer. Nothing stays."""
         rule, method = line
