@@ -7,6 +7,8 @@ from flask import Flask
 import accounts.api
 import accounts.cli
 import accounts.labels
+import accounts.link_jobs
+import accounts.openid_pages
 import accounts.organisations
 import accounts.pages
 import accounts.policy
@@ -207,6 +209,7 @@ JOBS: dict[str, jobs.Body] = {
     **towers.export_jobs.JOBS,
     **inspections.reminder_jobs.JOBS,
     **maps.grid_jobs.JOBS,
+    **accounts.link_jobs.JOBS,
 }
 # What the worker runs by the clock, in the zone of the server.
 PERIODIC = {
@@ -269,10 +272,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     ):
         app.register_blueprint(pages.blueprint)
     accounts.security.init_app(app, settings)
+    accounts.openid_pages.init_app(app, settings)
     guard.init_app(
         app,
         find_actor=accounts.security.find_actor,
         endpoint_actions=accounts.security.ENDPOINT_ACTIONS,
+        for_onlookers=accounts.security.FOR_ONLOOKERS,
     )
     health.init_app(app)
     jobs.init_app(app, JOBS, PERIODIC)

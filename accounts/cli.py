@@ -10,12 +10,15 @@ from flask.cli import AppGroup
 from sqlalchemy import select
 
 from accounts import tokens
+from accounts.link_jobs import link_address
 from accounts.models import User
+from accounts.passwords import new_password, normalised
 from accounts.queries import user_by_email
 from accounts.rules import Role
-from accounts.security import hashed, new_password
+from accounts.security import hashed, second_factor_in_use
+from accounts.services import links
 from accounts.services import users as services
-from core import clock
+from core import clock, store
 from core.cli import explained
 from core.db import current_session, transaction
 from core.policy import SYSTEM
@@ -45,8 +48,7 @@ def add(email: str, name: str, roles: tuple[str, ...], password: str) -> None:
     """Make an account that sees the whole register (default: an administrator)."""
     made = password or new_password()
     with explained(), transaction() as session:
-        services.check_password(made, email)
-        services.create_user(
+        user = services.create_user(
             session,
             email=email,
             name=name,
@@ -56,6 +58,8 @@ def add(email: str, name: str, roles: tuple[str, ...], password: str) -> None:
             by=SYSTEM,
             now=clock.now(),
         )
+        due = services.second_factor_due(session, user, in_use=second_factor_in_use())
+        services.check_password(session, normalised(made), user, second_factor=due)
     click.echo(f"{email} can sign in now.")
     if not password:
         click.echo(f"Password (shown once): {made}")
@@ -88,6 +92,16 @@ def password(email: str) -> None:
     with explained(), transaction() as session:
         services.set_password(session, the_user(email), hashed(made), by=SYSTEM, now=clock.now())
     click.echo(made)
+
+
+@commands.command("invite")
+@click.argument("email")
+def invite(email: str) -> None:
+    """Print a link that lets an account set its password once, to be handed over."""
+    with explained(), transaction() as session:
+        _, token = links.make(session, the_user(email), by=SYSTEM, now=clock.now())
+        service = store.value_of(session, "public_url") or "http://127.0.0.1:8000"
+    click.echo(link_address(service, token))
 
 
 @commands.command("list")

@@ -12,6 +12,11 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "local_officer": N_("Local officer"),
         "operator": N_("Tower owner"),
     },
+    "sign_in_way": {
+        "password": N_("With a password"),
+        "second_factor": N_("With password and second factor"),
+        "openid": N_("With the account of the department"),
+    },
     "organisation_kind": {
         "department": N_("Department"),
         "commune": N_("Commune office"),

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from flask_security import AsaList, RoleMixin, UserMixin
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -23,9 +24,10 @@ from sqlalchemy import (
 from sqlalchemy.ext.mutable import MutableList
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from accounts.rules import LinkKind, SignInWay
 from areas.models import Area
 from core.merging import Merged
-from core.model import Base
+from core.model import Base, one_of
 
 user_role = Table(
     "user_role",
@@ -144,15 +146,95 @@ class User(Base, UserMixin):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     tf_primary_method: Mapped[str | None]
     tf_totp_secret: Mapped[str | None]
+    # The step of the clock whose code was used last: no code is good twice.
+    tf_last_counter: Mapped[int | None] = mapped_column(BigInteger)
+    # Hashes of the codes that are left.
     mf_recovery_codes: Mapped[list[str] | None] = mapped_column(
         MutableList.as_mutable(AsaList()), nullable=True
     )
+    # Whom the department's own sign-in service knows under this issuer and subject.
+    openid_subject: Mapped[str | None] = mapped_column(unique=True)
 
     roles: Mapped[list[Role]] = relationship(  # type: ignore[assignment]
         secondary=user_role, lazy="selectin"
     )
     territories: Mapped[list[Area]] = relationship(secondary=user_territory, lazy="selectin")
     organisation: Mapped[Organisation | None] = relationship()
+
+    # Whether this person signs in with a second factor only; whoever loads them says so.
+    second_factor_due = False
+
+    def check_tf_required(
+        self, tf_setup_methods: list[tuple[str, str]], tf_fresh: bool
+    ) -> tuple[bool, list[tuple[str, str]]]:
+        """Whether sign-in goes on with the second factor, as Flask-Security asks it."""
+        return bool(tf_setup_methods) or self.second_factor_due, tf_setup_methods
+
+    def check_tf_required_setup(self) -> bool:
+        """Whether the second factor cannot be switched off, as Flask-Security asks it."""
+        return self.second_factor_due
+
+
+class UserSession(Base):
+    """A browser in which somebody signed in: the cookie names its row, which says if it is good.
+
+    `lasting` sessions outlive the browser. While `viewing_until` is not over, the service shows
+    itself as `viewing_id` sees it, and writes nothing.
+    """
+
+    __tablename__ = "user_session"
+    __table_args__ = (
+        one_of("way", SignInWay),
+        CheckConstraint("(viewing_id IS NULL) = (viewing_until IS NULL)", name="viewing"),
+        Index("ix_user_session_user_id", "user_id", "seen_at"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("user.id"))
+    way: Mapped[str]
+    lasting: Mapped[bool]
+    address: Mapped[str] = mapped_column(server_default="", default="")
+    agent: Mapped[str] = mapped_column(server_default="", default="")
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    viewing_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+    viewing_until: Mapped[datetime | None]
+
+
+class AccountLink(Base):
+    """A link that lets somebody set a password once: an invitation, or a reset."""
+
+    __tablename__ = "account_link"
+    __table_args__ = (
+        one_of("kind", LinkKind),
+        Index("ix_account_link_user_id", "user_id", "made_at"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("user.id"))
+    kind: Mapped[str]
+    hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    # When the mail server took the message with it; one that was handed over was not sent.
+    sent_at: Mapped[datetime | None]
+
+    user: Mapped[User] = relationship()
+
+
+class SignInFailure(Base):
+    """How often somebody was wrong, by a hash of what they said they were: known or not."""
+
+    __tablename__ = "sign_in_failure"
+    __table_args__ = (Index("ix_sign_in_failure_last_at", "last_at"),)
+
+    who: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[datetime]
 
 
 class AccessToken(Base):

@@ -5,29 +5,49 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    current_app,
+    flash,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from accounts import queries, territories, tokens
+from accounts import link_jobs, queries, territories, tokens
 from accounts.doors import require_version
+from accounts.entering import entering_routes
 from accounts.models import AccessToken, Organisation, User
+from accounts.openid_pages import openid_routes
 from accounts.organisations import organisation_routes
+from accounts.passwords import new_password
 from accounts.rules import Role
-from accounts.security import hashed, new_password
+from accounts.security import hashed
+from accounts.services import links
 from accounts.services import users as services
+from accounts.session_pages import session_routes
 from areas.models import Area
 from areas.queries import communes, provinces
-from core import clock
+from core import clock, mail
 from core.db import current_session, transaction
 from core.errors import DomainError, NotFound
 from core.guard import current_actor
+from core.i18n import current_language
 from core.i18n import gettext as _
+from core.pages import service_address
 from core.policy import SIGNED_IN, guard
 from core.problems import errors_of
 
 blueprint = Blueprint("accounts", __name__, template_folder="templates")
 organisation_routes(blueprint)
+entering_routes(blueprint)
+session_routes(blueprint)
+openid_routes(blueprint)
 
 
 @blueprint.get("/users")
@@ -66,6 +86,11 @@ def user_form(user: User | None, given: dict[str, Any], errors: Any = None) -> s
         given=given,
         errors=errors,
         roles=list(Role),
+        sends=mail.server_of(current_app.config["SETTINGS"]) is not None,
+        sessions=queries.live_sessions(session, user, now=clock.now()) if user else (),
+        here=g.get("user_session"),
+        link=links.latest(session, user) if user else None,
+        now=clock.now(),
         organisations=queries.organisation_names(session, actor),
         # What has ended stays in sight until somebody takes it away.
         areas=[
@@ -110,15 +135,15 @@ def new_user() -> str:
 @blueprint.post("/users/new")
 @guard("user.edit")
 def create_user() -> Response | str | tuple[str, int]:
+    """Make an account without a password: its person sets one by a link."""
     given = given_user()
-    password = new_password()
     try:
         with transaction() as session:
             made = services.create_user(
                 session,
                 email=given["email"],
                 name=given["name"],
-                password_hash=hashed(password),
+                password_hash=None,
                 roles=given["roles"],
                 everywhere=given["everywhere"],
                 territories=chosen_areas(given["territories"]),
@@ -128,7 +153,40 @@ def create_user() -> Response | str | tuple[str, int]:
             )
     except DomainError as error:
         return user_form(None, given, errors_of(error)), error.status
-    return shown_once(render_template("accounts/password_once.html", user=made, password=password))
+    return give_link(made)
+
+
+def give_link(user: User) -> Response:
+    """Send a link to a person, or show it to be handed over where nothing can be sent."""
+    sends = mail.server_of(current_app.config["SETTINGS"]) is not None
+    if sends and "show" not in request.form:
+        with transaction() as session:
+            language, service = current_language(), service_address(session)
+            link_jobs.invite(session, user, language=language, service=service)
+        flash(_("A message with a link is on its way to %(email)s.", email=user.email), "success")
+        return redirect(url_for("accounts.edit_user", user_id=user.id))
+    with transaction() as session:
+        made, token = links.make_for(session, user, by=current_actor(), now=clock.now())
+        address = link_jobs.link_address(service_address(session), token)
+    return shown_once(
+        render_template("accounts/link_once.html", user=user, link=made, address=address)
+    )
+
+
+@blueprint.post("/users/<uuid:user_id>/link")
+@guard("user.edit")
+def make_link(user_id: uuid.UUID) -> Response:
+    return give_link(the_user(user_id))
+
+
+@blueprint.post("/users/<uuid:user_id>/second-factor")
+@guard("user.edit")
+def remove_second_factor(user_id: uuid.UUID) -> Response:
+    user = the_user(user_id)
+    with transaction() as session:
+        services.remove_second_factor(session, user, by=current_actor(), now=clock.now())
+    flash(_("The second factor was taken away, and the sessions have ended."), "success")
+    return redirect(url_for("accounts.edit_user", user_id=user_id))
 
 
 def shown_once(page: str) -> Response:
@@ -198,7 +256,14 @@ def account_page(token: str = "") -> str:
         .where(AccessToken.user_id == user.id, AccessToken.revoked_at.is_(None))
         .order_by(AccessToken.created_at)
     ).all()
-    return render_template("accounts/account.html", user=user, tokens=live, token=token)
+    return render_template(
+        "accounts/account.html",
+        user=user,
+        tokens=live,
+        token=token,
+        sessions=queries.live_sessions(session, user, now=clock.now()),
+        here=g.get("user_session"),
+    )
 
 
 @blueprint.get("/account")

@@ -34,7 +34,7 @@ def reaches_organisation(actor: Actor, organisation: Organisation) -> bool:
 def register() -> None:
     policy.register(
         "user",
-        actions={"view": {"admin"}, "edit": {"admin"}},
+        actions={"view": {"admin"}, "edit": {"admin"}, "view_as": {"admin"}},
         visible=lambda actor: true(),
         reaches=_anywhere,
     )

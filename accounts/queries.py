@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Row, func, or_, select
 from sqlalchemy.orm import Session
 
-from accounts.models import Organisation, OrganisationContact, Role, User
+from accounts.models import Organisation, OrganisationContact, Role, User, UserSession
 from accounts.rules import tax_code
 from core import paging, policy
 from core.paging import Page
@@ -52,6 +53,20 @@ def person_with_role(session: Session, user_id: uuid.UUID, role: str) -> User | 
     return session.scalar(
         select(User).where(User.id == user_id, User.active, User.roles.any(Role.name == role))
     )
+
+
+def live_sessions(session: Session, user: User, *, now: datetime) -> Sequence[UserSession]:
+    """Where a user is signed in, the one used last first."""
+    return session.scalars(
+        select(UserSession)
+        .where(
+            UserSession.user_id == user.id,
+            UserSession.ended_at.is_(None),
+            UserSession.expires_at > now,
+        )
+        .order_by(UserSession.seen_at.desc(), UserSession.id)
+        .limit(100)
+    ).all()
 
 
 def user(session: Session, actor: Actor, user_id: uuid.UUID) -> User | None:

@@ -18,6 +18,21 @@ class Role(StrEnum):
     OPERATOR = "operator"
 
 
+class SignInWay(StrEnum):
+    """How a session began."""
+
+    PASSWORD = "password"  # noqa: S105 - a way, not a password
+    SECOND_FACTOR = "second_factor"
+    OPENID = "openid"
+
+
+class LinkKind(StrEnum):
+    """What a one-time link is for."""
+
+    INVITATION = "invitation"
+    RESET = "reset"
+
+
 class OrganisationKind(StrEnum):
     DEPARTMENT = "department"
     COMMUNE = "commune"
@@ -61,6 +76,25 @@ def tax_code(text: str) -> tuple[str, str | None]:
         )
     except ValidationError:
         return text, N_("A tax code has 10 digits, a branch's 13: 0100233488 or 0100233488-001")
+
+
+# Who mistypes a password is not slowed down at once.
+FREE_FAILURES = 5
+
+
+def wait_seconds(failures: int, *, most: float) -> float:
+    """How long the next attempt has to wait after so many failures in a row, in seconds.
+
+    Twice as long after each, and never longer than `most`: whoever knows the password gets in.
+    """
+    beyond = failures - FREE_FAILURES
+    # 2 to the 20th is more than a week.
+    return 0.0 if beyond < 0 else min(float(2 ** min(beyond, 20)), most)
+
+
+def recovery_code(text: str) -> str:
+    """A recovery code as it was made, however somebody wrote it down: `ab12-cd34-ef56`."""
+    return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
 def is_email(text: str) -> bool:

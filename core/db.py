@@ -129,6 +129,21 @@ def allow_long_statements(session: Session) -> None:
     session.execute(text("SET LOCAL statement_timeout = '30min'"))
 
 
+def read_only() -> None:
+    """Let nothing be written until this request ends: the database refuses it."""
+
+    def refuse(session: Session, transaction: Any, connection: Any) -> None:
+        connection.execute(READ_ONLY)
+
+    session = current_session()
+    event.listen(session, "after_begin", refuse)
+    if session.in_transaction():
+        session.execute(READ_ONLY)
+
+
+READ_ONLY = text("SET TRANSACTION READ ONLY")
+
+
 class _Proxy:
     """`db.session` for code that wants an attribute, as Flask-Security does."""
 

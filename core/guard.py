@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from flask import Flask, g, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
+from core.db import read_only
 from core.errors import Forbidden
 from core.policy import ANONYMOUS, PUBLIC, Actor, action_of, require
+from core.words import N_
+
+SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
 def current_actor() -> Actor:
@@ -18,12 +22,17 @@ def current_actor() -> Actor:
 
 
 def init_app(
-    app: Flask, *, find_actor: Callable[[], Actor], endpoint_actions: dict[str, str]
+    app: Flask,
+    *,
+    find_actor: Callable[[], Actor],
+    endpoint_actions: dict[str, str],
+    for_onlookers: Collection[str] = (),
 ) -> None:
     """Guard every route.
 
     `find_actor` recognises the requester (session or token); `endpoint_actions` names the
-    actions of routes whose views come from libraries.
+    actions of routes whose views come from libraries; `for_onlookers` are the endpoints by which
+    somebody who looks at the service as another person goes back to being themselves.
     """
     app.extensions["endpoint_actions"] = endpoint_actions
 
@@ -41,6 +50,10 @@ def init_app(
         if action is None:
             raise Forbidden()
         require(g.actor, action)
+        if g.actor.onlooker and request.endpoint not in for_onlookers:
+            if request.method not in SAFE:
+                raise Forbidden(N_("You are looking as another person: nothing can be changed"))
+            read_only()
 
 
 def route_action(app: Flask, endpoint: str, method: str) -> str | None:

@@ -24,7 +24,10 @@ SIGNED_IN = "signed_in"
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts. `communes` is the territory as area ids; `None` means the whole register."""
+    """Who acts. `communes` is the territory as area ids; `None` means the whole register.
+
+    `onlooker` names who looks at the service as this person does, and changes nothing.
+    """
 
     id: uuid.UUID | None
     email: str
@@ -32,6 +35,7 @@ class Actor:
     communes: frozenset[int] | None = frozenset()
     organisation_id: uuid.UUID | None = None
     name: str = ""
+    onlooker: str = ""
 
     def has(self, *roles: str) -> bool:
         return not self.roles.isdisjoint(roles)
@@ -40,7 +44,7 @@ class Actor:
     def alike(self) -> Actor:
         """Whom this actor has roles, territory and organisation in common with, as one reader: what
         is kept for several must be made for it, so that nothing of one person is in it."""
-        return replace(self, id=None, email="", name="")
+        return replace(self, id=None, email="", name="", onlooker="")
 
 
 # Commands act for the person at the console, who owns the machine.

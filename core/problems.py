@@ -21,6 +21,7 @@ from core.errors import (
     Conflict,
     DomainError,
     FieldText,
+    Forbidden,
     Invalid,
     Moved,
     Unauthenticated,
@@ -80,6 +81,8 @@ def _database_error(error: DBAPIError) -> DomainError:
         return Invalid()
     if isinstance(cause, pg.ForeignKeyViolation):
         return Conflict(N_("Other records depend on this one"))
+    if isinstance(cause, pg.ReadOnlySqlTransaction):
+        return Forbidden(N_("You are looking as another person: nothing can be changed"))
     if isinstance(cause, pg.DataError | pg.UntranslatableCharacter):
         return Invalid(N_("A value cannot be stored: it has characters or a size not allowed"))
     if isinstance(error, OperationalError) or isinstance(cause, BUSY):
@@ -157,7 +160,7 @@ def _headers(response: Response, error: DomainError) -> None:
     if error.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="thap-canh"'
     if error.status in {429, 503}:
-        response.headers["Retry-After"] = "5"
+        response.headers["Retry-After"] = str(error.facts.get("retry_after", 5))
 
 
 def page(error: DomainError) -> Response:

@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -60,6 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
         settings = read_settings()
         if chosen.stop:
             return stop(settings)
+        if not chosen.production:
+            # A first look: whoever wants a second factor sets one up, nobody has to.
+            settings = replace(settings, require_second_factor=False)
         return run(settings, production=chosen.production)
     except (CannotRun, ClusterError) as error:
         say(str(error), sys.stderr)
@@ -292,7 +296,11 @@ def stop_cluster(cluster: PrivateCluster) -> None:
 
 def environment(settings: Settings, *, owner: bool = False) -> dict[str, str]:
     """The environment of a child: the database is decided; only migrators learn the owner."""
-    made = {**os.environ, "INSTANCE_DIR": str(settings.instance)}
+    made = {
+        **os.environ,
+        "INSTANCE_DIR": str(settings.instance),
+        "REQUIRE_SECOND_FACTOR": "1" if settings.require_second_factor else "0",
+    }
     made["DATABASE_URL"] = settings.database_url or ""
     made.pop("MIGRATION_DATABASE_URL", None)
     if owner and settings.migration_database_url:

@@ -29,7 +29,13 @@ class Settings:
     languages: tuple[str, ...] = ("vi", "en")
     secret_key: str = ""
     https: bool = False
-    two_factor: bool = False
+    two_factor: bool = True
+    # Whether those whom the setting `required_second_factor` names cannot do without one.
+    require_second_factor: bool = False
+    # The department's own sign-in service, where it has one that speaks OpenID Connect.
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
     sign_in_limit: str = "10 per minute"
     # What one address may ask of the links in notices, photos included.
     link_limit: str = "200 per minute"
@@ -61,7 +67,11 @@ class Settings:
             timezone=env.get("TIMEZONE") or "Asia/Ho_Chi_Minh",
             secret_key=env.get("SECRET_KEY") or "",
             https=env.get("HTTPS", "") == "1",
-            two_factor=env.get("TWO_FACTOR", "") == "1",
+            two_factor=env.get("TWO_FACTOR", "1") != "0",
+            require_second_factor=env.get("REQUIRE_SECOND_FACTOR", "1") != "0",
+            oidc_issuer=env.get("OIDC_ISSUER") or "",
+            oidc_client_id=env.get("OIDC_CLIENT_ID") or "",
+            oidc_client_secret=env.get("OIDC_CLIENT_SECRET") or "",
             max_document_bytes=int(env.get("MAX_DOCUMENT_MB") or 50) * 1024 * 1024,
             kept_tiles_bytes=int(env.get("KEPT_TILES_MB") or 32) * 1024 * 1024,
             workers=int(env.get("WEB_CONCURRENCY") or 0),

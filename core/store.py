@@ -189,6 +189,29 @@ def _text_value(value: Any, *, at_most: int) -> str:
     return " ".join(value.split())
 
 
+def _letters_value(value: Any) -> int:
+    if type(value) is not int or not 8 <= value <= 64:
+        raise Invalid(N_("A length of passwords is a whole number from 8 to 64"))
+    return value
+
+
+def _names_value(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(
+        isinstance(one, str) and NAME.match(one) for one in value
+    ):
+        raise Invalid(N_('This is a list of names, as in ["admin", "staff"]'))
+    return sorted(set(value))
+
+
+def _name_of_each_value(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(
+        isinstance(one, str) and NAME.match(one) for one in value.values()
+    ):
+        raise Invalid(N_('This says a name for each value, as in {"tower-staff": "staff"}'))
+    return value
+
+
+NAME = re.compile(r"[a-z][a-z_]{0,39}\Z")
 MOST_DAYS = 3650
 MOST_COUNT = 10_000
 ADDRESS = re.compile(r"[^@\s<>\",;:]+@[^@\s<>\",;:]+\Z")
@@ -214,6 +237,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "fall_zone_building_factor": _factor_value,
     "fall_zone_factor": _factor_value,
     "inspection_soon_days": _days_value,
+    "invitation_days": _days_value,
     "load_safety_critical_days": _days_value,
     "load_safety_major_days": _days_value,
     "nearest_commune_m": partial(_metres_value, at_most=100_000),
@@ -224,15 +248,25 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "notice_place": partial(_text_value, at_most=100),
     "notice_symbol": partial(_text_value, at_most=40),
     "notice_two_people": _yes_or_no,
+    "openid_claim": partial(_text_value, at_most=100),
+    "openid_roles": _name_of_each_value,
     "owner_reminders": _yes_or_no,
+    "password_length": _letters_value,
+    "password_length_two_factor": _letters_value,
     "pdf_rows": partial(_rows_value, at_most=5_000),
     "permit_soon_days": _days_value,
     "public_url": _address_value,
     "reminder_address": _email_value,
+    "required_second_factor": _names_value,
+    "reset_link_minutes": _minutes_value,
+    "session_days": _days_value,
+    "session_hours": _hours_value,
+    "sign_in_wait_minutes": _minutes_value,
     "similar_metres": partial(_metres_value, at_most=1_000),
     "statistics_least": _count_value,
     "tile_attribution": partial(_text_value, at_most=200),
     "tile_server": _tile_server_value,
     "two_people": _yes_or_no,
     "upload_days": _days_value,
+    "view_as_minutes": _minutes_value,
 }

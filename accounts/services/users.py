@@ -10,31 +10,37 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from accounts import tokens
+from accounts import passwords
 from accounts.models import AccessToken, Organisation, Role, User
 from accounts.queries import user_by_email
 from accounts.rules import Role as RoleName
 from accounts.rules import is_email
+from accounts.services import links, sessions
 from areas.models import Area
-from core import audit, policy
+from core import audit, policy, store
 from core.errors import Conflict, Invalid, NotFound
 from core.policy import Actor
 from core.words import N_
 
-MIN_PASSWORD = 12
+
+def second_factor_due(session: Session, user: User, *, in_use: bool) -> bool:
+    """Whether this person signs in with a second factor only; `in_use` where there is one."""
+    return in_use and not {role.name for role in user.roles}.isdisjoint(
+        store.value_of(session, "required_second_factor") or ()
+    )
 
 
-def check_password(password: str, email: str) -> None:
-    """Raise `Invalid` for a password that is too short or is the address itself."""
-    if len(password) < MIN_PASSWORD:
-        message = N_("A password has at least %(least)s characters")
-        raise Invalid(message, fields={"password": [message]}, least=MIN_PASSWORD)
-    if len(password) > 200:
-        message = N_("This password is too long")
-        raise Invalid(message, fields={"password": [message]})
-    if password.strip().lower() in {email.lower(), email.partition("@")[0].lower()}:
-        message = N_("The password must not be the e-mail address")
-        raise Invalid(message, fields={"password": [message]})
+def check_password(session: Session, password: str, user: User, *, second_factor: bool) -> None:
+    """Raise `Invalid` for a new password that is too short or easy to guess.
+
+    `second_factor`: this person cannot sign in without one, so that fewer letters will do.
+    """
+    key = "password_length_two_factor" if second_factor else "password_length"
+    context = [user.email, user.name, user.organisation.name if user.organisation else ""]
+    wrong = passwords.wrong_with(password, least=store.value_of(session, key), context=context)
+    if wrong is not None:
+        message, facts = (wrong, {}) if isinstance(wrong, str) else wrong
+        raise Invalid(message, fields={"password": [wrong]}, **facts)
 
 
 def _roles(session: Session, names: Collection[str]) -> list[Role]:
@@ -50,7 +56,7 @@ def create_user(
     *,
     email: str,
     name: str,
-    password_hash: str,
+    password_hash: str | None,
     roles: Collection[str],
     everywhere: bool,
     territories: Sequence[Area] = (),
@@ -59,7 +65,10 @@ def create_user(
     by: Actor,
     now: datetime,
 ) -> User:
-    """Make an account; raises `Conflict` for a known address."""
+    """Make an account; raises `Conflict` for a known address.
+
+    Without a password nobody signs in until they have used an invitation.
+    """
     policy.require(by, "user.edit")
     email = email.strip()
     if not is_email(email):
@@ -101,7 +110,7 @@ def update_user(
     by: Actor,
     now: datetime,
 ) -> User:
-    """Change an account. A change of roles, territory or activity ends its sessions.
+    """Change an account. A change of roles, territory or activity ends its sessions and tokens.
 
     Raises `Conflict` where nobody would be left to administer.
     """
@@ -123,9 +132,9 @@ def update_user(
         return user
     user.version += 1
     if {key for key in after if after[key] != before[key]} - {"name"}:
-        user.fs_uniquifier = uuid.uuid4().hex
+        sessions.end_all(session, user, now=now)
     if not active:
-        tokens.revoke_all(session, user, now=now)
+        links.end_all(session, user, now=now)
     session.flush()
     audit.record(session, "user.edit", "user", user.id, by=by, now=now, before=before, after=after)
     return user
@@ -134,13 +143,38 @@ def update_user(
 def set_password(
     session: Session, user: User, password_hash: str, *, by: Actor, now: datetime
 ) -> None:
-    """Give an account a new password; every session of it ends."""
+    """Give an account a new password; its sessions, tokens and links end."""
     if by.id != user.id:
         policy.require(by, "user.edit", user)
     user.password = password_hash
-    user.fs_uniquifier = uuid.uuid4().hex
+    password_changed(session, user, by=by, now=now)
+
+
+def password_changed(session: Session, user: User, *, by: Actor, now: datetime) -> None:
+    """What follows from a new password, whoever set it."""
+    sessions.end_all(session, user, now=now)
+    links.end_all(session, user, now=now)
     session.flush()
     audit.record(session, "user.password", "user", user.id, by=by, now=now)
+
+
+def second_factor_changed(
+    session: Session, user: User, what: str, *, by: Actor, now: datetime
+) -> None:
+    """Write down that the second factor was set up, switched off, or got new recovery codes."""
+    audit.record(
+        session, "user.second_factor", "user", user.id, by=by, now=now, after={"change": what}
+    )
+
+
+def remove_second_factor(session: Session, user: User, *, by: Actor, now: datetime) -> None:
+    """Take the second factor from somebody who lost it; its sessions and tokens end."""
+    policy.require(by, "user.edit", user)
+    user.tf_primary_method = user.tf_totp_secret = user.tf_last_counter = None
+    user.mf_recovery_codes = None
+    sessions.end_all(session, user, now=now)
+    session.flush()
+    second_factor_changed(session, user, "removed", by=by, now=now)
 
 
 def revoke_token(

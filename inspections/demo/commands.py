@@ -16,8 +16,9 @@ from sqlalchemy import create_engine, exists, select, text
 from sqlalchemy.orm import Session
 
 from accounts.models import User
+from accounts.passwords import new_password
 from accounts.queries import user_by_email
-from accounts.security import actor_of, hashed, new_password
+from accounts.security import actor_of, hashed
 from accounts.services import users as accounts
 from areas.cli import load_demo as load_areas
 from areas.models import Area
@@ -300,7 +301,13 @@ def remove(everything: bool) -> None:
                 ' (SELECT id FROM "user" WHERE demo)'
             )
         )
-        for table in ("user_role", "user_territory", "saved_list"):
+        session.execute(
+            text(
+                "UPDATE user_session SET viewing_id = NULL, viewing_until = NULL"
+                ' WHERE viewing_id IN (SELECT id FROM "user" WHERE demo)'
+            )
+        )
+        for table in ("user_role", "user_territory", "saved_list", "user_session", "account_link"):
             session.execute(
                 text(
                     f"DELETE FROM {table} WHERE user_id IN"  # noqa: S608

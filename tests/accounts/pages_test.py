@@ -37,8 +37,8 @@ def test_nobody_gets_a_role_that_nobody_chose(admin: FlaskClient) -> None:
     assert not re.search(r'name="roles"[^>]* checked', page)
 
 
-def test_a_user_is_made_with_a_password_that_is_shown_once(
-    app: Flask, admin: FlaskClient, session: Session
+def test_a_user_is_made_without_a_password_and_with_a_link(
+    admin: FlaskClient, session: Session
 ) -> None:
     commune = makers.commune(session)
     owner = makers.organisation(session)
@@ -46,15 +46,15 @@ def test_a_user_is_made_with_a_password_that_is_shown_once(
     given = {**USER, "territories": [str(commune.id)], "organisation": str(owner.id)}
     page = admin.post("/users/new", data=given)
     assert page.status_code == 200
-    (password,) = re.findall(r"\b(?:[a-z2-9]{5}-){3}[a-z2-9]{5}\b", page.get_data(as_text=True))
+    assert page.headers["Cache-Control"] == "no-store"
+    (token,) = re.findall(r"/password/new/([\w-]{40,})", page.get_data(as_text=True))
     session.commit()
     made = session.scalars(select(User).where(User.email == USER["email"])).one()
     assert [role.name for role in made.roles] == ["inspector"]
     assert [area.id for area in made.territories] == [commune.id]
-    assert (made.everywhere, made.organisation_id) == (False, owner.id)
-    assert doors.signed_in(app, "moi@example.org", password).get("/towers").status_code == 200
-    assert password not in admin.get(f"/users/{made.id}").get_data(as_text=True)
-    assert password not in admin.get("/users").get_data(as_text=True)
+    assert (made.everywhere, made.organisation_id, made.password) == (False, owner.id, None)
+    assert token not in admin.get(f"/users/{made.id}").get_data(as_text=True)
+    assert token not in admin.get("/users").get_data(as_text=True)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ PAGES = {
         "account": "/account",
         "password": "/password",
         "password-again": "/verify",
+        "second-factor-off": "/tf-setup",
         "api-docs": "/api/docs",
     },
     "staff": {
@@ -91,6 +92,18 @@ FORMS = {"organisation": ("edit", "merge")}
 SHOWN_ELSEWHERE = {
     "/",  # the first page of every walk
     "/sign-in",
+    # sign_in_test.py goes from an invitation to a second factor, and loses the telephone.
+    "/password/forgotten",
+    "/password/new/<token>",
+    "/mf-recovery",
+    "/mf-recovery-codes",
+    "/tf-validate",
+    # Of one kind of second factor there is nothing to choose, and no message rescues anybody.
+    "/tf-select",
+    "/tf-rescue",
+    # They lead to the sign-in service of the department, and back.
+    "/sign-in/openid",
+    "/sign-in/openid/back",
     "/search",  # leads on
     "/towers/export",  # a file
     "/proposals/<uuid:proposal_id>",

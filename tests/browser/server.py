@@ -81,6 +81,7 @@ def serving(settings: Settings, passwords: dict[str, str]) -> Iterator[Server]:
         "INSTANCE_DIR": str(settings.instance),
         "DATABASE_URL": settings.database_url,
         "SECRET_KEY": settings.secret_key,
+        "REQUIRE_SECOND_FACTOR": "0",
     }
     environment.pop("MIGRATION_DATABASE_URL", None)
     command = [

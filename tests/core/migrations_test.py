@@ -216,6 +216,7 @@ def test_every_table_is_granted_what_the_list_says(as_application: psycopg.Conne
         granted.setdefault(table, set()).add(privilege)
     assert granted == {
         "access_token": all_four,
+        "account_link": all_four,
         "alembic_version": {"SELECT"},
         "answer": all_four,
         "antenna": all_four,
@@ -264,6 +265,7 @@ def test_every_table_is_granted_what_the_list_says(as_application: psycopg.Conne
         "reminder": all_four,
         "role": {"SELECT"},
         "saved_list": all_four,
+        "sign_in_failure": all_four,
         "signature": {"INSERT", "SELECT"},
         "setting": {"INSERT", "SELECT", "UPDATE"},
         "spatial_ref_sys": {"SELECT"},
@@ -285,6 +287,7 @@ def test_every_table_is_granted_what_the_list_says(as_application: psycopg.Conne
         "tower_word": {"INSERT", "SELECT"},
         "user": all_four,
         "user_role": all_four,
+        "user_session": all_four,
         "user_territory": all_four,
         "violation": all_four,
         "violation_event": {"INSERT", "SELECT"},

@@ -30,7 +30,7 @@ import inspections.rules.evaluation
 import inspections.rules.evidence
 import inspections.rules.violation
 import towers.rules
-from accounts.security import normalise_password
+from accounts.passwords import normalised
 from app import LABELS, MENU
 from areas.readers import Choice, read_boundaries
 from core.assets import texts
@@ -519,9 +519,7 @@ def token_of(client: FlaskClient, address: str) -> str:
 
 
 def signed_in(app: Flask, session: Session) -> FlaskClient:
-    person = makers.user(
-        session, "staff", name="VI", password=hash_password(normalise_password(PASSWORD))
-    )
+    person = makers.user(session, "staff", name="VI", password=hash_password(normalised(PASSWORD)))
     session.commit()
     client = app.test_client()
     answer = client.post(
@@ -553,7 +551,7 @@ def test_a_refused_sign_in_is_explained_in_the_readers_language(client: FlaskCli
         ({"password": ""}, "Chưa nhập mật khẩu"),
         ({"password": "sai"}, "Mật khẩu không đúng"),
         ({"new_password_confirm": "khác"}, "Hai mật khẩu không khớp nhau"),
-        ({"new_password": "ngắn", "new_password_confirm": "ngắn"}, "ít nhất 12 ký tự"),
+        ({"new_password": "ngắn", "new_password_confirm": "ngắn"}, "ít nhất 15 ký tự"),
         (
             {"new_password": PASSWORD, "new_password_confirm": PASSWORD},
             "Mật khẩu mới phải khác mật khẩu hiện tại",

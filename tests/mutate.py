@@ -1,0 +1,184 @@
+"""`make mutate`: takes away one predicate or one guard at a time, and looks who notices.
+
+Each rule of the policy is made to show everything (`visible`) and to reach everything (`reaches`),
+each action is given to all roles, each route asks for a sign-in alone. A mutant that leaves every
+line of `authz.yaml`, every mark of a foreign territory and every check below as it was has
+survived: then a test is missing, or the guard is not needed. Lines that can notice are asked
+first, so that a mutant costs seconds.
+
+`python -m tests.mutate [WORD]` tries those whose name has the word.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import true
+from sqlalchemy.orm import Session
+
+from core import guard, policy
+from core.guard import route_action
+from core.policy import PUBLIC, SIGNED_IN
+from tests import authz, authz_rules, doors
+from tests.authz import Bench, Line, lines, routes
+
+WORD = "MUTATE_ONLY"
+EVERYBODY = frozenset({"admin", "staff", "inspector", "local_officer", "operator", "system"})
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One thing taken away: how, and which lines are the first to notice."""
+
+    name: str
+    apply: Callable[[], object]
+    near: Sequence[Line] = ()
+
+
+@contextmanager
+def rule_changed(kind: str, **changes: object) -> Iterator[None]:
+    """Within the block a rule of the policy is another one."""
+    rules = policy._registry.rules
+    usual = rules[kind]
+    rules[kind] = replace(usual, **changes)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        rules[kind] = usual
+
+
+@contextmanager
+def unguarded(endpoint: str, method: str, usual: str) -> Iterator[None]:
+    """Within the block a route asks for a sign-in alone; one that asked that asks for nothing."""
+    weaker = PUBLIC if usual == SIGNED_IN else SIGNED_IN
+
+    def without(app: Flask, asked: str, by: str) -> str | None:
+        return weaker if (asked, by) == (endpoint, method) else route_action(app, asked, by)
+
+    guard.route_action = without
+    try:
+        yield
+    finally:
+        guard.route_action = route_action
+
+
+def mutants(app: Flask) -> list[Mutant]:
+    """All of them, in the order of their names."""
+    of_action: dict[str, list[Line]] = {}
+    found = []
+    for rule, method, endpoint in routes(app):
+        action = route_action(app, endpoint, method)
+        if action is None:
+            continue
+        of_action.setdefault(action, []).append((rule, method))
+        if action != PUBLIC:
+            found.append(
+                Mutant(
+                    f"guard of {method} {rule}",
+                    lambda one=endpoint, by=method, usual=action: unguarded(one, by, usual),
+                    [(rule, method)],
+                )
+            )
+    for kind, rule_ in policy._registry.rules.items():
+        near = [
+            line
+            for action, some in of_action.items()
+            if action.partition(".")[0] == kind
+            for line in some
+        ]
+        everything = {"visible": lambda actor: true(), "reaches": lambda actor, thing: True}
+        for name, weaker in everything.items():
+            if name == "visible" and is_everything(rule_.visible):
+                continue
+            if name == "reaches" and kind in authz_rules.UNBOUND:
+                continue
+            found.append(
+                Mutant(
+                    f"{kind}: {name}",
+                    lambda one=kind, key=name, by=weaker: rule_changed(one, **{key: by}),
+                    near,
+                )
+            )
+        for verb, roles in rule_.actions.items():
+            if roles >= EVERYBODY:
+                continue
+            found.append(
+                Mutant(
+                    f"{kind}.{verb}: roles",
+                    lambda one=kind, key=verb, given=rule_: rule_changed(
+                        one, actions={**given.actions, key: EVERYBODY | given.actions[key]}
+                    ),
+                    of_action.get(f"{kind}.{verb}", ()),
+                )
+            )
+    return sorted(found, key=lambda one: one.name)
+
+
+def is_everything(visible: policy.Visible) -> bool:
+    """Whether a predicate shows all there is to whoever may look at all."""
+    nobody = policy.Actor(id=None, email="", roles=frozenset({"inspector"}), communes=frozenset())
+    return str(visible(nobody)) == str(true())
+
+
+def noticed(bench: Bench, mutant: Mutant) -> str | None:
+    """The first thing that is not as it should be; `None` where the mutant survives."""
+    with mutant.apply():  # type: ignore[attr-defined]
+        bench.forget()
+        for wrong in (
+            bench.wrong(mutant.near),
+            authz_rules.wrong(bench),
+            bench.wrong(_others(mutant.near)),
+        ):
+            for one in wrong:
+                return str(one)
+    return None
+
+
+def _others(near: Iterable[Line]) -> list[Line]:
+    """The lines that are left: those that read first, where nothing has to be printed."""
+    left = set(lines()) - set(near)
+    slow = (".pdf", ".png", "<form>", ".docx")
+    return sorted(left, key=lambda line: (line[0].endswith(slow), line[1] != "GET", line))
+
+
+def test_each_mutant_is_noticed(app: Flask, session: Session, world: doors.World) -> None:
+    bench = authz.bench(app, session, world)
+    word, began = os.environ.get(WORD, ""), time.monotonic()
+    chosen = [one for one in mutants(app) if word in one.name]
+    survivors = []
+    for mutant in chosen:
+        at = time.monotonic()
+        found = noticed(bench, mutant)
+        took = time.monotonic() - at
+        if found is None:
+            survivors.append(mutant.name)
+            print(f"SURVIVED  {mutant.name}  ({took:.1f} s)", flush=True)
+        elif took > 5 or word:
+            print(f"killed    {mutant.name}  ({took:.1f} s)  {found}", flush=True)
+    killed, seconds = len(chosen) - len(survivors), time.monotonic() - began
+    print(
+        f"{len(chosen)} mutants: {killed} killed, {len(survivors)} survived;"
+        f" {bench.asked} requests, {seconds:.0f} s",
+        flush=True,
+    )
+    assert chosen
+    assert survivors == []
+
+
+if __name__ == "__main__":
+    import pytest
+
+    os.environ[WORD] = " ".join(sys.argv[1:])
+    sys.exit(
+        pytest.main(
+            ["-q", "-s", "-p", "no:xdist", "-p", "no:warnings", "--show-capture=no", "--tb=line",
+             str(Path(__file__))]
+        )
+    )  # fmt: skip
