@@ -90,6 +90,7 @@ from core import (
     mail,
     merging,
     problems,
+    seal_jobs,
     slots,
 )
 from core import exports as core_exports
@@ -207,12 +208,14 @@ JOBS: dict[str, jobs.Body] = {
     **towers.export_jobs.JOBS,
     **inspections.reminder_jobs.JOBS,
     **maps.grid_jobs.JOBS,
+    **seal_jobs.JOBS,
 }
 # What the worker runs by the clock, in the zone of the server.
 PERIODIC = {
     core_exports.CLEAR_JOB: "17 * * * *",
     inspections.reminder_jobs.JOB: "*/5 * * * *",
     maps.grid_jobs.JOB: "* * * * *",
+    seal_jobs.JOB: "* * * * *",
 }
 # The lists that can be had as files, by the kind whose action `export` allows it.
 EXPORTS: dict[str, towers.export_jobs.Taker] = {
@@ -315,6 +318,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     by_link = (*inspections.owner_pages.BY_LINK, *inspections.owner_api.BY_LINK)
     limits.limit(app, settings.link_limit, by_link)
     cli.init_app(app)
+    seal_jobs.init_app(app)
     for feature in FEATURES:
         feature.cli.init_app(app)
     maps.cli.init_app(app)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, g, request
 from flask_login import current_user
 from flask_security import (
     ChangePasswordForm,
@@ -93,7 +93,13 @@ ROLES = (
     .scalar_subquery()
 )
 BY_TOKEN = select(
-    User.id, User.email, User.name, User.everywhere, User.organisation_id, ROLES.label("roles")
+    User.id,
+    User.email,
+    User.name,
+    User.everywhere,
+    User.organisation_id,
+    ROLES.label("roles"),
+    tokens.NUMBER.label("token"),
 ).where(tokens.OPENS)
 
 
@@ -105,6 +111,7 @@ def actor_by_token(session: Session, token: str) -> Actor | None:
     found = session.execute(BY_TOKEN, tokens.asked(token, now=clock.now())).one_or_none()
     if found is None:
         return None
+    g.via = f"token {found.token}"
     territory = select(user_territory.c.area_id).where(user_territory.c.user_id == found.id)
     return _actor(session, found, found.roles or (), territory)
 
@@ -124,6 +131,7 @@ def find_actor() -> Actor:
             raise Unauthenticated(N_("This token is unknown, expired or revoked"))
         return actor
     if current_user.is_authenticated:
+        g.via = "session"
         return actor_of(session, current_user)
     return ANONYMOUS
 
