@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 import accounts.api
+import accounts.audit_doors
 import accounts.cli
 import accounts.labels
 import accounts.organisations
@@ -99,6 +100,7 @@ from core.policy import SIGNED_IN
 from core.settings import Settings
 from core.slots import MenuItem
 from core.words import N_
+from towers.models import Tower
 
 FEATURES = (accounts, areas, towers, inspections)
 
@@ -148,6 +150,7 @@ MENU = (
     MenuItem(
         "accounts.organisations", N_("Organisations"), "organisation", "organisation.view", "admin"
     ),
+    MenuItem("accounts.audit", N_("Audit"), "clock", "audit.view", "admin"),
     MenuItem("areas.index", N_("Areas"), "area", "area.view", "admin"),
     MenuItem(
         "inspections.checklist_index", N_("Checklist"), "checklist", "checklist.view", "admin"
@@ -217,6 +220,8 @@ PERIODIC = {
     maps.grid_jobs.JOB: "* * * * *",
     seal_jobs.JOB: "* * * * *",
 }
+# What the things in the audit are called, by their kind.
+AUDIT_NAMINGS = {"tower": accounts.audit_doors.by_column(Tower.id, Tower.code)}
 # The lists that can be had as files, by the kind whose action `export` allows it.
 EXPORTS: dict[str, towers.export_jobs.Taker] = {
     "tower": towers.downloads.taken_register,
@@ -277,6 +282,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         find_actor=accounts.security.find_actor,
         endpoint_actions=accounts.security.ENDPOINT_ACTIONS,
     )
+    accounts.audit_doors.init_app(app, AUDIT_NAMINGS)
     health.init_app(app)
     jobs.init_app(app, JOBS, PERIODIC)
     towers.export_jobs.init_app(app, EXPORTS)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from accounts import queries, territories, tokens
+from accounts.audit_pages import audit_routes
 from accounts.doors import require_version
 from accounts.models import AccessToken, Organisation, User
 from accounts.organisations import organisation_routes
@@ -28,6 +29,7 @@ from core.problems import errors_of
 
 blueprint = Blueprint("accounts", __name__, template_folder="templates")
 organisation_routes(blueprint)
+audit_routes(blueprint)
 
 
 @blueprint.get("/users")

@@ -74,6 +74,9 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/api/v1/assignments/<uuid:assignment_id>", "GET"): READERS,
     ("/api/v1/assignments/<uuid:assignment_id>", "PUT"): {STAFF},
     ("/api/v1/assignments/<uuid:assignment_id>/withdrawal", "POST"): {STAFF},
+    ("/api/v1/audit", "GET"): {ADMIN},
+    ("/audit", "GET"): {ADMIN},
+    ("/audit/export", "GET"): {ADMIN},
     ("/api/v1/campaigns", "GET"): READERS,
     ("/api/v1/campaigns", "POST"): {STAFF},
     ("/api/v1/campaigns/<uuid:campaign_id>", "GET"): READERS,
@@ -451,7 +454,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
 
 # What writes down who took it along.
 EXPORTS = {
-    "/towers/export", "/follow-up.csv", "/follow-up.geojson", "/follow-up.gpkg", "/follow-up.kml",
+    "/audit/export", "/towers/export", "/follow-up.csv", "/follow-up.geojson", "/follow-up.gpkg", "/follow-up.kml",
     "/follow-up.xlsx", "/statistics.csv", "/statistics.xlsx", "/statistics/<chart>.csv",
     "/statistics/<chart>.xlsx",
     "/follow-up.pdf", "/map/towers.html", "/map/print.pdf", "/map/print.png",
