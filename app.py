@@ -75,6 +75,7 @@ import towers.services.merge
 import towers.services.organisations
 from core import (
     api,
+    backup_cli,
     cli,
     compiled,
     db,
@@ -220,6 +221,12 @@ PERIODIC = {
     maps.grid_jobs.JOB: "* * * * *",
     seal_jobs.JOB: "* * * * *",
 }
+# The tables whose `sha256` names files, by the folder of the instance in which these lie.
+BACKED_UP = {
+    "photos": ("photo", "signature"),
+    "documents": ("document",),
+    "notices": ("notice_document", "notice_reply_file", "notice_template"),
+}
 # What the things in the audit are called, by their kind.
 AUDIT_NAMINGS = {"tower": accounts.audit_doors.by_column(Tower.id, Tower.code)}
 # The lists that can be had as files, by the kind whose action `export` allows it.
@@ -325,6 +332,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     limits.limit(app, settings.link_limit, by_link)
     cli.init_app(app)
     seal_jobs.init_app(app)
+    backup_cli.init_app(app, BACKED_UP)
     for feature in FEATURES:
         feature.cli.init_app(app)
     maps.cli.init_app(app)

@@ -338,8 +338,8 @@ def _look_at_the_rest(
     held = "(SELECT coalesce(range_agg(ids), '{}') FROM audit_seal)"
     twice = session.scalar(
         text(
-            "SELECT (SELECT coalesce(sum(entries), 0) FROM audit_seal) -"
-            f" (SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest({held}) r)"
+            "SELECT (SELECT coalesce(sum(entries), 0) FROM audit_seal) - coalesce(sum(upper(r)"
+            " - lower(r)), 0) FROM unnest((SELECT range_agg(ids) FROM audit_seal)) r"
         )
     )
     if twice:

@@ -454,7 +454,8 @@ TABLE: dict[tuple[str, str], set[str]] = {
 
 # What writes down who took it along.
 EXPORTS = {
-    "/audit/export", "/towers/export", "/follow-up.csv", "/follow-up.geojson", "/follow-up.gpkg", "/follow-up.kml",
+    "/audit/export", "/towers/export", "/follow-up.csv", "/follow-up.geojson", "/follow-up.gpkg",
+    "/follow-up.kml",
     "/follow-up.xlsx", "/statistics.csv", "/statistics.xlsx", "/statistics/<chart>.csv",
     "/statistics/<chart>.xlsx",
     "/follow-up.pdf", "/map/towers.html", "/map/print.pdf", "/map/print.png",

@@ -25,8 +25,8 @@ from core.model import Base
 
 # What happened, and who did it: only ever added.
 EVIDENCE = (
-    "audit_entry", "audit_seal", "submission", "violation_event", "photo", "document", "notice_document",
-    "notice_reply", "notice_reply_file", "signature", "tower_merge",
+    "audit_entry", "audit_seal", "submission", "violation_event", "photo", "document",
+    "notice_document", "notice_reply", "notice_reply_file", "signature", "tower_merge",
     "organisation_merge",
 )  # fmt: skip
 
