@@ -429,7 +429,10 @@ def _bring_back(
                 server.stdin.write(b"COMMIT;\n")
             server.stdin.close()
         except BrokenPipeError:
+            # psql ended before us, and says why.
             script.kill()
+            with contextlib.suppress(BrokenPipeError):
+                server.stdin.close()
         for thread in (*listeners, feeder):
             thread.join()
     if script.returncode != 0 or server.returncode != 0:

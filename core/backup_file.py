@@ -290,9 +290,13 @@ def encrypted(file: IO[bytes], recipient: str) -> Iterator[IO[bytes]]:
             command, stdin=subprocess.PIPE, stdout=file, stderr=subprocess.PIPE
         ) as program:
             assert program.stdin and program.stderr
-            with contextlib.suppress(BrokenPipeError):
+            try:
                 yield program.stdin
                 program.stdin.close()
+            except BrokenPipeError:
+                # It ended before us, and says why; what it did not take is lost.
+                with contextlib.suppress(BrokenPipeError):
+                    program.stdin.close()
             said = program.stderr.read().decode(errors="replace")
         if program.returncode != 0:
             raise BackupError(f"GnuPG could not encrypt: {said.strip()}")

@@ -183,6 +183,13 @@ def test_a_killed_restore_begins_again_also_for_other_roles(
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()[-2000:]
     backup.check_empty(empty)
+    with backup.connected(empty.owner_url) as connection:
+        connection.execute("CREATE FUNCTION search_form(text) RETURNS text LANGUAGE sql RETURN $1")
+    with pytest.raises(BackupError, match="search_form"):
+        backup.restore(empty, source.file, None, tell=quiet)
+    with backup.connected(empty.owner_url) as connection:
+        connection.execute("DROP FUNCTION search_form(text)")
+    backup.check_empty(empty)
     other = make_url(empty.app_url).set(username="other_app")
     with cluster._connect("postgres") as connection:
         connection.execute("CREATE ROLE other_app LOGIN PASSWORD 'x'")
