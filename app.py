@@ -11,8 +11,10 @@ import accounts.labels
 import accounts.organisations
 import accounts.pages
 import accounts.policy
+import accounts.privacy_cli
 import accounts.security
 import accounts.services.organisations
+import accounts.services.privacy
 import accounts.territories
 import areas.api
 import areas.cli
@@ -38,6 +40,7 @@ import inspections.reminder_jobs
 import inspections.services.condition
 import inspections.services.merge
 import inspections.services.notices
+import inspections.services.outbox
 import inspections.timeline_sources
 import inspections.work
 import maps.base
@@ -92,6 +95,7 @@ from core import (
     mail,
     merging,
     problems,
+    retention,
     seal_jobs,
     slots,
 )
@@ -213,6 +217,7 @@ JOBS: dict[str, jobs.Body] = {
     **inspections.reminder_jobs.JOBS,
     **maps.grid_jobs.JOBS,
     **seal_jobs.JOBS,
+    **retention.JOBS,
 }
 # What the worker runs by the clock, in the zone of the server.
 PERIODIC = {
@@ -220,6 +225,7 @@ PERIODIC = {
     inspections.reminder_jobs.JOB: "*/5 * * * *",
     maps.grid_jobs.JOB: "* * * * *",
     seal_jobs.JOB: "* * * * *",
+    retention.JOB: "23 19 * * *",
 }
 # The tables whose `sha256` names files, by the folder of the instance in which these lie.
 BACKED_UP = {
@@ -227,6 +233,16 @@ BACKED_UP = {
     "documents": ("document",),
     "notices": ("notice_document", "notice_reply_file", "notice_template"),
 }
+# What is removed when its time is over.
+REMOVALS = (
+    retention.Removal(
+        "retention_token_days", "access_token", accounts.services.privacy.remove_ended_tokens
+    ),
+    retention.Removal("retention_export_days", "export", core_exports.forget),
+    retention.Removal(
+        "retention_message_days", "reminder", inspections.services.outbox.forget_addresses
+    ),
+)
 # What the things in the audit are called, by their kind.
 AUDIT_NAMINGS = {"tower": accounts.audit_doors.by_column(Tower.id, Tower.code)}
 # The lists that can be had as files, by the kind whose action `export` allows it.
@@ -332,6 +348,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     limits.limit(app, settings.link_limit, by_link)
     cli.init_app(app)
     seal_jobs.init_app(app)
+    retention.init_app(app, REMOVALS)
+    accounts.privacy_cli.init_app(app)
     backup_cli.init_app(app, BACKED_UP)
     for feature in FEATURES:
         feature.cli.init_app(app)
