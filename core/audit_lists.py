@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, Text, cast, func, select
@@ -47,7 +48,7 @@ FILTERS = {
 }
 
 
-def _statement(actor: Actor, wanted: Wanted, zone: ZoneInfo) -> Select[tuple[AuditEntry]]:
+def _statement(actor: Actor, wanted: Wanted, zone: ZoneInfo) -> Select[Any]:
     found = select(AuditEntry).where(policy.visible(actor, "audit"))
     if wanted.who:
         found = found.where(AuditEntry.actor == wanted.who)
@@ -91,9 +92,9 @@ def listed(
 
 def table(actor: Actor, wanted: Wanted, zone: ZoneInfo) -> Table:
     """The same as a table for spreadsheets, from the first entry on; moments are local."""
-    found = _statement(actor, wanted, zone).order_by(None)
+    found = _statement(actor, wanted, zone)
     local = func.timezone(zone.key, AuditEntry.at)
-    columns = {
+    columns: dict[str, tuple[str, Any, Kind, int]] = {
         "id": (N_("Number"), AuditEntry.id, Kind.WHOLE, 10),
         "at": (N_("When"), func.to_char(local, "YYYY-MM-DD HH24:MI:SS"), Kind.TEXT, 20),
         "actor": (N_("Who"), AuditEntry.actor, Kind.TEXT, 30),

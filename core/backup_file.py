@@ -22,7 +22,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pyrage
 
@@ -43,10 +43,8 @@ class Writer:
     def __init__(self, into: IO[bytes]) -> None:
         self._into = _HashingInto(into)
         # Written as GNU tar does: everybody can look into a backup without us.
-        self._tar = tarfile.open(  # noqa: SIM115 - closed at the end
-            fileobj=self._into,  # type: ignore[arg-type]
-            mode="w",
-            format=tarfile.GNU_FORMAT,
+        self._tar = tarfile.TarFile(
+            fileobj=cast(Any, self._into), mode="w", format=tarfile.GNU_FORMAT
         )
         self._lines = tempfile.TemporaryFile("w+b")  # noqa: SIM115 - closed at the end
         self.members = 0
@@ -59,7 +57,7 @@ class Writer:
         hashing = _Hashing(content)
         self._tar.addfile(facts, hashing)
         # The library remembers every member.
-        self._tar.members.clear()
+        self._tar.members.clear()  # type: ignore[attr-defined]
         digest = hashing.digest.hexdigest()
         line = {"name": name, "size": size, "sha256": digest}
         self._lines.write(json.dumps(line).encode() + b"\n")
