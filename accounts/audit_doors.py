@@ -130,3 +130,12 @@ def means_of(entry: AuditEntry) -> str:
     """By what means an entry was written, in words."""
     how, _, number = entry.via.partition(" ")
     return f"{label(how, 'audit_via')} {number}".strip() if how else ""
+
+
+def action_of(entry: AuditEntry) -> str:
+    """What was done, in words; steps of violations have theirs."""
+    labels: Mapping[str, Mapping[str, str]] = current_app.extensions["labels"]
+    kind, _, step = entry.action.partition(".")
+    if kind == "violation" and entry.action not in labels["audit_action"]:
+        return label(step, "violation_event")
+    return label(entry.action, "audit_action")

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, render_template, request
 from flask_babel import format_datetime
 
-from accounts.audit_doors import changes_of, means_of, names_of, wanted_of
+from accounts.audit_doors import action_of, changes_of, means_of, names_of, wanted_of
 from core import audit_lists, clock, seals
 from core import exports as exporting
 from core.audit_lists import FILTERS, Wanted
@@ -50,9 +50,9 @@ def asked() -> Wanted:
     """What the address asks for; raises `Invalid` for a day that is none."""
     found = given()
     return wanted_of(
-        who=found["who"],
-        action=found["action"] if found["action"] in texts_of("audit_action") else "",
-        kind=found["kind"] if found["kind"] in texts_of("audit_kind") else "",
+        who=found["who"].replace("\x00", ""),
+        action=found["action"].replace("\x00", ""),
+        kind=found["kind"].replace("\x00", ""),
         thing=found["object"].replace("\x00", ""),
         since=asked_day(found["since"], "since"),
         until=asked_day(found["until"], "until"),
@@ -80,6 +80,7 @@ def audit() -> tuple[str, int] | str:
         page=page,
         names=names_of(page.rows),
         changes={one.id: changes_of(one) for one in page.rows},
+        done={one.id: action_of(one) for one in page.rows},
         means={one.id: means_of(one) for one in page.rows},
         given=found,
         narrowed=any(found.values()),
