@@ -105,6 +105,9 @@ from core.policy import SIGNED_IN
 from core.settings import Settings
 from core.slots import MenuItem
 from core.words import N_
+from inspections.campaign_models import Campaign
+from inspections.notice_models import Notice
+from towers.imports.models import ImportBatch
 from towers.models import Tower
 
 FEATURES = (accounts, areas, towers, inspections)
@@ -244,7 +247,15 @@ REMOVALS = (
     ),
 )
 # What the things in the audit are called, by their kind.
-AUDIT_NAMINGS = {"tower": accounts.audit_doors.by_column(Tower.id, Tower.code)}
+AUDIT_NAMINGS = {
+    kind: accounts.audit_doors.by_column(key, name)
+    for kind, key, name in (
+        ("tower", Tower.id, Tower.code),
+        ("campaign", Campaign.id, Campaign.name),
+        ("notice", Notice.id, Notice.reference),
+        ("import", ImportBatch.id, ImportBatch.filename),
+    )
+}
 # The lists that can be had as files, by the kind whose action `export` allows it.
 EXPORTS: dict[str, towers.export_jobs.Taker] = {
     "tower": towers.downloads.taken_register,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -96,7 +95,11 @@ def changes_of(entry: AuditEntry) -> list[tuple[str, str, str]]:
     """What changed, before and after, in words."""
     before, after = entry.before or {}, entry.after or {}
     return [
-        (_field(entry.kind, key), _value(key, before.get(key)), _value(key, after.get(key)))
+        (
+            _field(entry.kind, key),
+            _value(entry.kind, key, before.get(key)),
+            _value(entry.kind, key, after.get(key)),
+        )
         for key in {**before, **after}
         if before.get(key) != after.get(key)
     ]
@@ -110,20 +113,27 @@ def _field(kind: str, key: str) -> str:
     return key
 
 
-def _value(key: str, value: Any) -> str:
-    labels: Mapping[str, Mapping[str, str]] = current_app.extensions["labels"]
-    if value is None or value == "" or value == []:
+def _value(kind: str, key: str, value: Any) -> str:
+    """A value in words; of one that is long its beginning."""
+    text = _text(kind, key, value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
+def _text(kind: str, key: str, value: Any) -> str:
+    if value is None or value == "" or value == [] or value == {}:
         return ""
     if isinstance(value, bool):
         return translate(N_("Yes") if value else N_("No"))
-    if isinstance(value, list) and not any(isinstance(one, list | dict) for one in value):
-        text = ", ".join(_value(key, one) for one in value)
-    elif isinstance(value, list | dict):
-        text = json.dumps(value, ensure_ascii=False)
-    else:
-        vocabulary = {"roles": "role", "services": "service"}.get(key, key)
-        text = label(value, vocabulary) if vocabulary in labels else str(value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+    if isinstance(value, list):
+        return ", ".join(_text(kind, key, one) for one in value)
+    if isinstance(value, dict):
+        parts = [(_field(kind, name), _text(kind, name, one)) for name, one in value.items()]
+        return "; ".join(f"{name}: {text}" for name, text in parts if text)
+    labels: Mapping[str, Mapping[str, str]] = current_app.extensions["labels"]
+    for vocabulary in (f"{kind}_{key}", {"roles": "role", "services": "service"}.get(key, key)):
+        if str(value) in labels.get(vocabulary, {}):
+            return label(value, vocabulary)
+    return str(value)
 
 
 def means_of(entry: AuditEntry) -> str:
