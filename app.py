@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 import accounts.api
+import accounts.audit_doors
 import accounts.cli
 import accounts.labels
 import accounts.link_jobs
@@ -12,8 +13,10 @@ import accounts.openid_pages
 import accounts.organisations
 import accounts.pages
 import accounts.policy
+import accounts.privacy_cli
 import accounts.security
 import accounts.services.organisations
+import accounts.services.privacy
 import accounts.territories
 import areas.api
 import areas.cli
@@ -39,6 +42,7 @@ import inspections.reminder_jobs
 import inspections.services.condition
 import inspections.services.merge
 import inspections.services.notices
+import inspections.services.outbox
 import inspections.timeline_sources
 import inspections.work
 import maps.base
@@ -76,6 +80,7 @@ import towers.services.merge
 import towers.services.organisations
 from core import (
     api,
+    backup_cli,
     cli,
     compiled,
     db,
@@ -92,6 +97,8 @@ from core import (
     mail,
     merging,
     problems,
+    retention,
+    seal_jobs,
     slots,
 )
 from core import exports as core_exports
@@ -100,6 +107,10 @@ from core.policy import SIGNED_IN
 from core.settings import Settings
 from core.slots import MenuItem
 from core.words import N_
+from inspections.campaign_models import Campaign
+from inspections.notice_models import Notice
+from towers.imports.models import ImportBatch
+from towers.models import Tower
 
 FEATURES = (accounts, areas, towers, inspections)
 
@@ -149,6 +160,7 @@ MENU = (
     MenuItem(
         "accounts.organisations", N_("Organisations"), "organisation", "organisation.view", "admin"
     ),
+    MenuItem("accounts.audit", N_("Audit"), "clock", "audit.view", "admin"),
     MenuItem("areas.index", N_("Areas"), "area", "area.view", "admin"),
     MenuItem(
         "inspections.checklist_index", N_("Checklist"), "checklist", "checklist.view", "admin"
@@ -210,12 +222,42 @@ JOBS: dict[str, jobs.Body] = {
     **inspections.reminder_jobs.JOBS,
     **maps.grid_jobs.JOBS,
     **accounts.link_jobs.JOBS,
+    **seal_jobs.JOBS,
+    **retention.JOBS,
 }
 # What the worker runs by the clock, in the zone of the server.
 PERIODIC = {
     core_exports.CLEAR_JOB: "17 * * * *",
     inspections.reminder_jobs.JOB: "*/5 * * * *",
     maps.grid_jobs.JOB: "* * * * *",
+    seal_jobs.JOB: "* * * * *",
+    retention.JOB: "23 19 * * *",
+}
+# The tables whose `sha256` names files, by the folder of the instance in which these lie.
+BACKED_UP = {
+    "photos": ("photo", "signature"),
+    "documents": ("document",),
+    "notices": ("notice_document", "notice_reply_file", "notice_template"),
+}
+# What is removed when its time is over.
+REMOVALS = (
+    retention.Removal(
+        "retention_token_days", "access_token", accounts.services.privacy.remove_ended_tokens
+    ),
+    retention.Removal("retention_export_days", "export", core_exports.forget),
+    retention.Removal(
+        "retention_message_days", "reminder", inspections.services.outbox.forget_addresses
+    ),
+)
+# What the things in the audit are called, by their kind.
+AUDIT_NAMINGS = {
+    kind: accounts.audit_doors.by_column(key, name)
+    for kind, key, name in (
+        ("tower", Tower.id, Tower.code),
+        ("campaign", Campaign.id, Campaign.name),
+        ("notice", Notice.id, Notice.reference),
+        ("import", ImportBatch.id, ImportBatch.filename),
+    )
 }
 # The lists that can be had as files, by the kind whose action `export` allows it.
 EXPORTS: dict[str, towers.export_jobs.Taker] = {
@@ -279,6 +321,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         endpoint_actions=accounts.security.ENDPOINT_ACTIONS,
         for_onlookers=accounts.security.FOR_ONLOOKERS,
     )
+    accounts.audit_doors.init_app(app, AUDIT_NAMINGS)
     health.init_app(app)
     jobs.init_app(app, JOBS, PERIODIC)
     towers.export_jobs.init_app(app, EXPORTS)
@@ -320,6 +363,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     by_link = (*inspections.owner_pages.BY_LINK, *inspections.owner_api.BY_LINK)
     limits.limit(app, settings.link_limit, by_link)
     cli.init_app(app)
+    seal_jobs.init_app(app)
+    retention.init_app(app, REMOVALS)
+    accounts.privacy_cli.init_app(app)
+    backup_cli.init_app(app, BACKED_UP)
     for feature in FEATURES:
         feature.cli.init_app(app)
     maps.cli.init_app(app)

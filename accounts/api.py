@@ -9,7 +9,7 @@ from flask import Response, jsonify, request
 from flask.views import MethodView
 from sqlalchemy.orm import Session
 
-from accounts import queries
+from accounts import audit_api, queries
 from accounts.doors import the_organisation
 from accounts.models import Organisation
 from accounts.schemas import (
@@ -31,7 +31,7 @@ from core.timelines import TimelinePage, TimelineQuery, timeline_answer
 from core.words import N_
 
 organisations = Blueprint("api_organisations", __name__, url_prefix="/api/v1/organisations")
-BLUEPRINTS = (organisations,)
+BLUEPRINTS = (organisations, audit_api.entries)
 
 # Everybody who may see an organisation sees these.
 PLAIN = (

@@ -20,6 +20,8 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from accounts import link_jobs, queries, territories, tokens
+from accounts import queries, territories, tokens
+from accounts.audit_pages import audit_routes
 from accounts.doors import require_version
 from accounts.entering import entering_routes
 from accounts.models import AccessToken, Organisation, User
@@ -48,6 +50,7 @@ organisation_routes(blueprint)
 entering_routes(blueprint)
 session_routes(blueprint)
 openid_routes(blueprint)
+audit_routes(blueprint)
 
 
 @blueprint.get("/users")

@@ -38,6 +38,13 @@ def register() -> None:
         visible=lambda actor: true(),
         reaches=_anywhere,
     )
+    # Of every feature and territory; nobody may change it.
+    policy.register(
+        "audit",
+        actions={"view": {"admin"}, "export": {"admin"}},
+        visible=lambda actor: true(),
+        reaches=_anywhere,
+    )
     policy.register(
         "organisation",
         actions={

@@ -98,7 +98,13 @@ ROLES = (
     .scalar_subquery()
 )
 BY_TOKEN = select(
-    User.id, User.email, User.name, User.everywhere, User.organisation_id, ROLES.label("roles")
+    User.id,
+    User.email,
+    User.name,
+    User.everywhere,
+    User.organisation_id,
+    ROLES.label("roles"),
+    tokens.NUMBER.label("token"),
 ).where(tokens.OPENS)
 
 
@@ -110,6 +116,7 @@ def actor_by_token(session: Session, token: str) -> Actor | None:
     found = session.execute(BY_TOKEN, tokens.asked(token, now=clock.now())).one_or_none()
     if found is None:
         return None
+    g.via = f"token {found.token}"
     territory = select(user_territory.c.area_id).where(user_territory.c.user_id == found.id)
     return _actor(session, found, found.roles or (), territory)
 
@@ -129,6 +136,7 @@ def find_actor() -> Actor:
             raise Unauthenticated(N_("This token is unknown, expired or revoked"))
         return actor
     if current_user.is_authenticated:
+        g.via = "session"
         actor = actor_of(session, current_user)
         return viewed_actor(session, actor) or actor
     return ANONYMOUS

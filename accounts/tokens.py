@@ -14,6 +14,8 @@ from core import audit
 from core.policy import Actor
 
 PREFIX = "tc_"
+# Which token was shown, for the audit.
+NUMBER = select(AccessToken.id).where(AccessToken.hash == bindparam("token_hash")).scalar_subquery()
 # Of which user a live token is held, if they may sign in; one statement that is never made anew.
 OPENS = and_(
     User.active,

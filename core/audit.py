@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Identity, Index, Text, cast, func, insert, select, text
+from sqlalchemy import BigInteger, Index, Text, TextClause, cast, func, insert, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -18,6 +18,10 @@ from core.policy import Actor
 KEY_DIGITS = 19
 
 
+def _told(name: str) -> TextClause:
+    return text(f"coalesce(current_setting('thapcanh.{name}', true), '')")
+
+
 class AuditEntry(Base):
     """One change. The application may insert and read it, never change or delete it."""
 
@@ -25,9 +29,21 @@ class AuditEntry(Base):
     __table_args__ = (
         Index("ix_audit_entry_kind_object_id", "kind", "object_id", "id"),
         Index("ix_audit_entry_batch", "batch", postgresql_where=text("batch IS NOT NULL")),
+        Index("ix_audit_entry_xid", "xid", postgresql_using="brin"),
+        Index("ix_audit_entry_at", "at", postgresql_using="brin"),
+        Index("ix_audit_entry_actor", "actor", "id"),
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    # Taken after the number of its transaction: see `core.seals`.
+    id: Mapped[int] = mapped_column(
+        BigInteger,
+        server_default=text(
+            "CASE WHEN pg_current_xact_id() IS NOT NULL"
+            " THEN nextval('audit_entry_id_seq'::regclass) END"
+        ),
+        primary_key=True,
+        autoincrement=True,
+    )
     at: Mapped[datetime]
     actor_id: Mapped[str | None]
     actor: Mapped[str]
@@ -38,6 +54,12 @@ class AuditEntry(Base):
     after: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     # Everything that one import changed; most entries have none.
     batch: Mapped[uuid.UUID | None]
+    # From where: what the door said at the begin of its transaction (`core.db.transaction`).
+    address: Mapped[str] = mapped_column(server_default=_told("address"))
+    via: Mapped[str] = mapped_column(server_default=_told("via"))
+    xid: Mapped[int] = mapped_column(
+        BigInteger, server_default=text("pg_current_xact_id()::text::bigint")
+    )
 
 
 def record(

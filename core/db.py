@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from flask import Flask, current_app, g
+from flask import Flask, current_app, g, has_request_context, request
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session, sessionmaker
@@ -109,11 +109,28 @@ def current_session() -> Session:
     return g.session
 
 
+# What the audit's columns take where they are left out, until the transaction ends.
+SAY_ORIGIN = text(
+    "SELECT set_config('thapcanh.address', :address, true), set_config('thapcanh.via', :via, true)"
+)
+
+
+def origin() -> dict[str, str]:
+    """From where this work was asked for: an address, and the session, token or program.
+
+    Whoever recognises somebody, or runs a job, says how in `g.via`.
+    """
+    if has_request_context():
+        return {"address": request.remote_addr or "", "via": g.get("via", "link")}
+    return {"address": "", "via": g.get("via", "console")}
+
+
 @contextmanager
 def transaction() -> Iterator[Session]:
     """Commit what the block did, or nothing of it. Opened by doors only, one a write."""
     session = current_session()
     try:
+        session.execute(SAY_ORIGIN, origin())
         yield session
         session.commit()
     except BaseException:

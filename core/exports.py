@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import BigInteger, Index, select
+from sqlalchemy import BigInteger, Index, delete, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -236,3 +236,15 @@ def clear(session: Session, folder: Path, *, now: datetime) -> int:
             part.unlink(missing_ok=True)
     session.flush()
     return len(old)
+
+
+def forget(session: Session, before: datetime, limit: int) -> int:
+    """Delete the rows of lists that ended long ago and have no file any more; returns how many."""
+    kept_file = (Export.state == State.DONE) & Export.job_id.is_not(None)
+    old = (
+        select(Export.id)
+        .where(Export.created_at < before, Export.state != State.WAITING, ~kept_file)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return len(session.execute(delete(Export).where(Export.id.in_(old)).returning(Export.id)).all())

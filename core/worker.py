@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import structlog
-from flask import Flask
+from flask import Flask, g
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import JobAborted
 from procrastinate.job_context import JobContext
@@ -141,6 +141,7 @@ def task(app: Flask, name: str, body: Body) -> Any:
         database = app.extensions["database"]
         running = Running(number, context.job.attempts + 1, database.sessions, context.should_abort)
         with app.app_context(), held(database.engine, number):
+            g.via = f"job {number}"
             log.info("job begins", job=number, name=name, attempt=running.attempt)
             try:
                 body(running, **arguments)

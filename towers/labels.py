@@ -130,6 +130,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "cleared": N_("Cleared away"),
     },
     "export_list": {
+        "audit": N_("Audit"),
         "tower": N_("Towers"),
         "violation": N_("Follow-up"),
         "statistics": N_("Statistics"),

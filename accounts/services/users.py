@@ -118,7 +118,7 @@ def update_user(
     before = _plain(user)
     chosen = _roles(session, roles)
     keeps = active and any(role.name == RoleName.ADMIN for role in chosen)
-    if not keeps and _is_last_admin(session, user):
+    if not keeps and is_last_admin(session, user):
         raise Conflict(N_("This is the last active administrator: make another one first"))
     user.name = name.strip()[:200]
     user.roles = chosen
@@ -191,7 +191,8 @@ def revoke_token(
     )
 
 
-def _is_last_admin(session: Session, user: User) -> bool:
+def is_last_admin(session: Session, user: User) -> bool:
+    """Whether nobody else who may sign in is an administrator."""
     if not user.active or not any(role.name == RoleName.ADMIN for role in user.roles):
         return False
     others = session.scalar(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from accounts.models import Organisation, User
@@ -156,3 +156,20 @@ def retry(session: Session, found: Reminder, *, by: Actor, now: datetime) -> Non
     found.recipient = ""
     _mark(session, found, ReminderState.WAITING)
     audit.record(session, "reminder.retry", "reminder", found.id, by=by, now=now, before=before)
+
+
+def forget_addresses(session: Session, before: datetime, limit: int) -> int:
+    """Take the address off messages that left long ago; returns how many.
+
+    The messages stay, so that none is written again.
+    """
+    old = (
+        select(Reminder.id)
+        .where(Reminder.sent_at < before, Reminder.recipient != "")
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    gone = session.execute(
+        update(Reminder).where(Reminder.id.in_(old)).values(recipient="").returning(Reminder.id)
+    ).all()
+    return len(gone)

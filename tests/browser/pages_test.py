@@ -19,6 +19,8 @@ PAGES = {
         "organisation-form": "/organisations/new",
         "areas": "/areas",
         "areas-load": "/areas/load",
+        "audit": "/audit",
+        "audit-narrowed": "/audit?kind=user&who=system",
         "account": "/account",
         "password": "/password",
         "password-again": "/verify",
@@ -106,6 +108,7 @@ SHOWN_ELSEWHERE = {
     "/sign-in/openid/back",
     "/search",  # leads on
     "/towers/export",  # a file
+    "/audit/export",  # a file
     "/proposals/<uuid:proposal_id>",
     # checklist_edit_test.py walks a draft.
     "/checklists/<int:number>",

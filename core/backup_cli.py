@@ -1,0 +1,133 @@
+"""Commands that make, look at and restore backups."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup
+
+from core import audit, backup, clock
+from core.backup import Place
+from core.backup_file import BackupError, suffix_of
+from core.cli import urls
+from core.db import transaction
+from core.policy import SYSTEM
+
+commands = AppGroup("backup", help="Everything of this service as one file, and back.")
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+IDENTITY = click.option(
+    "--identity", type=FILE, help="The file with the secret key of age, where it is encrypted."
+)
+
+
+def place() -> Place:
+    owner, app = urls()
+    kept: Mapping[str, Sequence[str]] = current_app.extensions["backed_up"]
+    return Place(owner, app, current_app.config["SETTINGS"].instance, kept)
+
+
+class Progress:
+    """What goes on, on standard error: at once where somebody looks, now and then in a log."""
+
+    def __init__(self) -> None:
+        self._every = 0.5 if sys.stderr.isatty() else 10.0
+        self._told, self._what = time.monotonic(), ""
+
+    def __call__(self, what: str, number: int) -> None:
+        if what != self._what or time.monotonic() - self._told >= self._every:
+            amount = f"{number / 1e6:.0f} MB" if what == "database" else f"{number}"
+            click.echo(f"{what} … {amount}", err=True)
+            self._told, self._what = time.monotonic(), what
+
+
+@commands.command("create")
+@click.option("--to", type=click.Path(path_type=Path), help="Where; default: instance/backups/.")
+@click.option("--recipient", default="", help="Encrypt for age1…, ssh-… or a key of GnuPG.")
+def create(to: Path | None, recipient: str) -> None:
+    """Write database, photos, documents, notices, map pictures and secrets into one file.
+
+    The service goes on meanwhile. Exit code 2: the backup is there, but files of rows are missing
+    or damaged in the instance folder itself.
+    """
+    here, now = place(), clock.now()
+    if to is None:
+        folder = here.instance / "backups"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        to = folder / f"thap-canh-{now:%Y%m%d-%H%M%S}.tar{suffix_of(recipient)}"
+    try:
+        made = backup.create(here, to.absolute(), recipient, now=now, tell=Progress())
+    except (BackupError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    with transaction() as session:
+        audit.record(
+            session, "backup.create", "backup", made.id, by=SYSTEM, now=clock.now(),
+            after={"file": to.name, "rows": made.rows, "files": made.files, "bytes": made.bytes,
+                   "encrypted": bool(recipient)},
+        )  # fmt: skip
+    click.echo(
+        f"{to}: {made.rows} rows of {made.tables} tables, {made.files} files,"
+        f" {to.stat().st_size / 1e6:.1f} MB"
+    )
+    if not recipient:
+        click.echo(
+            "It is not encrypted and holds secrets: keep it where nobody reads it.", err=True
+        )
+    for what, names in (("missing", made.missing), ("damaged", made.damaged)):
+        for name in names[:20]:
+            click.echo(f"{name} is {what}", err=True)
+    if made.missing or made.damaged:
+        click.echo(f"{len(made.missing)} missing, {len(made.damaged)} damaged", err=True)
+        sys.exit(2)
+
+
+@commands.command("verify")
+@click.argument("file", type=FILE)
+@IDENTITY
+def verify(file: Path, identity: Path | None) -> None:
+    """Read a whole backup and say whether each byte is as it was written; exit code 1 if not."""
+    try:
+        about = backup.verify(file, identity, tell=Progress())
+    except (BackupError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    rows = sum(one[0] for one in about["tables"].values())
+    click.echo(
+        f"Whole: {about['members']} members, {rows} rows, {about['files']} files,"
+        f" made {about['made_at']}, version {about['revision']} of the database"
+    )
+
+
+@commands.command("restore")
+@click.argument("file", type=FILE)
+@IDENTITY
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def restore(file: Path, identity: Path | None, yes: bool) -> None:
+    """Bring back a backup into an empty database and this instance folder."""
+    here = place()
+    try:
+        backup.check_empty(here)
+        if not yes:
+            click.confirm(f"Restore {file.name} into {here.instance}?", abort=True)
+        about = backup.restore(here, file, identity, tell=Progress())
+    except (BackupError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    with transaction() as session:
+        audit.record(
+            session, "backup.restore", "backup", about["id"], by=SYSTEM, now=clock.now(),
+            after={"made_at": about["made_at"], "file": file.name},
+        )  # fmt: skip
+    click.echo(
+        f"Restored: {sum(one[0] for one in about['tables'].values())} rows, {about['files']} files,"
+        f" as of {about['made_at']}. Counts and digests of all tables are equal."
+    )
+    click.echo("`make run` or `make serve` brings the database to the newest version and serves.")
+
+
+def init_app(app: Flask, kept: Mapping[str, Sequence[str]]) -> None:
+    """Add the commands; `kept` names the tables whose `sha256` names files in each folder."""
+    app.extensions["backed_up"] = kept
+    app.cli.add_command(commands)

@@ -1,0 +1,271 @@
+"""A backup holds everything, comes back into an empty database, and tells of each damaged byte."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pyrage
+import pytest
+from flask import Flask
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session, sessionmaker
+
+from app import BACKED_UP
+from core import backup, seals
+from core.backup import Place
+from core.backup_file import BackupError
+from core.cluster import ClusterUrls, PrivateCluster
+from core.settings import ROOT
+from tests import doors, makers
+from tests.conftest import Settled, asked_of
+from tests.core.migrations_test import schema
+
+pytestmark = pytest.mark.slow
+
+NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
+
+
+def quiet(what: str, number: int) -> None:
+    """Nobody waits."""
+
+
+@dataclass
+class Source:
+    place: Place
+    file: Path
+    urls: ClusterUrls
+    visit: dict
+    token: str
+
+
+def place_of(urls: ClusterUrls, instance: Path) -> Place:
+    return Place(urls.owner_url, urls.app_url, instance, BACKED_UP)
+
+
+@pytest.fixture(scope="module")
+def source(
+    cluster: PrivateCluster, settled: Settled, whole_app: Flask, instance: Path, tmp_path_factory
+) -> Iterator[Source]:
+    """A world with its files, something that a phone sent, a seal, and the backup of it all."""
+    folder = tmp_path_factory.mktemp("backups")
+    # A template must have no visitors.
+    settled.engine.dispose()
+    urls = cluster.create_database("backed_up", "settled")
+    engine = create_engine(urls.app_url)
+    with whole_app.app_context(), asked_of(engine, sessionmaker(engine)):
+        with Session(engine) as session:
+            person = makers.user(session, "inspector")
+            token = makers.token(session, person)
+            session.commit()
+        visit = {**doors.visit(settled.world.here.tower.code), "id": str(uuid.uuid4())}
+        sent = send(whole_app, token, visit)
+        doors.answered(sent, 201)
+        with Session(engine) as session, session.begin():
+            seals.seal(session, now=NOW)
+    engine.dispose()
+    (instance / "secret-key").write_text("the secret")
+    file = folder / "backup.tar"
+    made = backup.create(place_of(urls, instance), file, "", now=NOW, tell=quiet)
+    assert made.rows > 200 and made.files >= 3 and not made.damaged
+    yield Source(place_of(urls, instance), file, urls, visit, token)
+    cluster.drop_database("backed_up")
+
+
+def send(app: Flask, token: str, visit: dict):
+    client = app.test_client()
+    return client.post(
+        "/api/v1/inspections", json=visit, headers={"Authorization": f"Bearer {token}"}
+    )
+
+
+def bare(schema: str) -> list[str]:
+    """Without brackets, which are written otherwise when a condition was read once more."""
+    return sorted(re.sub("[()]", "", line) for line in schema.splitlines())
+
+
+@pytest.fixture
+def empty(cluster: PrivateCluster, tmp_path: Path) -> Iterator[Place]:
+    name = f"restored_{uuid.uuid4().hex[:8]}"
+    yield place_of(cluster.create_database(name), tmp_path / "instance")
+    cluster.drop_database(name)
+
+
+def test_a_restored_backup_is_equal_in_everything(
+    source: Source, empty: Place, whole_app: Flask
+) -> None:
+    assert source.file.stat().st_mode & 0o077 == 0
+    about = backup.restore(empty, source.file, None, tell=quiet)
+    # Tables, constraints, triggers, functions and grants, then the rows of each table.
+    assert bare(schema(empty.owner_url)) == bare(schema(source.urls.owner_url))
+    with (
+        backup.connected(empty.owner_url) as there,
+        backup.connected(source.urls.owner_url) as here,
+    ):
+        assert backup.digests(there) == backup.digests(here) == about["tables"]
+    names = {
+        path.relative_to(source.place.instance)
+        for folder in source.place.folders
+        for path in backup._files(source.place.instance / folder)
+    }
+    restored = {path.relative_to(empty.instance) for path in backup._files(empty.instance)}
+    assert restored == names | {Path("secret-key")}
+    for path in backup._files(empty.instance / "photos"):
+        if "." not in path.name:
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
+    engine = create_engine(empty.app_url)
+    with whole_app.app_context(), asked_of(engine, sessionmaker(engine)):
+        # A phone that does not know of all this sends again: the first answer, nothing doubled.
+        again = send(whole_app, source.token, source.visit)
+        assert again.status_code == 200, again.text
+        with Session(engine) as session:
+            (number,) = session.execute(
+                text("SELECT count(*) FROM inspection WHERE id = :id"), {"id": source.visit["id"]}
+            ).one()
+            assert number == 1
+        with Session(engine) as session:
+            assert seals.verify(session).sound
+    engine.dispose()
+    with pytest.raises(BackupError, match="not empty"):
+        backup.restore(empty, source.file, None, tell=quiet)
+
+
+def test_each_damaged_byte_is_found(source: Source, tmp_path: Path) -> None:
+    whole = source.file.read_bytes()
+    assert backup.verify(source.file, None, tell=quiet)["files"]
+    bad = tmp_path / "bad.tar"
+    # In a header, its empty bytes, the database, what fills a block up, the manifest, the end.
+    places = [100, 500, 600, 1020, len(whole) // 3, len(whole) // 2, len(whole) - 30_000,
+              len(whole) - 600, len(whole) - 500, len(whole) - 1]  # fmt: skip
+    for place in places:
+        bad.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(BackupError):
+            backup.verify(bad, None, tell=quiet)
+    for size in (0, 10, 511, len(whole) // 2, len(whole) - 20_000, len(whole) - 1):
+        bad.write_bytes(whole[:size])
+        with pytest.raises(BackupError):
+            backup.verify(bad, None, tell=quiet)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from app import BACKED_UP
+from core import backup
+backup.PIECE = 1 << 12
+def tell(what, number):
+    if what == "database" and number > 20 * backup.PIECE:
+        os.kill(os.getpid(), signal.SIGKILL)
+owner, app, instance, file = sys.argv[1:]
+backup.restore(backup.Place(owner, app, Path(instance), BACKED_UP), Path(file), None, tell=tell)
+"""
+
+
+def test_a_killed_restore_begins_again_also_for_other_roles(
+    source: Source, empty: Place, cluster: PrivateCluster
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, empty.owner_url, empty.app_url, empty.instance, source.file],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()[-2000:]
+    backup.check_empty(empty)
+    with backup.connected(empty.owner_url) as connection:
+        connection.execute("CREATE FUNCTION search_form(text) RETURNS text LANGUAGE sql RETURN $1")
+    with pytest.raises(BackupError, match="search_form"):
+        backup.restore(empty, source.file, None, tell=quiet)
+    with backup.connected(empty.owner_url) as connection:
+        connection.execute("DROP FUNCTION search_form(text)")
+    backup.check_empty(empty)
+    other = make_url(empty.app_url).set(username="other_app")
+    with cluster._connect("postgres") as connection:
+        connection.execute("CREATE ROLE other_app LOGIN PASSWORD 'x'")
+    elsewhere = replace(empty, app_url=other.render_as_string(hide_password=False))
+    backup.restore(elsewhere, source.file, None, tell=quiet)
+    with backup.connected(empty.owner_url) as connection:
+        assert connection.execute(
+            "SELECT has_table_privilege('other_app', 'tower', 'UPDATE'),"
+            " has_table_privilege('other_app', 'audit_entry', 'DELETE'),"
+            " has_column_privilege('other_app', 'audit_entry', 'actor', 'INSERT'),"
+            " has_table_privilege('thapcanh_app', 'tower', 'SELECT')"
+        ).fetchone() == (True, False, True, False)
+    with cluster._connect(str(other.database)) as connection:
+        connection.execute("DROP OWNED BY other_app")
+        connection.execute("DROP ROLE other_app")
+
+
+def test_only_who_has_the_key_reads_an_encrypted_one(source: Source, tmp_path: Path) -> None:
+    key, other = (pyrage.x25519.Identity.generate() for _ in range(2))
+    for name, one in (("key", key), ("other", other)):
+        (tmp_path / name).write_text(f"# a key\n{one}\n")
+    file = tmp_path / "backup.tar.age"
+    backup.create(source.place, file, str(key.to_public()), now=NOW, tell=quiet)
+    assert b"secret-key" not in file.read_bytes()
+    assert backup.verify(file, tmp_path / "key", tell=quiet)["members"] > 4
+    for identity in (tmp_path / "other", None):
+        with pytest.raises(BackupError, match=r"decrypt|secret key"):
+            backup.verify(file, identity, tell=quiet)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-100_000])
+    with pytest.raises(BackupError):
+        backup.verify(file, tmp_path / "key", tell=quiet)
+    with pytest.raises(BackupError, match="no recipient"):
+        backup.create(source.place, tmp_path / "no", "age1nonsense", now=NOW, tell=quiet)
+    assert {one.name for one in tmp_path.iterdir()} == {"key", "other", "backup.tar.age"}
+
+
+@pytest.mark.skipif(shutil.which("gpg") is None, reason="GnuPG is not installed")
+def test_gnupg_encrypts_too(
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The path of its socket must be short.
+    home = tempfile.mkdtemp(prefix="gpg-", dir="/tmp")
+    monkeypatch.setenv("GNUPGHOME", home)
+    subprocess.run(
+        ["gpg", "--batch", "--quiet", "--passphrase", "", "--quick-generate-key",
+         "backup@example.org", "default", "default", "never"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    file = tmp_path / "backup.tar.gpg"
+    backup.create(source.place, file, "backup@example.org", now=NOW, tell=quiet)
+    assert backup.verify(file, None, tell=quiet)["members"] > 4
+    with pytest.raises(BackupError, match="GnuPG"):
+        backup.create(source.place, tmp_path / "no", "nobody@example.org", now=NOW, tell=quiet)
+    subprocess.run(["gpgconf", "--kill", "all"], check=True)
+    shutil.rmtree(home)
+
+
+def test_files_that_are_not_as_rows_say_are_named(source: Source, tmp_path: Path) -> None:
+    instance = tmp_path / "instance"
+    shutil.copytree(source.place.instance / "photos", instance / "photos")
+    originals = [one for one in backup._files(instance / "photos") if "." not in one.name]
+    with backup.connected(source.urls.app_url) as connection:
+        (photo,) = connection.execute("SELECT encode(sha256, 'hex') FROM photo").fetchone()
+    (instance / "photos" / photo[:2] / photo).unlink()
+    rotten = next(one for one in originals if one.name != photo)
+    rotten.write_bytes(b"rotten")
+    made = backup.create(
+        replace(source.place, instance=instance), tmp_path / "b.tar", "", now=NOW, tell=quiet
+    )
+    assert f"photos/{photo}" in made.missing and made.damaged == [f"photos/{rotten.name}"]
+    with pytest.raises(BackupError, match="there already"):
+        backup.create(source.place, tmp_path / "b.tar", "", now=NOW, tell=quiet)
+
+
+def test_a_password_stands_in_no_list_of_processes() -> None:
+    made = backup.environment("postgresql+psycopg://me:secret@db.example:5433/x?sslmode=require")
+    assert (made["PGPASSWORD"], made["PGHOST"], made["PGPORT"]) == ("secret", "db.example", "5433")
+    assert psycopg.conninfo.conninfo_to_dict(host=made["PGHOST"])["host"] == "db.example"
