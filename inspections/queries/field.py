@@ -147,7 +147,7 @@ def _photos_of(
                 select(kind.inspection_id, kind.id, kind.item_key).where(
                     kind.inspection_id.in_(ids)
                 )
-                for kind in (Photo, DeclaredPhoto)
+                for one in (Photo, DeclaredPhoto)
             )
         ).order_by(text("1, 2"))
     )

@@ -34,8 +34,9 @@ def declare(
 ) -> None:
     """Write down which photos an inspection says it has, beside those that it named before.
 
-    A phone sends whatever it named once, so nothing that was named is forgotten. Raises `Invalid` for an item that cannot be answered,
-    and `Conflict` for a photo that another inspection named before.
+    A phone sends whatever it named once, so nothing that was named is forgotten. Raises `Invalid`
+    for an item that cannot be answered, and `Conflict` for a photo that another inspection named
+    before.
     """
     if not photos:
         return
