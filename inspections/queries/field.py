@@ -141,16 +141,11 @@ def _photos_of(
     found: dict[uuid.UUID, list[tuple[uuid.UUID, str | None]]] = {}
     if not ids:
         return found
-    rows = session.execute(
-        union(
-            *(
-                select(kind.inspection_id, kind.id, kind.item_key).where(
-                    kind.inspection_id.in_(ids)
-                )
-                for one in (Photo, DeclaredPhoto)
-            )
-        ).order_by(text("1, 2"))
+    here, named = (
+        select(one.inspection_id, one.id, one.item_key).where(one.inspection_id.in_(ids))
+        for one in (Photo, DeclaredPhoto)
     )
+    rows = session.execute(union(here, named).order_by(text("1, 2")))
     for inspection_id, number, item_key in rows:
         found.setdefault(inspection_id, []).append((number, item_key))
     return found
