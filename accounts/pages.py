@@ -20,7 +20,6 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from accounts import link_jobs, queries, territories, tokens
-from accounts import queries, territories, tokens
 from accounts.audit_pages import audit_routes
 from accounts.doors import require_version
 from accounts.entering import entering_routes
@@ -31,6 +30,7 @@ from accounts.passwords import new_password
 from accounts.rules import Role
 from accounts.security import hashed
 from accounts.services import links
+from accounts.services import devices as phones
 from accounts.services import users as services
 from accounts.session_pages import session_routes
 from areas.models import Area
@@ -88,6 +88,7 @@ def user_form(user: User | None, given: dict[str, Any], errors: Any = None) -> s
         user=user,
         given=given,
         errors=errors,
+        devices=phones.of_user(session, user.id) if user else [],
         roles=list(Role),
         sends=mail.server_of(current_app.config["SETTINGS"]) is not None,
         sessions=queries.live_sessions(session, user, now=clock.now()) if user else (),
@@ -300,3 +301,27 @@ def revoke_token(token_id: uuid.UUID) -> Response:
         )
     flash(_("The token was revoked."), "success")
     return redirect(url_for("accounts.account"))
+
+
+@blueprint.get("/devices")
+@guard(SIGNED_IN)
+def devices() -> str:
+    actor = current_actor()
+    assert actor.id is not None
+    return render_template(
+        "accounts/devices.html", devices=phones.of_user(current_session(), actor.id)
+    )
+
+
+@blueprint.post("/devices/<uuid:device_id>/revoke")
+@guard(SIGNED_IN)
+def revoke_device(device_id: uuid.UUID) -> Response:
+    """Revoke one's own phone, or anybody's for who administers accounts."""
+    actor = current_actor()
+    with transaction() as session:
+        device = phones.by_id(session, actor, device_id)
+        phones.revoke(session, device, by=actor, now=clock.now())
+    flash(_("The phone was revoked. What it still sends is kept for a decision."), "success")
+    if device.user_id == actor.id:
+        return redirect(url_for("accounts.devices"))
+    return redirect(url_for("accounts.edit_user", user_id=device.user_id))

@@ -28,12 +28,13 @@ from sqlalchemy.orm import Session
 from accounts import tokens
 from accounts.models import Role, User, UserSession, user_role, user_territory
 from accounts.passwords import normalised
-from accounts.rules import SignInWay
+from accounts.rules import SHUT_OUT, SignInWay
 from accounts.second_factor import OneTimeCodes, RecoveryCodes
 from accounts.services import sessions
 from accounts.services import users as services
 from accounts.services.sessions import Browser
 from accounts.sign_in_forms import ChangePassword, Passwords, RecoveryForm, SignIn, VerifyCode
+from accounts.tokens import OfDevice
 from areas.queries import commune_ids
 from core import clock, limits
 from core.db import current_session, db, transaction
@@ -121,6 +122,33 @@ def actor_by_token(session: Session, token: str) -> Actor | None:
     return _actor(session, found, found.roles or (), territory)
 
 
+def _shut_out(session: Session, token: str) -> Actor | None:
+    """Who owns a phone that was revoked, or whose account was disabled, where it may still bring
+    what was done before: it is taken from it and shown to staff. `None` anywhere else."""
+    if request.endpoint not in current_app.extensions["kept_from_shut_out"]:
+        return None
+    phone = tokens.of_device(session, token)
+    if phone is None or phone.shut is None:
+        return None
+    g.device = phone
+    return Actor(
+        id=phone.user_id,
+        email=phone.email,
+        name=phone.name or phone.email,
+        roles=frozenset({SHUT_OUT}),
+    )
+
+
+def current_device() -> OfDevice | None:
+    """The phone that makes this request, `None` where a browser or a program does."""
+    if "device" not in g:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        bearer = scheme.lower() == "bearer"
+        g.device = tokens.of_device(current_session(), token.strip()) if bearer else None
+    device: OfDevice | None = g.device
+    return device
+
+
 def find_actor() -> Actor:
     """Who makes this request: a token on any route, else the session.
 
@@ -131,7 +159,7 @@ def find_actor() -> Actor:
     scheme, _, token = header.partition(" ")
     session = current_session()
     if scheme.lower() == "bearer":
-        actor = actor_by_token(session, token.strip())
+        actor = actor_by_token(session, token.strip()) or _shut_out(session, token.strip())
         if actor is None:
             raise Unauthenticated(N_("This token is unknown, expired or revoked"))
         return actor
@@ -301,7 +329,9 @@ GUESSED_AT = (
 FOR_ONLOOKERS = ("accounts.end_view_as", "security.logout", "core.choose_language")
 
 
-def init_app(app: Flask, settings: Settings) -> Security:
+def init_app(app: Flask, settings: Settings, *, kept_from: Iterable[str] = ()) -> Security:
+    """Sign-in. `kept_from` names the endpoints where a phone that was shut out may still send."""
+    app.extensions["kept_from_shut_out"] = frozenset(kept_from)
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SECURITY_PASSWORD_SALT=settings.secret_key,
