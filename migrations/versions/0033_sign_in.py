@@ -8,7 +8,7 @@ from typing import Any
 from alembic import context, op
 
 revision = "0033"
-down_revision = "0028"
+down_revision = "0032"
 branch_labels = None
 depends_on = None
 
