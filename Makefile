@@ -24,9 +24,9 @@ DATABASE = $(if $(DATABASE_URL),,database)
 
 help: ## this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
-	@echo "Settings: PORT=8000 HOST=127.0.0.1 DATABASE_URL=… INSTANCE_DIR=instance (see README)"
+	@echo "Settings: PORT=8000 HOST=127.0.0.1 TLS=1 DATABASE_URL=… INSTANCE_DIR=instance (see README)"
 
-run: install ## install what is missing, start everything, print the address
+run: install ## install what is missing, start everything, print the address (phones: HOST=0.0.0.0 TLS=1)
 	@exec $(PYTHON) -m core.run
 
 serve: install ## the same for production: no demo, more workers (WEB_CONCURRENCY)

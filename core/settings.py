@@ -29,6 +29,8 @@ class Settings:
     languages: tuple[str, ...] = ("vi", "en")
     secret_key: str = ""
     https: bool = False
+    # The service itself speaks TLS, with a certificate of this machine's own authority.
+    tls: bool = False
     two_factor: bool = False
     sign_in_limit: str = "10 per minute"
     # What one address may ask of the links in notices, photos included.
@@ -60,7 +62,8 @@ class Settings:
             port=int(env.get("PORT") or 8000),
             timezone=env.get("TIMEZONE") or "Asia/Ho_Chi_Minh",
             secret_key=env.get("SECRET_KEY") or "",
-            https=env.get("HTTPS", "") == "1",
+            https="1" in (env.get("HTTPS"), env.get("TLS")),
+            tls=env.get("TLS", "") == "1",
             two_factor=env.get("TWO_FACTOR", "") == "1",
             max_document_bytes=int(env.get("MAX_DOCUMENT_MB") or 50) * 1024 * 1024,
             kept_tiles_bytes=int(env.get("KEPT_TILES_MB") or 32) * 1024 * 1024,

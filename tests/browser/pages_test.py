@@ -92,6 +92,7 @@ SHOWN_ELSEWHERE = {
     "/",  # the first page of every walk
     "/sign-in",
     "/search",  # leads on
+    "/authority",  # only with TLS=1: tests/core/tls_test.py
     "/towers/export",  # a file
     "/proposals/<uuid:proposal_id>",
     # checklist_edit_test.py walks a draft.

@@ -27,6 +27,9 @@ OPEN = {
     "security.login",
     "security.logout",
     "core.choose_language",
+    # What phones are to trust before they can sign in.
+    "core.authority",
+    "core.authority_certificate",
     "healthz",
     "readyz",
     # Whoever holds the link of a notice answers for its owner, without an account.
