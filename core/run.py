@@ -375,16 +375,40 @@ def wait_until_it_answers(
 
 def watch(server: subprocess.Popen[bytes], worker: Worker, cluster: PrivateCluster | None) -> int:
     """Wait for the server's end; start the private cluster and the worker again when they die."""
+    database = Database(cluster) if cluster else None
     while True:
         try:
             server.wait(timeout=2)
             raise CannotRun("The server ended by itself: see above")
         except subprocess.TimeoutExpired:
             pass
-        if cluster and not cluster.running():
-            say("PostgreSQL has ended; it is started again.")
-            cluster.start()
+        if database:
+            database.keep()
         worker.keep()
+
+
+class Database:
+    """The private cluster, started again when it dies, as often as it takes.
+
+    On a full disk it cannot start. The server goes on meanwhile and tells everybody to come back.
+    """
+
+    def __init__(self, cluster: PrivateCluster) -> None:
+        self.cluster = cluster
+        self.wait = 1.0
+        self.tried = 0.0
+
+    def keep(self) -> None:
+        if self.cluster.running() or time.monotonic() - self.tried < self.wait:
+            return
+        say("PostgreSQL has ended; it is started again.")
+        try:
+            self.cluster.start()
+            self.wait = 1.0
+        except (ClusterError, OSError, psycopg.Error) as error:
+            self.wait = min(30.0, self.wait * 2)
+            say(f"{error}\nIt is tried again in {self.wait:.0f} s.", sys.stderr)
+        self.tried = time.monotonic()
 
 
 class Worker:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import struct
 import time
 from typing import Any
 
@@ -29,6 +30,9 @@ accesslog = None
 control_socket_disable = True
 limit_request_line = 8190
 
+# A connection that stands still for so long within a request is ended: phones sleep in the middle
+# of one, and would keep a thread each. A proxy in front has limits of its own.
+STALLED_SECONDS = 30
 TLS_HANDSHAKE = b"\x16"
 # How long the head of a request without TLS may take to arrive.
 HEAD_SECONDS = 2.0
@@ -51,7 +55,7 @@ class Worker(ThreadWorker):
 
     def handle(self, conn: Any) -> Any:
         if not conn.initialized:
-            notice_when_lost(conn.sock)
+            end_when_lost(conn.sock)
         if (
             self.cfg.is_ssl
             and not conn.initialized
@@ -70,15 +74,13 @@ class Worker(ThreadWorker):
         return super().handle(conn)
 
 
-def notice_when_lost(sock: socket.socket) -> None:
-    """Let the kernel end a connection whose other side is gone without a sign for a minute."""
-    if sock.family not in {socket.AF_INET, socket.AF_INET6}:
-        return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000)
+def end_when_lost(sock: socket.socket) -> None:
+    """Let the kernel end reads and writes that stand still, and connections to nobody."""
+    patience = struct.pack("ll", STALLED_SECONDS, 0)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
+    if sock.family in {socket.AF_INET, socket.AF_INET6}:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
 
 
 def _head(sock: socket.socket) -> bytes:
