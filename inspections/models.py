@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, query_expression, relationship
 
 from accounts.models import User
 from core.geo import SRID
@@ -187,6 +187,10 @@ class Inspection(Base):
     ended_at: Mapped[datetime | None]
     device_at: Mapped[datetime | None]
     received_at: Mapped[datetime | None]
+    # Seconds by which the device's clock was ahead of ours when it was sent from a phone.
+    clock_offset_s: Mapped[int | None] = mapped_column(BigInteger)
+    # Why the inspector stood far from the tower.
+    far_reason: Mapped[str] = mapped_column(server_default="", default="")
     instruments: Mapped[list[dict[str, Any]]] = mapped_column(
         JSONB, server_default="[]", default=list
     )
@@ -222,6 +226,16 @@ class Inspection(Base):
         back_populates="inspection", order_by="Photo.received_at, Photo.id"
     )
     signatures: Mapped[list[Signature]] = relationship(order_by="Signature.at, Signature.id")
+
+    # How many photos are here, and how many that it names are still on their way; only where a
+    # query asks for them (`queries.lists`).
+    photos_here: Mapped[int | None] = query_expression()
+    photos_waiting: Mapped[int | None] = query_expression()
+
+    @property
+    def photos_expected(self) -> int:
+        """How many photos it has once all of them are here."""
+        return (self.photos_here or 0) + (self.photos_waiting or 0)
 
 
 class Submission(Base):
@@ -286,6 +300,10 @@ class Photo(Base):
     # Whether it came from the camera during the visit or was chosen from the files of a device.
     source: Mapped[str] = mapped_column(server_default="file", default="file")
     taken_at: Mapped[datetime | None]
+    # Where the device was: degrees of EPSG:4326, metres.
+    latitude: Mapped[float | None]
+    longitude: Mapped[float | None]
+    accuracy_m: Mapped[float | None]
 
     inspection: Mapped[Inspection] = relationship(back_populates="photos")
 
