@@ -222,6 +222,8 @@ class UploadById(MethodView):
         The wrong place is answered 409 with the right one; a photo that did not arrive as it was
         sent 422, and it begins again.
         """
+        # Whose it is comes first: what is wrong with the bytes is nobody else's business.
+        self._standing(photo_id)
         if request.mimetype != OCTETS:
             raise UnsupportedMedia(
                 N_("Send the bytes with the header Content-Type: %(kind)s"), kind=OCTETS

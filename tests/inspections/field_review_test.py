@@ -163,7 +163,7 @@ def test_photos_that_are_on_their_way_are_counted_everywhere(
     number = sent["body"]["id"]
     own.upload(number, here)
     staff = world["staff"]
-    said = "1 / 2 ảnh"
+    said = "1 / 2 ảnh đã về"
     for path in (f"/inspections/{number}", "/inspections", f"/towers/{tower.code}", "/"):
         assert said in staff.get(path).get_data(as_text=True), path
     listed = doors.answered(staff.get("/api/v1/inspections?limit=1"), 200)["items"][0]
