@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from dataclasses import dataclass, replace
@@ -83,17 +84,24 @@ class Settings:
 def kept_secret(path: Path) -> str:
     """Read the secret in `path`, made at the first call; two processes agree on one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        kept = path.read_text().strip()
-        if kept:
+    with contextlib.suppress(FileNotFoundError):
+        if kept := path.read_text().strip():
             return kept
-        descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC)
-    secret = secrets.token_urlsafe(48)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secret)
-    return secret
+        # Left by a start that was cut off: nobody has used it.
+        path.unlink()
+    # Whole before it has its name: whoever comes second reads what the first one uses.
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path.read_text().strip()
 
 
 def _psycopg_url(url: str | None) -> str | None:

@@ -35,20 +35,7 @@ from tests.soak.running import Running, running, waited
 MIGRATION_KILLS = 40
 MIGRATORS = 4
 SILENT = 48
-# What a disk has left that is called full: less than one photo needs.
 MIGRATE = "import sys; from core import migrate; migrate.upgrade(sys.argv[1], sys.argv[2])"
-
-
-def measure(service: Running, scale: float, chance: random.Random) -> Iterator[Found]:
-    yield from migrations(service, scale, chance)
-    yield from restarted(scale)
-    if scale >= 0.1:
-        yield from silent(service, chance)
-    if os.geteuid() == 0:
-        yield from photos_on_a_full_disk(service, chance)
-        yield from database_on_a_full_disk(chance)
-    else:
-        print("full disks: not tried, only root can mount a small file system", flush=True)
 
 
 # Migrations.
@@ -196,7 +183,7 @@ SELECT md5(string_agg(line, E'\\n' ORDER BY line COLLATE "C")) FROM told
 # A server that goes away.
 
 
-def restarted(scale: float) -> Iterator[Found]:
+def restarted(_: Running, scale: float, chance: random.Random) -> Iterator[Found]:
     """PostgreSQL of somebody else is stopped, stays away, and comes back: nobody restarts us."""
     away = max(5.0, min(20.0, 20.0 * scale * 5))
     with tempfile.TemporaryDirectory(prefix="thap-canh-soak-server-") as folder:
@@ -269,8 +256,11 @@ def body_of(service: Running) -> bytes:
 # Phones that fall silent.
 
 
-def silent(service: Running, chance: random.Random) -> Iterator[Found]:
+def silent(service: Running, scale: float, chance: random.Random) -> Iterator[Found]:
     """More phones than there are threads stop in the middle of a body and stay connected."""
+    if scale < 0.1:
+        # It is nothing but waiting, for longer than a short soak takes.
+        return
     (inspector,) = settle(service, inspectors=1, towers=2, prefix="T")
     head = (
         f"POST /api/v1/inspections HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -313,18 +303,27 @@ def small_disk(place: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", place], check=True)
 
 
+def full_disks(service: Running, scale: float, chance: random.Random) -> Iterator[Found]:
+    """First the photos have no room, then PostgreSQL."""
+    if os.geteuid() != 0:
+        print("full disks: not tried, only root can mount a small file system", flush=True)
+        return
+    yield from photos_on_a_full_disk(service, chance)
+    yield from database_on_a_full_disk(chance)
+
+
 def photos_on_a_full_disk(service: Running, chance: random.Random) -> Iterator[Found]:
     (inspector,) = settle(service, inspectors=1, towers=2, prefix="F")
     one = submission(inspector, chance, with_photo=False)
     ledger = Ledger(service.instance / "soak-full.jsonl")
     phone = Phone(service.port, inspector.token, ledger, chance)
-    phone.insist(lambda: phone.send_inspection(one))
+    phone.insist(lambda: phone.send_batch([one]))
     photos = [Photo(new_id(chance), picture(chance, 220)) for _ in range(40)]
     folder, put_off = service.instance / "photos", 0
-    with small_disk(folder, "2m"):
+    with small_disk(folder, "2m"), small_disk(service.instance / "field", "1m"):
         for photo in photos:
             try:
-                phone.send_photo(one, photo)
+                phone.send_photo(one.id, photo)
             except TryAgain:
                 put_off += 1
         kept = ledger.acknowledged("photo")
@@ -342,9 +341,10 @@ def photos_on_a_full_disk(service: Running, chance: random.Random) -> Iterator[F
             and not {"500", "503 without Retry-After"} & set(ledger.answers),
             "\n".join(service.broken()[-3:]),
         )
-        subprocess.run(["mount", "-o", "remount,size=50m", folder], check=True)
+        for one_folder in (folder, service.instance / "field"):
+            subprocess.run(["mount", "-o", "remount,size=50m", one_folder], check=True)
         for photo in photos:
-            phone.insist(lambda photo=photo: phone.send_photo(one, photo))
+            phone.insist(lambda photo=photo: phone.send_photo(one.id, photo))
         whole = sum(intact(folder, photo) for photo in photos)
         yield Found(
             "P5",
@@ -386,7 +386,7 @@ def through_a_full_disk(service: Running, home: Path, chance: random.Random) -> 
     phone = Phone(service.port, inspector.token, ledger, chance)
     sent = [submission(inspector, chance, with_photo=False) for _ in range(60)]
     for one in sent[:10]:
-        phone.insist(lambda one=one: phone.send_inspection(one))
+        phone.insist(lambda one=one: phone.send_batch([one]))
     ballast, put_off = home / "ballast", 0
     fill(ballast)
     # What is left of the log of changes is used up as well: then PostgreSQL itself gives up.
@@ -399,7 +399,7 @@ def through_a_full_disk(service: Running, home: Path, chance: random.Random) -> 
         if time.monotonic() > until:
             break
         try:
-            phone.send_inspection(one)
+            phone.send_batch([one])
         except TryAgain:
             put_off += 1
             fill(ballast)
@@ -408,7 +408,7 @@ def through_a_full_disk(service: Running, home: Path, chance: random.Random) -> 
     ballast.unlink()
     back = service.wait_until_ready(90)
     for one in sent:
-        phone.insist(lambda one=one: phone.send_inspection(one))
+        phone.insist(lambda one=one: phone.send_batch([one]))
     kept = ledger.acknowledged("inspection")
     with service.connect() as connection:
         rows = connection.execute("SELECT id FROM inspection").fetchall()
@@ -421,7 +421,8 @@ def through_a_full_disk(service: Running, home: Path, chance: random.Random) -> 
     yield Found(
         "P1",
         f"PostgreSQL on a full disk: gave up {ended} times, {put_off} put off ({told(ledger)}),"
-        f" ready {back:.0f} s after there was room; {len(kept)} acknowledged, {len(kept - {row[0] for row in rows})} lost,"
+        f" ready {back:.0f} s after there was room;"
+        f" {len(kept)} acknowledged, {len(kept - {row[0] for row in rows})} lost,"
         f" {len(rows) - (whole or (0,))[0]} half, without a restart",
         len(kept) == len(sent) == len(rows) == (whole or (0,))[0]
         and put_off > 0

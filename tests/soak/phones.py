@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import http.client
-import json
 import random
 import time
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
+
+import orjson
 
 from tests.soak.ledger import Ledger
 from tests.soak.province import Photo, Submission
 
+OCTETS = "application/offset+octet-stream"
 # How long a phone tries before the soak calls it an answer that never came.
 PATIENCE = 180.0
 
@@ -48,6 +52,9 @@ class Phone:
             )
             answer = self.connection.getresponse()
             content = answer.read()
+            # A head that was cut off looks whole to the library; its end says how much comes.
+            if "Content-Length" not in answer.headers:
+                raise http.client.IncompleteRead(content)
         except (OSError, http.client.HTTPException) as error:
             self.hang_up()
             self.ledger.count("no answer")
@@ -64,14 +71,8 @@ class Phone:
             self.connection.close()
             self.connection = None
 
-    def send(self, one: Submission) -> None:
-        """Send an inspection and its photo until both are acknowledged; raises `NoAnswer`."""
-        self.insist(lambda: self.send_inspection(one))
-        if one.photo:
-            photo = one.photo
-            self.insist(lambda: self.send_photo(one, photo))
-
-    def insist(self, attempt: Any) -> None:
+    def insist(self, attempt: Callable[[], None]) -> None:
+        """Try until it is done, with growing pauses; raises `NoAnswer`."""
         until, pause = time.monotonic() + PATIENCE, 0.05
         while True:
             try:
@@ -83,43 +84,75 @@ class Phone:
             time.sleep(pause * (0.5 + self.chance.random()))
             pause = min(1.0, pause * 2)
 
-    def send_inspection(self, one: Submission) -> None:
+    def send(self, batch: Sequence[Submission]) -> None:
+        """Send inspections with their photos, these before or after, until all are safe."""
+        with_photos = [one for one in batch if one.photo]
+        before = {one.id for one in with_photos if self.chance.random() < 0.5}
+        for one in with_photos:
+            if one.id in before:
+                self.insist(lambda one=one: self.send_photo(one.id, one.photo))
+        left = list(batch)
+        self.insist(lambda: self.send_batch(left))
+        for one in with_photos:
+            if one.id not in before:
+                self.insist(lambda one=one: self.send_photo(one.id, one.photo))
+
+    def send_batch(self, left: list[Submission]) -> None:
+        """Send a batch once and take out of it what was acknowledged; raises `TryAgain`."""
+        body = {
+            "device_time": datetime.now(UTC).isoformat(),
+            "app_version": "1",
+            "operations": [one.sent for one in left],
+        }
         status, content = self.request(
+            "POST", "/api/v1/sync", orjson.dumps(body), **{"Content-Type": "application/json"}
+        )
+        if status != 200:
+            raise NoAnswer(f"{status}: {content[:500]!r}")
+        results = orjson.loads(content)["results"]
+        if [result["id"] for result in results] != [str(one.operation) for one in left]:
+            raise NoAnswer(f"an answer about something else: {content[:200]!r}")
+        for one, result in zip(list(left), results, strict=True):
+            verdict = result["verdict"]
+            self.ledger.count(verdict)
+            if verdict == "retry":
+                continue
+            if verdict not in {"accepted", "known"}:
+                raise NoAnswer(f"{result}"[:500])
+            receipt = result["receipt"]
+            if receipt["content_sha256"] != one.content_sha256:
+                raise NoAnswer(f"a receipt of something else: {receipt}"[:500])
+            self.ledger.keep("inspection", one.id, new=verdict == "accepted", receipt=receipt)
+            left.remove(one)
+        if left:
+            raise TryAgain("retry")
+
+    def send_photo(self, inspection: uuid.UUID, photo: Photo) -> None:
+        """Go on with a photo where it ended, once; raises `TryAgain`."""
+        standing = self.uploading(
             "POST",
-            "/api/v1/inspections",
-            json.dumps(one.body).encode(),
+            "/api/v1/uploads",
+            orjson.dumps({**photo.facts, "inspection": str(inspection)}),
             **{"Content-Type": "application/json"},
         )
+        while standing["state"] != "safe":
+            at = int(standing["offset"])
+            standing = self.uploading(
+                "PATCH",
+                f"/api/v1/uploads/{photo.id}",
+                photo.content[at:],
+                **{"Content-Type": OCTETS, "Upload-Offset": str(at)},
+            )
+        self.ledger.keep("photo", photo.id, new=False)
+
+    def uploading(
+        self, method: str, path: str, body: bytes | None = None, **headers: str
+    ) -> dict[str, Any]:
+        """A step of an upload; where the service knows better how far it is, that."""
+        status, content = self.request(method, path, body, **headers)
+        said = orjson.loads(content)
+        if status == 409 and said["code"] == "wrong_offset":
+            return {"offset": said["facts"]["offset"], "state": "waiting"}
         if status not in {200, 201}:
-            raise NoAnswer(f"{status}: {content[:500]!r}")
-        if json.loads(content)["id"] != str(one.id):
-            raise NoAnswer(f"an answer about something else: {content[:200]!r}")
-        self.ledger.keep("inspection", one.id, new=status == 201)
-
-    def send_photo(self, one: Submission, photo: Photo) -> None:
-        boundary, body = multipart(one.id, photo)
-        status, content = self.request(
-            "POST",
-            "/api/v1/photos",
-            body,
-            **{"Content-Type": f"multipart/form-data; boundary={boundary}"},
-        )
-        if status not in {200, 201}:
-            raise NoAnswer(f"{status}: {content[:500]!r}")
-        self.ledger.keep("photo", photo.id, new=status == 201)
-
-
-def multipart(inspection: uuid.UUID, photo: Photo) -> tuple[str, bytes]:
-    boundary = "----soak" + photo.id.hex
-    fields = {"id": str(photo.id), "inspection": str(inspection), "sha256": photo.sha256}
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in fields.items()
-    ]
-    head = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n'
-        "Content-Type: image/jpeg\r\n\r\n"
-    )
-    return boundary, b"".join(parts) + head.encode() + photo.content + (
-        f"\r\n--{boundary}--\r\n".encode()
-    )
+            raise NoAnswer(f"{method} {path} {status}: {content[:500]!r}")
+        return said

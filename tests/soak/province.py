@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+import urllib.request
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 from PIL import Image
 
 from accounts.models import User
@@ -26,7 +29,7 @@ PASSES = {
 FAILS = "sit_fence"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Inspector:
     """Somebody with a phone, and the towers that nobody else inspects."""
 
@@ -44,19 +47,48 @@ class Photo:
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {
+            "id": str(self.id),
+            "item": FAILS,
+            "sha256": self.sha256,
+            "byte_size": len(self.content),
+            "media_type": "image/jpeg",
+            "source": "camera",
+            "taken_at": "2026-11-01T09:00:00+07:00",
+        }
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Submission:
     """An inspection as a phone keeps it until the server has it."""
 
     id: uuid.UUID
     inspector: Inspector
     body: dict[str, Any]
+    operation: uuid.UUID
+    made_at: str
     photo: Photo | None = None
 
     @property
     def findings(self) -> int:
         return 1 if self.photo else 0
+
+    @property
+    def content_sha256(self) -> str:
+        """What the receipt must name: the hash of the body as it is sent."""
+        return hashlib.sha256(orjson.dumps(self.body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The operation as a batch holds it."""
+        return {
+            "id": str(self.operation),
+            "kind": "inspection",
+            "made_at": self.made_at,
+            "body": self.body,
+        }
 
 
 def settle(running: Running, *, inspectors: int, towers: int, prefix: str = "S") -> list[Inspector]:
@@ -82,10 +114,22 @@ def settle(running: Running, *, inspectors: int, towers: int, prefix: str = "S")
                 made.append(Inspector(person.id, makers.token(session, person), codes))
             session.commit()
             session.close()
-            return made
+            return [replace(one, token=device_token(running, one.token)) for one in made]
     finally:
         with app.app_context():
             database().engine.dispose()
+
+
+def device_token(running: Running, token: str) -> str:
+    """Sign a phone in by the token of its inspector; returns the token of the phone."""
+    asked = urllib.request.Request(
+        f"http://127.0.0.1:{running.port}/api/v1/devices",
+        orjson.dumps({"id": str(uuid.uuid4()), "name": "Máy thử", "app_version": "1"}),
+        {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        given: str = orjson.loads(answer.read())["token"]
+        return given
 
 
 def submission(
@@ -106,8 +150,10 @@ def submission(
         "answers": answers,
         "note": f"Ghi chú {chance.random():.12f}",
         "submit": True,
+        "photos": [photo.facts] if photo else [],
     }
-    return Submission(made, inspector, body, photo)
+    moment = datetime(2026, 11, 1, 2, 0, tzinfo=UTC) + timedelta(seconds=chance.randrange(30_000))
+    return Submission(made, inspector, body, new_id(chance), moment.isoformat(), photo)
 
 
 def picture(chance: random.Random, size: int) -> bytes:

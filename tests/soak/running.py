@@ -22,6 +22,8 @@ from core.settings import Settings
 from tests.core.run_test import Service
 
 WORKERS = 2
+# How the last line of a traceback, or of an exception in a log, names what broke.
+ERROR = re.compile(r"[\w.]*Error\b")
 
 
 @dataclass
@@ -113,14 +115,14 @@ class Running:
         return waited(lambda: self.ask()[0] == 200, "the service is ready", seconds, self)
 
     def broken(self) -> list[str]:
-        """What broke without an answer of ours, as the server's log tells it: last words first."""
+        """What broke that nobody expected, as the server's log tells it: the last words of each."""
         lines, found = self.service.said().splitlines(), []
         for number, line in enumerate(lines):
-            if "Error handling request" in line or "request failed" in line:
-                words = [
-                    one for one in lines[number : number + 150] if re.match(r"[\w.]+Error", one)
-                ]
-                found += [f"{line[:300]} {words[0][:300]}" if words else line[-900:]]
+            if "Error handling request" in line:
+                found += [one for one in lines[number : number + 150] if ERROR.match(one)][-1:]
+            elif "request failed" in line and (named := ERROR.findall(line)):
+                # A database that is away is expected, and answered.
+                found += [f"{line[:100]} … {line[-400:]}"] * ("Operational" not in named[-1])
         return found
 
     def lived_through(self) -> bool:

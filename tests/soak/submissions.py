@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import random
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+
+import orjson
 
 from tests.soak.figures import Found
 from tests.soak.ledger import Ledger
@@ -22,6 +26,8 @@ SENDS = 3
 SUBMISSIONS = 10_000
 WORKER_KILLS, DATABASE_KILLS, JOB_KILLS = 24, 12, 4
 PHONES_EACH = 2
+# How many operations a phone sends at once, at most.
+BATCH = 12
 INSPECTORS = 8
 # How much passes through a connection before it is cut, on average: some thirty sends.
 MEAN_BYTES = 40_000.0
@@ -59,6 +65,7 @@ def measure(running: Running, scale: float, chance: random.Random) -> Iterator[F
     why = [*failures[:3], *running.broken()[-3:]]
     yield Found("P7", f"answers: {told}", not failures and not wrong, "\n".join(why))
     yield compared(running, sent, ledger)
+    yield receipts(running, ledger)
 
 
 def schedule(
@@ -99,14 +106,19 @@ def send_all(
             with lock:
                 if not queue:
                     break
-                one = queue.pop()
+                most = min(len(queue), phone.chance.randint(1, BATCH))
+                taken = [queue.pop() for _ in range(most)]
+            # What stands twice in a queue is in it once a batch.
+            batch = list({one.id: one for one in taken}.values())
+            with lock:
+                queue.extend((Counter(taken) - Counter(batch)).elements())
             try:
-                phone.send(one)
+                phone.send(batch)
             except Exception as error:
                 with lock:
-                    failures.append(f"{one.id}: {type(error).__name__} {error}")
+                    failures.append(f"{batch[0].id}: {type(error).__name__} {error}")
             with lock:
-                done[0] += 1
+                done[0] += len(batch)
         phone.hang_up()
 
     whole = len(sent) * SENDS
@@ -128,13 +140,41 @@ def send_all(
     return failures
 
 
+def receipts(running: Running, ledger: Ledger) -> Found:
+    """Every receipt that was given is signed with the key of the service, and in its table."""
+    key = (running.instance / "receipt-key").read_text().strip().encode()
+    with running.connect() as connection:
+        found = connection.execute(
+            "SELECT operation_id::text, encode(content_sha256, 'hex') FROM receipt"
+        ).fetchall()
+        waiting = connection.execute("SELECT count(*) FROM review_item").fetchone()
+    kept, given, good = set(found), 0, 0
+    for line in ledger.read():
+        if said := line["receipt"]:
+            given += 1
+            signed = said.pop("signature")
+            content = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+            true = hmac.compare_digest(hmac.digest(key, content, "sha256").hex(), signed)
+            good += true and (said["operation"], said["content_sha256"]) in kept
+    return Found(
+        "P1",
+        f"{given:,} receipts given, {good:,} of them signed and kept; {len(found):,} kept in all,"
+        f" {(waiting or (0,))[0]} left for staff",
+        given == good and waiting == (0,) and len(found) == len(kept),
+    )
+
+
 @dataclass(frozen=True)
 class Row:
+    """An inspection in the database, and how much of what belongs to it is there."""
+
     status: str
     answers: int
     kept: int
     created: int
     findings: int
+    receipts: int
+    waiting: int
 
 
 def compared(running: Running, sent: Sequence[Submission], ledger: Ledger) -> Found:
@@ -150,13 +190,17 @@ def compared(running: Running, sent: Sequence[Submission], ledger: Ledger) -> Fo
                 lost.add(one.id)
             continue
         if (
-            max(row.kept, row.created) > 1
+            max(row.kept, row.created, row.receipts) > 1
             or row.findings > one.findings
             or (sum(line["new"] for line in inspections.get(one.id, [])) > 1)
         ):
             twice.add(one.id)
         whole = (row.status, row.answers) == ("submitted", len(one.body["answers"]))
-        if not whole or min(row.kept, row.created) < 1 or row.findings < one.findings:
+        if (
+            not whole
+            or min(row.kept, row.created, row.receipts) < 1
+            or (row.findings < one.findings or row.waiting)
+        ):
             half.add(one.id)
         if one.photo:
             there = kept_photos.get(one.photo.id)
@@ -185,7 +229,10 @@ def rows_of(running: Running) -> dict[uuid.UUID, Row]:
             " (SELECT count(*) FROM submission s WHERE s.inspection_id = i.id),"
             " (SELECT count(*) FROM audit_entry e WHERE e.kind = 'inspection'"
             "  AND e.object_id = i.id::text AND e.action = 'inspection.create'),"
-            " (SELECT count(*) FROM violation_event v WHERE v.inspection_id = i.id)"
+            " (SELECT count(*) FROM violation_event v WHERE v.inspection_id = i.id),"
+            " (SELECT count(*) FROM receipt r WHERE r.inspection_id = i.id),"
+            " (SELECT count(*) FROM declared_photo d WHERE d.inspection_id = i.id"
+            "  AND d.arrived_at IS NULL)"
             " FROM inspection i"
         ).fetchall()
     return {row[0]: Row(*row[1:]) for row in found}
