@@ -81,22 +81,23 @@ class Running:
 
     # What is done to it.
 
-    def kill_worker(self, chance: random.Random) -> None:
-        if alive := self.workers():
-            kill(chance.choice(alive))
-            self.killed["workers"] += 1
+    def kill_worker(self, chance: random.Random) -> bool:
+        """One of the workers of the application; whether there was one."""
+        alive = self.workers()
+        return self._kill("workers", [chance.choice(alive)] if alive else [])
 
-    def kill_database(self) -> None:
-        """All processes of PostgreSQL at once, as when the power goes."""
-        found = self.service.cluster._processes()
+    def kill_database(self) -> bool:
+        """All processes of PostgreSQL at once, as when the power goes; whether it ran."""
+        return self._kill("databases", self.service.cluster._processes())
+
+    def kill_jobs(self) -> bool:
+        return self._kill("jobs", self.jobs())
+
+    def _kill(self, kind: str, found: list[int]) -> bool:
         for one in found:
             kill(one)
-        self.killed["databases"] += bool(found)
-
-    def kill_jobs(self) -> None:
-        for one in self.jobs():
-            kill(one)
-            self.killed["jobs"] += 1
+        self.killed[kind] += bool(found)
+        return bool(found)
 
     def ask(self, path: str = "/readyz", *, seconds: float = 10) -> tuple[int, dict[str, str]]:
         """The status and headers of an answer; 0 where there is none."""

@@ -70,9 +70,9 @@ def measure(running: Running, scale: float, chance: random.Random) -> Iterator[F
 
 def schedule(
     running: Running, scale: float, chance: random.Random
-) -> list[tuple[float, Callable[[], None]]]:
+) -> list[tuple[float, Callable[[], bool]]]:
     """When who is killed, as shares of all sends: evenly, the last not at the very end."""
-    kinds: Sequence[tuple[int, Callable[[], None]]] = (
+    kinds: Sequence[tuple[int, Callable[[], bool]]] = (
         (max(3, round(WORKER_KILLS * scale)), lambda: running.kill_worker(chance)),
         (max(2, round(DATABASE_KILLS * scale)), running.kill_database),
         (max(1, round(JOB_KILLS * scale)), running.kill_jobs),
@@ -92,7 +92,7 @@ def send_all(
     sent: Sequence[Submission],
     ledger: Ledger,
     chance: random.Random,
-    deaths: list[tuple[float, Callable[[], None]]],
+    deaths: list[tuple[float, Callable[[], bool]]],
 ) -> list[str]:
     """Each inspector's phones send in no order; returns what was never acknowledged and why."""
     queues: dict[uuid.UUID, list[Submission]] = {}
@@ -133,7 +133,9 @@ def send_all(
             ]
         while not all(one.done() for one in running):
             if deaths and done[0] / whole >= deaths[0][0]:
-                deaths.pop(0)[1]()
+                # Who is dead already is killed a moment later.
+                if deaths[0][1]():
+                    deaths.pop(0)
             time.sleep(0.02)
         for one in running:
             one.result()
