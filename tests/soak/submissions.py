@@ -24,28 +24,49 @@ from tests.soak.running import Running
 
 SENDS = 3
 SUBMISSIONS = 10_000
-WORKER_KILLS, DATABASE_KILLS, JOB_KILLS = 24, 12, 4
 PHONES_EACH = 2
 # How many operations a phone sends at once, at most.
 BATCH = 12
-INSPECTORS = 8
+INSPECTORS, TOWERS_EACH = 8, 40
 # How much passes through a connection before it is cut, on average: some thirty sends.
 MEAN_BYTES = 40_000.0
 
 
+@dataclass(frozen=True)
+class Kills:
+    """How often who is killed."""
+
+    workers: int = 24
+    databases: int = 12
+    jobs: int = 4
+
+    def scaled(self, scale: float) -> Kills:
+        return Kills(
+            max(3, round(self.workers * scale)),
+            max(2, round(self.databases * scale)),
+            max(1, round(self.jobs * scale)),
+        )
+
+
 def measure(running: Running, scale: float, chance: random.Random) -> Iterator[Found]:
-    """Send everything three times while things die, then compare."""
+    """So much of the whole soak."""
     number = max(40, round(SUBMISSIONS * scale))
-    inspectors = settle(
-        running, inspectors=INSPECTORS, towers=max(2, round(40 * min(1, scale * 5)))
-    )
+    yield from sent_through(running, number, Kills().scaled(scale), chance)
+
+
+def sent_through(
+    running: Running, number: int, kills: Kills, chance: random.Random
+) -> Iterator[Found]:
+    """Send so many submissions three times while things die, then compare."""
+    towers = min(TOWERS_EACH, max(2, number // 50))
+    inspectors = settle(running, inspectors=INSPECTORS, towers=towers)
     sent = [
         submission(inspectors[one % INSPECTORS], chance, with_photo=one % 10 == 0)
         for one in range(number)
     ]
     ledger = Ledger(running.instance / "soak-ledger.jsonl")
     begun = time.monotonic()
-    deaths = schedule(running, scale, chance)
+    deaths = schedule(running, kills, chance)
     with network(running.port, mean_bytes=MEAN_BYTES, chance=random.Random(chance.random())) as way:
         failures = send_all(way.port, sent, ledger, chance, deaths)
     seconds = time.monotonic() - begun
@@ -69,13 +90,13 @@ def measure(running: Running, scale: float, chance: random.Random) -> Iterator[F
 
 
 def schedule(
-    running: Running, scale: float, chance: random.Random
+    running: Running, kills: Kills, chance: random.Random
 ) -> list[tuple[float, Callable[[], bool]]]:
     """When who is killed, as shares of all sends: evenly, the last not at the very end."""
     kinds: Sequence[tuple[int, Callable[[], bool]]] = (
-        (max(3, round(WORKER_KILLS * scale)), lambda: running.kill_worker(chance)),
-        (max(2, round(DATABASE_KILLS * scale)), running.kill_database),
-        (max(1, round(JOB_KILLS * scale)), running.kill_jobs),
+        (kills.workers, lambda: running.kill_worker(chance)),
+        (kills.databases, running.kill_database),
+        (kills.jobs, running.kill_jobs),
     )
     return sorted(
         (
@@ -131,12 +152,17 @@ def send_all(
                 threads.submit(carry, inspectors[user_id], queue, chance.random())
                 for _ in range(PHONES_EACH)
             ]
-        while not all(one.done() for one in running):
-            if deaths and done[0] / whole >= deaths[0][0]:
+        try:
+            while not all(one.done() for one in running):
                 # Who is dead already is killed a moment later.
-                if deaths[0][1]():
+                if deaths and done[0] / whole >= deaths[0][0] and deaths[0][1]():
                     deaths.pop(0)
-            time.sleep(0.02)
+                time.sleep(0.02)
+        finally:
+            # Ctrl-C ends the phones as well.
+            with lock:
+                for queue in queues.values():
+                    queue.clear()
         for one in running:
             one.result()
     return failures

@@ -23,7 +23,12 @@ SIZE = 220
 
 
 def measure(running: Running, scale: float, chance: random.Random) -> Iterator[Found]:
-    number = max(20, round(UPLOADS * scale))
+    """So much of the whole soak."""
+    yield from cut(running, max(20, round(UPLOADS * scale)), chance)
+
+
+def cut(running: Running, number: int, chance: random.Random) -> Iterator[Found]:
+    """Cut so many uploads, look for what can be seen of them, then go on with some."""
     (inspector,) = settle(running, inspectors=1, towers=2, prefix="U")
     one = submission(inspector, chance, with_photo=False)
     ledger = Ledger(running.instance / "soak-uploads.jsonl")
