@@ -505,17 +505,30 @@ def upload_facts(given: Any) -> Facts:
 
 def finish(upload: Upload, by: Actor, kept: FileStore | None = None) -> Standing:
     """Keep a photo all of whose bytes are there. Nothing of it is seen before; the files come
-    first, then the row, then the pieces go."""
-    path = uploads.path_of(pieces(), upload.id)
+    first, then the row, then the pieces go.
+
+    One request does it at a time; another one that brought the last piece as well waits, and finds
+    it done.
+    """
+    session, number = current_session(), upload.id
+    size, sha256 = upload.byte_size, upload.sha256
+    path = uploads.path_of(pieces(), number)
     try:
-        picture = uploads.whole_picture(upload, path, kept or photo_store())
+        with uploads.alone(path) as file:
+            session.expire_all()
+            standing = uploads.standing(session, number, folder=pieces(), by=by)
+            if standing.safe or standing.offset < size:
+                return standing
+            # Nothing is held in the database while the picture is decoded.
+            session.rollback()
+            picture = uploads.whole_picture(sha256, path, file, kept or photo_store())
+            with transaction() as session:
+                uploads.settle_whole(session, number, picture, by=by, now=clock.now())
+            uploads.forget_pieces(path)
+            return Standing(size, True)
     except FileNotFoundError:
-        # Another request was as quick.
-        return uploads.standing(current_session(), upload.id, folder=pieces(), by=by)
-    with transaction() as session:
-        uploads.settle_whole(session, upload.id, picture, by=by, now=clock.now())
-    uploads.forget_pieces(path)
-    return Standing(upload.byte_size, True)
+        session.expire_all()
+        return uploads.standing(session, number, folder=pieces(), by=by)
 
 
 # The queue of a phone as a file
@@ -683,5 +696,5 @@ def _take_photo(given: Any, named: Mapping[str, Any], sender: Sender) -> Standin
     upload = current_session().get_one(Upload, facts.id)
     path = uploads.path_of(folder, facts.id)
     rest = io.BytesIO(content[standing.offset :])
-    uploads.append(path, standing.offset, upload.byte_size, rest)
+    uploads.append(path, standing.offset, upload.byte_size, rest.read)
     return finish(upload, sender.actor, kept)

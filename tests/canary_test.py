@@ -123,7 +123,7 @@ SHOWN = {
                          "/notices/new", "/notices/<uuid:notice_id>/edit"},
     "admin": REGISTER | BATCH | ORGANISATIONS | {"/organisations/<uuid:organisation_id>/edit",
                          "/users", "/users/<uuid:user_id>"},
-    "inspector": REGISTER | {"/devices", "/api/v1/devices", "/api/v1/field/work",
+    "inspector": REGISTER | {"/devices", "/api/v1/field/work",
                              "/api/v1/field/towers", "/inspections/<uuid:inspection_id>/edit",
                              "/towers/<code>/inspect", "/towers/<code>/propose"},
     "operator": {"/own-violations", "/own-notices/<uuid:own_notice_id>",
