@@ -2,7 +2,7 @@
 # Both install what they need; a second call does that in an instant.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run serve stop test lint fast browser fuzz bench i18n install install-test clean
+.PHONY: help run serve stop test lint fast browser fuzz bench soak i18n install install-test clean
 
 # Steps of `make test` follow each other also under `make -j`.
 .NOTPARALLEL:
@@ -24,9 +24,9 @@ DATABASE = $(if $(DATABASE_URL),,database)
 
 help: ## this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
-	@echo "Settings: PORT=8000 HOST=127.0.0.1 DATABASE_URL=… INSTANCE_DIR=instance (see README)"
+	@echo "Settings: PORT=8000 HOST=127.0.0.1 TLS=1 DATABASE_URL=… INSTANCE_DIR=instance (see README)"
 
-run: install ## install what is missing, start everything, print the address
+run: install ## install what is missing, start everything, print the address (phones: HOST=0.0.0.0 TLS=1)
 	@exec $(PYTHON) -m core.run
 
 serve: install ## the same for production: no demo, more workers (WEB_CONCURRENCY)
@@ -55,6 +55,9 @@ fuzz: install-test ## the API against its own document, for minutes
 
 bench: install-test ## measure, print a table, write instance/bench.json
 	$(IN) python -m tests.bench
+
+soak: install-test ## kills, cuts, full disks, migrations cut off: tens of minutes (SOAK_SCALE=0.02: one)
+	$(IN) python -m tests.soak
 
 i18n: install-test ## collect the interface's texts into translations/ and compile them
 	@mkdir -p instance

@@ -307,7 +307,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     compiled.init_app(app)
     app.jinja_env.globals["dist"] = dist.DIST
     problems.init_app(app)
-    headers.init_app(app, https=settings.https)
+    # A browser would ask other services of this machine's name over HTTPS, too, for a year.
+    headers.init_app(app, strict_transport=settings.https and not settings.tls)
     # Pages come before sign-in: the first blueprint that has a template wins, and ours must.
     app.register_blueprint(core_pages.blueprint)
     for pages in (

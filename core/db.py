@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask, current_app, g, has_request_context, request
 from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import Session, sessionmaker
 
 from core.settings import Settings
@@ -94,8 +94,13 @@ def init_app(app: Flask, engine: Engine) -> None:
     @app.teardown_appcontext
     def close(error: BaseException | None) -> None:
         session = g.pop("session", None)
-        if session is not None:
+        if session is None:
+            return
+        try:
             session.close()
+        except DBAPIError:
+            # The server went away after the answer was made: whoever waits for it gets it.
+            session.invalidate()
 
 
 def database() -> Database:

@@ -106,6 +106,12 @@ class Unavailable(DomainError):
     status, code, title = 503, "unavailable", N_("The service is busy: try again in a moment")
 
 
+class StorageFull(Unavailable):
+    """A disk of the service has no room; nothing was written, and there may be room later."""
+
+    code, title = "storage_full", N_("The service has no room left: nothing was kept")
+
+
 BY_STATUS: dict[int, type[DomainError]] = {
     kind.status: kind
     for kind in (

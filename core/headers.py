@@ -23,7 +23,7 @@ class Sessions(SecureCookieSessionInterface):
             super().save_session(app, session, response)
 
 
-def init_app(app: Flask, *, https: bool) -> None:
+def init_app(app: Flask, *, strict_transport: bool) -> None:
     app.session_interface = Sessions()
 
     @app.after_request
@@ -35,7 +35,7 @@ def init_app(app: Flask, *, https: bool) -> None:
         headers.setdefault("Referrer-Policy", "same-origin")
         headers.setdefault("Permissions-Policy", "geolocation=(self), camera=(self)")
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        if https:
+        if strict_transport:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         # Another version of a file of ours has another address.
         if request.endpoint == "static" and response.status_code < 400:

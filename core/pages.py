@@ -1,4 +1,4 @@
-"""Doors without a subject: the choice of language."""
+"""Doors without a subject: the choice of language, the certificate that phones are to trust."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Blueprint, current_app, redirect, request
+from flask import Blueprint, current_app, redirect, render_template, request
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from core import store
-from core.errors import BadRequest
+from core.authority import authority_file, fingerprint_of
+from core.errors import BadRequest, NotFound
 from core.i18n import LANGUAGE_COOKIE
 from core.policy import PUBLIC, guard
 
@@ -88,4 +89,29 @@ def choose_language() -> Response:
         httponly=True,
         secure=request.is_secure,
     )
+    return response
+
+
+def _authority() -> bytes:
+    """The certificate of the local authority; raises `NotFound` where the service has none."""
+    settings = current_app.config["SETTINGS"]
+    path = authority_file(settings.instance)
+    if not settings.tls or not path.exists():
+        raise NotFound()
+    return path.read_bytes()
+
+
+@blueprint.get("/authority")
+@guard(PUBLIC)
+def authority() -> str:
+    """How a phone comes to trust this service."""
+    return render_template("core/authority.html", fingerprint=fingerprint_of(_authority()))
+
+
+@blueprint.get("/authority.crt")
+@guard(PUBLIC)
+def authority_certificate() -> Response:
+    """The certificate that phones install."""
+    response = Response(_authority(), mimetype="application/x-x509-ca-cert")
+    response.headers["Content-Disposition"] = 'attachment; filename="thap-canh.crt"'
     return response

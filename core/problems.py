@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ from core.errors import (
     Forbidden,
     Invalid,
     Moved,
+    StorageFull,
     Unauthenticated,
     Unavailable,
 )
@@ -31,6 +33,8 @@ from core.i18n import N_, gettext, translate
 
 log = structlog.get_logger()
 
+# No room, no quota left, a file longer than allowed.
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 BUSY = (pg.QueryCanceled, pg.LockNotAvailable, pg.OperationalError, pg.DeadlockDetected)
 
 
@@ -62,6 +66,8 @@ def as_domain_error(error: Exception) -> DomainError:
         return Unavailable()
     if isinstance(error, DBAPIError):
         return _database_error(error)
+    if isinstance(error, OSError) and error.errno in FULL:
+        return StorageFull()
     return Broken()
 
 
@@ -85,6 +91,8 @@ def _database_error(error: DBAPIError) -> DomainError:
         return Forbidden(N_("You are looking as another person: nothing can be changed"))
     if isinstance(cause, pg.DataError | pg.UntranslatableCharacter):
         return Invalid(N_("A value cannot be stored: it has characters or a size not allowed"))
+    if isinstance(cause, pg.DiskFull):
+        return StorageFull()
     if isinstance(error, OperationalError) or isinstance(cause, BUSY):
         return Unavailable()
     return Broken()

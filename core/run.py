@@ -16,23 +16,26 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
 import psycopg
+import qrcode
 from alembic.util import CommandError
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import migrate
+from core import authority, migrate
 from core.cluster import ClusterError, PrivateCluster, cluster_for, with_database
 from core.settings import Settings
 
@@ -65,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
             # A first look: whoever wants a second factor sets one up, nobody has to.
             settings = replace(settings, require_second_factor=False)
         return run(settings, production=chosen.production)
-    except (CannotRun, ClusterError) as error:
+    except (CannotRun, ClusterError, authority.AuthorityError) as error:
         say(str(error), sys.stderr)
         return 1
     except PermissionError as error:
@@ -112,13 +115,14 @@ def start_and_serve(settings: Settings, cluster: PrivateCluster | None, *, produ
     prepare(ready)
     if not production and first_start(ready):
         load_demo(ready)
-    server = launch(ready, production=production)
+    served = certificates(ready) if ready.tls else None
+    server = launch(ready, served, production=production)
     worker = Worker(ready)
     try:
         with progress("Starting the server"):
-            wait_until_it_answers(ready, server)
+            wait_until_it_answers(ready, served, server)
         worker.start()
-        greet(ready)
+        greet(ready, served)
         return watch(server, worker, cluster)
     finally:
         # Both are asked before either is waited for.
@@ -308,7 +312,21 @@ def environment(settings: Settings, *, owner: bool = False) -> dict[str, str]:
     return made
 
 
-def launch(settings: Settings, *, production: bool) -> subprocess.Popen[bytes]:
+def certificates(settings: Settings) -> authority.Served:
+    """The certificate of this machine for the addresses it has today. Raises `CannotRun`."""
+    names = authority.local_names(settings.host)
+    made = authority.prepared(settings.instance, names, now=datetime.now(UTC))
+    if not authority.serves(made, reachable(settings.host)):
+        raise CannotRun(
+            f"TLS=1 is for local networks, and HOST={settings.host} is no local address or name:"
+            " put the service behind a proxy with a certificate of a public authority (HTTPS=1)"
+        )
+    return made
+
+
+def launch(
+    settings: Settings, served: authority.Served | None, *, production: bool
+) -> subprocess.Popen[bytes]:
     """gunicorn, in a process that ends when this one does, however this one ends."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     workers = settings.workers or (min(4, max(2, os.cpu_count() or 2)) if production else 1)
@@ -319,6 +337,8 @@ def launch(settings: Settings, *, production: bool) -> subprocess.Popen[bytes]:
         "--workers", str(workers),
         "--graceful-timeout", "20" if production else "3",
     ]  # fmt: skip
+    if served:
+        command += ["--certfile", str(served.pem), "--keyfile", str(served.pem)]
     return subprocess.Popen(  # noqa: S603
         command,
         cwd=settings.root,
@@ -335,12 +355,20 @@ def end_with_parent() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
-def wait_until_it_answers(settings: Settings, server: subprocess.Popen[bytes]) -> None:
+def wait_until_it_answers(
+    settings: Settings, served: authority.Served | None, server: subprocess.Popen[bytes]
+) -> None:
+    trusting = ssl.create_default_context(cafile=str(served.authority)) if served else None
     deadline = time.monotonic() + BEGIN_WITHIN
     while time.monotonic() < deadline:
         if server.poll() is not None:
             raise CannotRun("The server did not start: see above")
-        connection = http.client.HTTPConnection(reachable(settings.host), settings.port, timeout=5)
+        place, port = reachable(settings.host), settings.port
+        connection = (
+            http.client.HTTPSConnection(place, port, timeout=5, context=trusting)
+            if trusting
+            else http.client.HTTPConnection(place, port, timeout=5)
+        )
         try:
             connection.request("GET", "/healthz")
             if connection.getresponse().status == 200:
@@ -355,16 +383,40 @@ def wait_until_it_answers(settings: Settings, server: subprocess.Popen[bytes]) -
 
 def watch(server: subprocess.Popen[bytes], worker: Worker, cluster: PrivateCluster | None) -> int:
     """Wait for the server's end; start the private cluster and the worker again when they die."""
+    database = Database(cluster) if cluster else None
     while True:
         try:
             server.wait(timeout=2)
             raise CannotRun("The server ended by itself: see above")
         except subprocess.TimeoutExpired:
             pass
-        if cluster and not cluster.running():
-            say("PostgreSQL has ended; it is started again.")
-            cluster.start()
+        if database:
+            database.keep()
         worker.keep()
+
+
+class Database:
+    """The private cluster, started again when it dies, as often as it takes.
+
+    On a full disk it cannot start. The server goes on meanwhile and tells everybody to come back.
+    """
+
+    def __init__(self, cluster: PrivateCluster) -> None:
+        self.cluster = cluster
+        self.wait = 1.0
+        self.tried = 0.0
+
+    def keep(self) -> None:
+        if self.cluster.running() or time.monotonic() - self.tried < self.wait:
+            return
+        say("PostgreSQL has ended; it is started again.")
+        try:
+            self.cluster.start()
+            self.wait = 1.0
+        except (ClusterError, OSError, psycopg.Error) as error:
+            self.wait = min(30.0, self.wait * 2)
+            say(f"{error}\nIt is tried again in {self.wait:.0f} s.", sys.stderr)
+        self.tried = time.monotonic()
 
 
 class Worker:
@@ -419,9 +471,10 @@ def end(program: subprocess.Popen[bytes]) -> None:
 # What the user sees.
 
 
-def address(settings: Settings) -> str:
-    host = reachable(settings.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+def address(settings: Settings, place: str = "") -> str:
+    host = place or reachable(settings.host)
+    scheme = "https" if settings.tls else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 def reachable(host: str) -> str:
@@ -429,10 +482,40 @@ def reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
 
 
-def greet(settings: Settings) -> None:
+def greet(settings: Settings, served: authority.Served | None) -> None:
     say(f"\nTháp Canh is ready: {address(settings)}")
+    if served:
+        show_to_phones(settings, served)
     show_accounts(settings)
     say("Ctrl-C stops it.\n")
+
+
+def show_to_phones(settings: Settings, served: authority.Served) -> None:
+    """Where phones find the service, as a QR code too, and how they come to trust it."""
+    everywhere = reachable(settings.host) != settings.host
+    places = [
+        one
+        for one in (authority.addresses() if everywhere else [settings.host])
+        if authority.serves(served, one) and (settings.host != "0.0.0.0" or ":" not in one)  # noqa: S104
+    ]
+    if not places:
+        say("No local network: phones cannot reach this machine now.")
+        return
+    if settings.host in {"127.0.0.1", "::1", "localhost"}:
+        say("Only this machine can open it: HOST=0.0.0.0 lets phones in.")
+    found = address(settings, places[0])
+    say(f"Phones on the same network open: {found}")
+    for other in places[1:]:
+        say(f"  or {address(settings, other)}")
+    drawn = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_L, border=2)
+    drawn.add_data(found)
+    drawn.print_ascii(out=sys.stdout, tty=sys.stdout.isatty(), invert=True)
+    say(
+        f"They trust it after the certificate at {found}/authority was installed, once a phone:\n"
+        "the page says how; the warning of the browser before that is expected. Compare SHA-256\n"
+        f"  {served.fingerprint}\n"
+        f"Programs trust the file {served.authority}"
+    )
 
 
 def show_accounts(settings: Settings) -> None:

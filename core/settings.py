@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from dataclasses import dataclass, replace
@@ -36,6 +37,8 @@ class Settings:
     oidc_issuer: str = ""
     oidc_client_id: str = ""
     oidc_client_secret: str = ""
+    # The service itself speaks TLS, with a certificate of this machine's own authority.
+    tls: bool = False
     sign_in_limit: str = "10 per minute"
     # What one address may ask of the links in notices, photos included.
     link_limit: str = "200 per minute"
@@ -66,12 +69,13 @@ class Settings:
             port=int(env.get("PORT") or 8000),
             timezone=env.get("TIMEZONE") or "Asia/Ho_Chi_Minh",
             secret_key=env.get("SECRET_KEY") or "",
-            https=env.get("HTTPS", "") == "1",
             two_factor=env.get("TWO_FACTOR", "1") != "0",
             require_second_factor=env.get("REQUIRE_SECOND_FACTOR", "1") != "0",
             oidc_issuer=env.get("OIDC_ISSUER") or "",
             oidc_client_id=env.get("OIDC_CLIENT_ID") or "",
             oidc_client_secret=env.get("OIDC_CLIENT_SECRET") or "",
+            https="1" in (env.get("HTTPS"), env.get("TLS")),
+            tls=env.get("TLS", "") == "1",
             max_document_bytes=int(env.get("MAX_DOCUMENT_MB") or 50) * 1024 * 1024,
             kept_tiles_bytes=int(env.get("KEPT_TILES_MB") or 32) * 1024 * 1024,
             workers=int(env.get("WEB_CONCURRENCY") or 0),
@@ -90,17 +94,24 @@ class Settings:
 def kept_secret(path: Path) -> str:
     """Read the secret in `path`, made at the first call; two processes agree on one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        kept = path.read_text().strip()
-        if kept:
+    with contextlib.suppress(FileNotFoundError):
+        if kept := path.read_text().strip():
             return kept
-        descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC)
-    secret = secrets.token_urlsafe(48)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secret)
-    return secret
+        # Left by a start that was cut off: nobody has used it.
+        path.unlink()
+    # Whole before it has its name: whoever comes second reads what the first one uses.
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path.read_text().strip()
 
 
 def _psycopg_url(url: str | None) -> str | None:

@@ -110,6 +110,7 @@ SHOWN_ELSEWHERE = {
     "/sign-in/openid",
     "/sign-in/openid/back",
     "/search",  # leads on
+    "/authority",  # only with TLS=1: tests/core/tls_test.py
     "/towers/export",  # a file
     "/audit/export",  # a file
     "/proposals/<uuid:proposal_id>",

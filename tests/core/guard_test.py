@@ -41,6 +41,9 @@ OPEN = {
     "accounts.begin_openid",
     "accounts.end_openid",
     "core.choose_language",
+    # What phones are to trust before they can sign in.
+    "core.authority",
+    "core.authority_certificate",
     "healthz",
     "readyz",
     # Whoever holds the link of a notice answers for its owner, without an account.

@@ -1,0 +1,102 @@
+"""A network that breaks: a proxy that cuts connections after so many bytes, in either direction."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+# With no time to linger a close is a reset, as where a network changes.
+RESET = struct.pack("ii", 1, 0)
+
+
+@dataclass
+class Network:
+    """Where phones connect to. `mean_bytes` is how much passes between cuts, on average."""
+
+    target: int
+    mean_bytes: float
+    chance: random.Random
+    port: int = 0
+    cuts: dict[str, int] = field(default_factory=lambda: {"up": 0, "down": 0})
+
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            there = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            close(writer, reset=True)
+            return
+        direction = self.chance.choice(("up", "down"))
+        left = {direction: int(self.chance.expovariate(1 / self.mean_bytes))}
+        reset = self.chance.random() < 0.5
+        ways = [
+            asyncio.ensure_future(self.pass_on("up", reader, there[1], left)),
+            asyncio.ensure_future(self.pass_on("down", there[0], writer, left)),
+        ]
+        done, others = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        was_cut = any(one.exception() is None and one.result() for one in done)
+        for one in others:
+            one.cancel()
+        for end in (writer, there[1]):
+            close(end, reset=was_cut and reset)
+
+    async def pass_on(
+        self,
+        direction: str,
+        source: asyncio.StreamReader,
+        target: asyncio.StreamWriter,
+        left: dict[str, int],
+    ) -> bool:
+        """Pass bytes on until there are no more; whether the connection was cut before that."""
+        with suppress(OSError):
+            while piece := await source.read(65536):
+                if direction in left:
+                    if len(piece) > left[direction]:
+                        target.write(piece[: left[direction]])
+                        await target.drain()
+                        self.cuts[direction] += 1
+                        return True
+                    left[direction] -= len(piece)
+                target.write(piece)
+                await target.drain()
+        return False
+
+
+def close(writer: asyncio.StreamWriter, *, reset: bool) -> None:
+    with suppress(OSError):
+        if reset:
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        writer.close()
+
+
+@contextmanager
+def network(target: int, *, mean_bytes: float, chance: random.Random) -> Iterator[Network]:
+    """The proxy in a thread of its own, while the block lasts."""
+    made, ready = Network(target, mean_bytes, chance), threading.Event()
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        server = await asyncio.start_server(made.take, "127.0.0.1", 0)
+        made.port = server.sockets[0].getsockname()[1]
+        ready.set()
+        await stop.wait()
+        server.close()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for one in rest:
+            one.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+
+    stop = asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
+    thread.start()
+    ready.wait(10)
+    try:
+        yield made
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
