@@ -1,0 +1,11 @@
+// The language of the app on this phone. It must be known before texts are loaded, so this module
+// is imported first; the page itself is the same for everybody.
+const KEY = "field-language";
+
+export const language = localStorage.getItem(KEY) === "en" ? "en" : "vi";
+document.documentElement.lang = language;
+
+export function choose(other) {
+  localStorage.setItem(KEY, other);
+  window.location.reload();
+}
