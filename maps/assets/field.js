@@ -8,15 +8,17 @@ const MIDDLE = [10.45, 105.75];
 
 // Draws into `box`; `choose` is called with the tower that was tapped. Returns what can be done.
 export function openMap(box, { areas, towers, tasks, choose }) {
-  const map = L.map(box, { preferCanvas: true, zoomControl: false, minZoom: 5, maxZoom: 18 }).setView(MIDDLE, 9);
+  const map = L.map(box, { zoomControl: false, minZoom: 5, maxZoom: 18 }).setView(MIDDLE, 9);
   map.attributionControl.setPrefix(false);
   addLand(map);
   addIslands(map);
   const communes = areas?.features?.length ? L.geoJSON(areas, { interactive: false, style: { color: "#7b8b96", weight: 1, fillColor: "#fff", fillOpacity: 0.35 } }).addTo(map) : null;
+  // Some thousand signs are drawn on one canvas.
+  const renderer = L.canvas({ padding: 0.3 });
   const places = towers.filter((one) => one.latitude !== null);
   for (const tower of places) {
     const mine = tasks.has(tower.code);
-    L.circleMarker([tower.latitude, tower.longitude], { radius: mine ? 10 : 6, color: mine ? "#17232c" : "#fff", weight: mine ? 3 : 1, fillColor: COLOURS[tower.condition], fillOpacity: 0.95 })
+    L.circleMarker([tower.latitude, tower.longitude], { renderer, radius: mine ? 10 : 6, color: mine ? "#17232c" : "#fff", weight: mine ? 3 : 1, fillColor: COLOURS[tower.condition], fillOpacity: 0.95 })
       .on("click", () => choose(tower))
       .addTo(map);
   }

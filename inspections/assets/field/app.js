@@ -113,7 +113,7 @@ function draw() {
 }
 
 const page = () => html`
-  <header class="bar">
+  <header class="app-bar">
     ${screen?.back ? html`<a class="touch" href="#/${screen.back}" aria-label=${_("Back")}>${icon("back")}</a>` : html`<img class="logo" src="${logo()}" alt="">`}
     <h1>${screen?.title || "Tháp Canh"}</h1>
     ${navigator.onLine ? nothing : html`<span class="chip off">${icon("offline")} ${_("No network")}</span>`}

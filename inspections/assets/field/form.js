@@ -11,6 +11,9 @@ import { send } from "./sync.js";
 import { empty, html, icon, inWords, metres, nothing, number, severity, translated, word } from "./show.js";
 import { WORDS } from "./words.js";
 
+const keeping = () => _("Keeping…");
+const incomplete = (count) => _("Not answered: %(count)s. The inspection is sent as incomplete.", { count: number(count) });
+
 export async function open({ db, draw, go }, id) {
   const visit = await whole(db, id);
   if (!visit || !visit.tower || !visit.checklist) return { title: _("Inspection"), back: "work", body: () => empty("inspection", _("This check is not on the phone any more")) };
@@ -98,7 +101,7 @@ export async function open({ db, draw, go }, id) {
     back: "work",
     alone: true,
     leave: stop,
-    chip: () => html`<span class="chip" role="status">${saving ? _("Keeping…") : saved ? html`${icon("success")} ${_("Kept")}` : nothing}</span>`,
+    chip: () => html`<span class="chip" role="status">${saving ? keeping() : saved ? html`${icon("success")} ${_("Kept")}` : nothing}</span>`,
     body: () => (draft.queued ? html`<p class="note">${icon("sync")} ${_("This check waits to be sent and can no longer be changed.")} <a href="#/sending">${_("Sending")}</a></p>` : html`
       ${trouble ? html`<div class="strip warn" role="alert">${trouble} <button type="button" class="btn btn-sm btn-light" @click=${() => say("")}>${_("Close")}</button></div>` : nothing}
       ${draft.reason ? html`<section class="block returned"><h2>${_("Returned")}</h2><p class="reason mb-0">${draft.reason}</p></section>` : nothing}
@@ -107,7 +110,7 @@ export async function open({ db, draw, go }, id) {
       ${checklist(form, found, jump)}
       ${endPart(form, change)}
       ${finishing ? endSheet() : nothing}`),
-    footer: () => (draft.queued ? nothing : html`<div class="finish"><div class="progress-note"><strong>${number(found.answered.length)}/${number(found.asked.length)}</strong> ${_("answered")} · ${icon("camera")} ${number(visit.photos.length)}</div>
+    footer: () => (draft.queued ? nothing : html`<div class="finish"><div class="progress-note"><strong>${number(found.answered.length)}/${number(found.asked.length)}</strong> ${_("answered")}<br>${icon("camera")} ${number(visit.photos.length)}</div>
       <button type="button" class="btn btn-primary" @click=${() => { finishing = true; again(); }}>${_("Finish")}</button></div>`),
   };
 
@@ -120,7 +123,7 @@ export async function open({ db, draw, go }, id) {
       : html`<h2>${_("Ready to be sent")}</h2>
         <p>${_("Answers: %(answers)s · photos: %(photos)s", { answers: number(found.answered.length), photos: number(visit.photos.length) })}</p>
         ${failing.length ? html`<ul class="plain-list">${failing.map(([key, one]) => html`<li>${severity(one.severity)} ${itemText(key)}</li>`)}</ul>` : html`<p>${_("No violation was found.")}</p>`}
-        ${open && draft.kind !== "reinspection" ? html`<p class="note">${icon("warning")} ${_("Not answered: %(count)s. The inspection is sent as incomplete.", { count: number(open) })}</p>` : nothing}`}
+        ${open && draft.kind !== "reinspection" ? html`<p class="note">${icon("warning")} ${incomplete(open)}</p>` : nothing}`}
       <div class="acts">${found.problems.length ? nothing : html`<button type="button" class="btn btn-primary" @click=${queue}>${icon("upload")} ${_("Send")}</button>`}<button type="button" class="btn btn-outline-primary" @click=${() => { finishing = false; again(); }}>${_("Go on filling in")}</button></div></section>`;
   }
 }
@@ -138,7 +141,7 @@ function visitPart({ draft }, found, change, place) {
   return html`<section class="block" data-part="visit">
     <p class="line mb-2"><strong>${word(draft.kind, "inspection_kind")}</strong><span class="sub">${word(draft.structure_type, "structure_type")}</span></p>
     <div class="place-line ${found.far ? "far" : ""}">${icon("position")}<div>${position
-      ? html`${found.metres === null ? `${position.latitude.toFixed(5)}, ${position.longitude.toFixed(5)}` : html`<strong>${metres(found.metres)}</strong> ${_("from the tower")}`} <span class="sub">± ${number(position.accuracy_m)} m</span>`
+      ? html`${found.metres === null ? `${position.latitude.toFixed(5)}, ${position.longitude.toFixed(5)}` : html`<strong>${metres(found.metres)}</strong> ${_("from the tower")}`} <span class="sub nowrap">± ${number(position.accuracy_m)} m</span>`
       : html`${_("Looking for the position…")}`}</div><button type="button" class="btn btn-outline-primary" @click=${() => place(here(), true)} ?disabled=${!here()}>${_("Here")}</button></div>
     ${found.far ? html`<p class="wrong mb-1">${_("You are far from the tower.")}</p>${text(_("Why so far away?"), "far_reason", draft, change)}` : nothing}
     <div class="field" role="group" aria-label=${_("How the visit is made")}><span class="form-label">${_("How the visit is made")}</span><div class="choices small two">${Object.keys(WORDS.how).map((one) => html`
@@ -162,7 +165,7 @@ function checklist(form, found, jump) {
   const done = (items) => items.filter((item) => found.sent[item.key]).length;
   const reached = (items) => items.filter((item) => found.reached.has(item.key)).length;
   const groups = html`<nav class="parts" aria-label=${_("Parts of the checklist")}>${parts.map(([group, items]) => html`
-      <button type="button" class=${done(items) === reached(items) ? "done" : ""} @click=${() => jump(`group-${group.key}`)}>${inWords(group)} <span>${done(items)}/${reached(items)}</span></button>`)}</nav>
+      <button type="button" class=${reached(items) && done(items) === reached(items) ? "done" : ""} @click=${() => jump(`group-${group.key}`)}>${inWords(group)} <span>${done(items)}/${reached(items)}</span></button>`)}</nav>
     ${parts.map(([group, items]) => html`<section><h2 class="group-title" data-part="group-${group.key}">${inWords(group)}</h2>${items.map((item) => itemOf(form, item))}</section>`)}`;
   if (!again) return groups;
   return html`<section><h2 class="group-title">${_("Open violations")}</h2><p class="sub px-1">${_("Each must be answered: fixed, not fixed, or cannot be verified. A measurement is judged as in the first inspection.")}</p>

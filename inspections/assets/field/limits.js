@@ -34,8 +34,14 @@ export function limitsOf(item, structure) {
 export function answerText(item, given) {
   const form = item.answer;
   if (given.outcome !== "ok") return [word(given.outcome, "outcome"), given.reason].filter(Boolean).join(": ");
-  if (form.derived) return Object.entries(given.inputs || {}).map(([key, value]) => `${word(key, "input")} ${value}`).join(", ");
+  if (form.derived) return Object.entries(given.inputs || {}).map(([key, value]) => `${word(key, "input")} ${written(value)}`).join(", ");
   if (form.type === "yes_no") return word(given.value, "yes_no");
   if (form.type === "enum") return inWords(form.values.find((one) => one.key === given.value)) || given.value;
-  return `${given.value ?? ""} ${unitOf(form)}`.trim();
+  return `${written(given.value)} ${unitOf(form)}`.trim();
+}
+
+// A number as people write it here, whether it was typed with a point or a comma.
+function written(value) {
+  const text = String(value ?? "");
+  return /^[+-]?\d+([.,]\d+)?$/.test(text) ? number(Number(text.replace(",", ".")), 6) : text;
 }

@@ -11,6 +11,7 @@ export const languages = () => html`<div class="choices two" role="group" aria-l
   <button type="button" class="choice" lang="vi" aria-pressed=${language === "vi"} @click=${() => choose("vi")}>Tiếng Việt</button>
   <button type="button" class="choice" lang="en" aria-pressed=${language === "en"} @click=${() => choose("en")}>English</button></div>`;
 
+const usedOf = ({ used, allowed }) => _("Used: %(used)s of %(allowed)s", { used: bytes(used), allowed: bytes(allowed) });
 const REASONS = {
   offline: () => _("There is no network: what was fetched before still works."),
   signed_out: () => _("Signed out: sign in again first."),
@@ -64,7 +65,7 @@ export async function open({ account, db, draw }) {
         ${progress ? html`<progress class="wide" max=${progress[1] || 1} value=${progress[0]} aria-label=${_("Fetching…")}></progress><p class="sub" role="status">${progress[1] ? `${number(progress[0])} / ${number(progress[1])}` : _("One moment…")}</p>` : nothing}
         ${trouble ? html`<p class="wrong" role="alert">${trouble}</p>` : nothing}</section>
       <section class="block"><h2>${_("Room on the phone")}</h2>
-        <p class="mb-2">${disk.used === null ? _("The browser does not say.") : _("Used: %(used)s of %(allowed)s", { used: bytes(disk.used), allowed: bytes(disk.allowed) })}</p>
+        <p class="mb-2">${disk.used === null ? _("The browser does not say.") : usedOf(disk)}</p>
         <p class="mb-0">${disk.lasting ? html`${icon("safe")} ${_("The browser promises to keep what is stored here.")}` : html`${icon("warning")} ${_("The browser may delete what is stored here when the phone is full.")} <button type="button" class="btn btn-outline-primary wide mt-2" @click=${last}>${_("Ask it to keep everything")}</button>`}</p></section>
       <section class="block"><h2>${_("Language")}</h2>${languages()}</section>
       <section class="block"><h2>${account.name}</h2><p class="sub">${account.email}</p>

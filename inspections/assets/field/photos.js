@@ -11,7 +11,7 @@ export function photosOfItem(form, key, { needed = false, earlier = [] } = {}) {
   const originals = form.visit.draft.originals.filter((one) => one.item === key).length;
   const wanted = needed && !own.length && !originals;
   const choose = (camera) => (event) => { form.addPhotos(key, [...event.target.files], camera); event.target.value = ""; };
-  return html`<div class="photos ${wanted ? "wanted" : ""}">
+  return html`<div class="item-photos ${wanted ? "wanted" : ""}">
     ${before.length ? html`<div class="beside"><div><span class="form-label">${_("Before")}</span>${before.map((blob) => html`<img class="earlier" src=${addressOf(blob)} alt=${_("Earlier photo")}>`)}</div>
       <div><span class="form-label">${_("Now")}</span>${own.length ? own.map((one) => thumb(form, one)) : html`<button type="button" class="frame" @click=${() => openCamera(form, key, before[0])}>${icon("camera")}<span>${_("Take it from the same place")}</span></button>`}</div></div>`
     : html`<div class="thumbs">${own.map((one) => thumb(form, one))}</div>`}
@@ -23,8 +23,10 @@ export function photosOfItem(form, key, { needed = false, earlier = [] } = {}) {
     </div></div>`;
 }
 
+const withoutPosition = () => _("without position");
+
 const thumb = (form, photo) => html`<figure class="thumb"><img src=${addressOf(photo.blob)} alt=${_("Photo")}>
-  <figcaption>${photo.source === "file" ? html`<span class="from-file">${word("file", "photo_source")}</span>` : photo.latitude === undefined ? _("without position") : `± ${photo.accuracy_m} m`} · ${bytes(photo.byte_size)}</figcaption>
+  <figcaption>${photo.source === "file" ? html`<span class="from-file">${word("file", "photo_source")}</span>` : photo.latitude === undefined ? withoutPosition() : `± ${photo.accuracy_m} m`} · ${bytes(photo.byte_size)}</figcaption>
   <button type="button" class="remove" aria-label=${_("Remove this photo")} @click=${() => form.removePhoto(photo)}>${icon("close")}</button></figure>`;
 
 // Keep what was chosen, one by one; returns what went wrong as a text.

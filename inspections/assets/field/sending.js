@@ -16,6 +16,14 @@ const STATES = {
   refused: ["danger", () => _("Not taken: correct it and send it again")],
 };
 
+const notSafe = (count) => _("Not safe yet: %(count)s", { count: number(count) });
+const photosSay = (count) => _("Photos: %(count)s", { count: number(count) });
+const arrived = (safe, count) => _("%(safe)s of %(count)s photos", { safe: number(safe), count: number(count) });
+function allSafe(checks, photos) {
+  if (checks < 2 || photos < 2) return _("Everything is safe");
+  return _("All %(checks)s checks and %(photos)s photos are safe", { checks: number(checks), photos: number(photos) });
+}
+
 const WHAT = { proposal: () => _("Proposed tower") };
 const whatOf = (row) => WHAT[row.what]?.() || word(row.what, "inspection_kind");
 
@@ -58,11 +66,9 @@ export async function open({ account, db, draw, go }) {
   };
 
   const safePhotos = () => receipts.reduce((sum, one) => sum + one.photos, 0);
-  const sum = () => (rows.length ? html`<section class="block sum"><h2>${_("Not safe yet: %(count)s", { count: number(rows.length) })}</h2><p class="sub mb-2">${_("All of it is kept on this phone until the service has confirmed it.")}</p>
+  const sum = () => (rows.length ? html`<section class="block sum"><h2>${notSafe(rows.length)}</h2><p class="sub mb-2">${_("All of it is kept on this phone until the service has confirmed it.")}</p>
       <button type="button" class="btn btn-primary wide" ?disabled=${busy} @click=${now}>${icon("sync")} ${busy ? _("Sending…") : _("Send now")}</button></section>`
-    : receipts.length ? html`<section class="block sum safe">${icon("safe")}<h2>${receipts.length > 1 && safePhotos() > 1
-      ? _("All %(checks)s checks and %(photos)s photos are safe", { checks: number(receipts.length), photos: number(safePhotos()) })
-      : _("Everything is safe")}</h2><p class="mb-0">${_("The service has confirmed each of them with a signed receipt.")}</p></section>`
+    : receipts.length ? html`<section class="block sum safe">${icon("safe")}<h2>${allSafe(receipts.length, safePhotos())}</h2><p class="mb-0">${_("The service has confirmed each of them with a signed receipt.")}</p></section>`
       : empty("sync", _("Nothing waits to be sent")));
 
   return {
@@ -73,7 +79,7 @@ export async function open({ account, db, draw, go }) {
       <ul class="cards">${rows.map((row) => item(row, account, texts, correct))}</ul>
       ${rows.length ? html`<details class="block"><summary>${_("This phone cannot send?")}</summary><p class="sub mt-2">${_("Save everything that waits into a file and bring it to the department: they read it in.")}</p><button type="button" class="btn btn-outline-primary wide" @click=${save}>${icon("download")} ${_("Save into a file")}</button></details>` : nothing}
       ${receipts.length ? html`<details class="block" ?open=${!rows.length}><summary><strong>${_("Safe")}</strong> <span class="sub">${_("Receipts are kept for %(days)s days.", { days: 30 })}</span></summary>
-        <ul class="plain-list">${receipts.map((one) => html`<li class="receipt">${icon("success")} <strong>${one.tower}</strong> · ${whatOf(one)}${one.version > 1 ? ` · ${_("version %(version)s", { version: one.version })}` : ""}<div class="sub">${_("Photos: %(count)s", { count: number(one.photos) })} · ${moment(one.receipt.received_at || one.safe_at)}${one.verdict === "review" || one.verdict === "quarantined" ? ` · ${_("kept for the department to decide")}` : ""}</div><div class="sub code">${(one.receipt.signature || "").slice(0, 16)}</div></li>`)}</ul></details>` : nothing}`,
+        <ul class="plain-list">${receipts.map((one) => html`<li class="receipt">${icon("success")} <strong>${one.tower}</strong> · ${whatOf(one)}${one.version > 1 ? ` · ${_("version %(version)s", { version: one.version })}` : ""}<div class="sub">${photosSay(one.photos)} · ${moment(one.receipt.received_at || one.safe_at)}${one.verdict === "review" || one.verdict === "quarantined" ? ` · ${_("kept for the department to decide")}` : ""}</div><div class="sub code">${(one.receipt.signature || "").slice(0, 16)}</div></li>`)}</ul></details>` : nothing}`,
   };
 }
 
@@ -84,7 +90,7 @@ function item(row, account, texts, correct) {
   const sent = row.photos.reduce((sum, one) => sum + (one.state === "safe" ? one.byte_size : one.offset || 0), 0);
   const size = row.photos.reduce((sum, one) => sum + one.byte_size, 0);
   return html`<li class="task-card ${state}"><div class="line"><strong>${row.tower || _("New tower")}</strong><span class="kind">${whatOf(row)}</span></div>
-    <div class="line sub">${moment(row.made_at)} · ${_("%(safe)s of %(count)s photos", { safe: number(safe), count: number(row.photos.length) })}${size ? ` · ${bytes(size)}` : ""}</div>
+    <div class="line sub">${moment(row.made_at)} · ${arrived(safe, row.photos.length)}${size ? ` · ${bytes(size)}` : ""}</div>
     <div class="queue-state ${state}">${icon(sign)} ${text()}</div>
     ${row.state === "received" && size ? html`<progress max=${size} value=${sent} aria-label=${_("Photos")}></progress>` : nothing}
     ${row.photos.filter((one) => one.state === "refused").map((one) => html`<p class="wrong mb-0">${_("A photo was not taken: %(reason)s", { reason: one.title || "" })}</p>`)}

@@ -27,7 +27,10 @@ export const moment = (value) => (value ? MOMENT.format(new Date(value)) : "");
 
 export const number = (value, digits = 0) => new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
 export const metres = (value) => (value < 950 ? `${number(value < 20 ? Math.round(value) : Math.round(value / 10) * 10)} m` : `${number(value / 1000, 1)} km`);
-export const bytes = (value) => (value < 950_000 ? `${number(Math.max(1, value / 1000))} kB` : `${number(value / 1_000_000, 1)} MB`);
+export function bytes(value) {
+  if (value < 950_000) return `${number(Math.max(1, value / 1000))} kB`;
+  return value < 950_000_000 ? `${number(value / 1_000_000, 1)} MB` : `${number(value / 1_000_000_000, 1)} GB`;
+}
 
 const DIRECTIONS = {
   N: () => _("north"), NE: () => _("north-east"), E: () => _("east"), SE: () => _("south-east"),

@@ -168,8 +168,8 @@ async function confirm(account, db) {
   for (let from = 0; from < whole.length; from += 50) {
     const some = whole.slice(from, from + 50);
     const unknown = some.filter(({ row }) => !row.receipt?.complete).map(({ row }) => row.id);
-    const { items } = unknown.length ? await askJson(account, `/api/v1/field/receipts?ids=${unknown.join(",")}`) : { items: [] };
-    const found = new Map(items.map((one) => [one.operation, one]));
+    const { receipts } = unknown.length ? await askJson(account, `/api/v1/field/receipts?ids=${unknown.join(",")}`) : { receipts: [] };
+    const found = new Map(receipts.map((one) => [one.operation, one]));
     for (const { row, photos } of some) {
       const receipt = found.get(row.id) || row.receipt;
       const wrong = await doubt(row, photos, receipt);

@@ -8,6 +8,8 @@ const MOST = 40;
 // Marks and letters that a keyboard under a mast does not write: “Đ” is found as “d”.
 export const plain = (text) => (text || "").normalize("NFD").replace(/\p{M}/gu, "").replace(/[đĐ]/g, "d").toLowerCase();
 
+const noTowers = () => empty("tower", _("No towers on this phone yet"), html`<a class="btn btn-primary" href="#/phone">${_("Fetch for offline use")}</a>`);
+
 export async function open({ db, draw }) {
   const all = await indexOf(db);
   for (const one of all) one.words = plain(`${one.code} ${one.name}`);
@@ -36,7 +38,7 @@ export async function open({ db, draw }) {
       <ul class="cards">${shown.map((one) => html`<li><a class="task-card" href="#/tower/${encodeURIComponent(one.code)}">
         <div class="line"><strong>${one.code}</strong>${condition(one.condition)}</div><div>${one.name}</div>
         <div class="line sub">${way(here(), one)}${one.open ? html`<span>${_("Open violations: %(count)s", { count: number(one.open) })}</span>` : nothing}</div></a></li>`)}</ul>
-      ${all.length ? nothing : empty("tower", _("No towers on this phone yet"), html`<a class="btn btn-primary" href="#/phone">${_("Fetch for offline use")}</a>`)}
+      ${all.length ? nothing : noTowers()}
       <div class="block"><p class="mb-2">${_("The tower in front of you is not in the register?")}</p><a class="btn btn-outline-primary wide" href="#/proposal">${icon("plus")} ${_("Propose a tower")}</a></div>`;
     },
   };

@@ -10,6 +10,9 @@ import { condition, day, empty, html, icon, metres, moment, nothing, number, way
 const KINDS = {
   routine: () => _("Inspection"), campaign: () => _("Campaign"), reinspection: () => _("Re-inspection"), returned: () => _("Returned"),
 };
+const begunAt = (draft) => _("Begun %(moment)s", { moment: moment(draft.started_at) });
+const lengthOf = (list, length) => _("%(towers)s towers, %(distance)s as the crow flies", { towers: number(new Set(list.map((one) => one.tower)).size), distance: metres(length) });
+const nothingAssigned = () => empty("success", _("Nothing is assigned to you"), html`<p>${_("Any tower can be inspected all the same: look for it under “Towers”.")}</p>`);
 // So many towers are gone round in a day at most.
 const MOST_A_DAY = 12;
 
@@ -50,16 +53,16 @@ export async function open({ db, draw, again }) {
       const { list, metres: length } = sorted();
       return html`
       ${drafts.length ? html`<section class="block"><h2>${_("Unfinished on this phone")}</h2>${drafts.map((draft) => html`
-        <div class="card-row resume"><div><strong>${draft.tower}</strong> · ${word(draft.kind, "inspection_kind")}<div class="sub">${_("Begun %(moment)s", { moment: moment(draft.started_at) })}${draft.refused ? html` · <span class="late">${_("sent back by the service")}</span>` : nothing}</div></div>
+        <div class="card-row resume"><div><strong>${draft.tower}</strong> · ${word(draft.kind, "inspection_kind")}<div class="sub">${begunAt(draft)}${draft.refused ? html` · <span class="late">${_("sent back by the service")}</span>` : nothing}</div></div>
         <div class="acts"><a class="btn btn-primary" href="#/visit/${draft.id}">${_("Resume")}</a><button type="button" class="btn btn-outline-danger" @click=${() => give(draft)}>${_("Discard")}</button></div></div>`)}</section>` : nothing}
       ${ready ? nothing : html`<div class="block note">${icon("download")} ${_("Fetch the towers of your territory once, while there is a network: then everything works without one.")} <a class="btn btn-primary wide" href="#/phone">${_("Fetch for offline use")}</a></div>`}
       ${tasks.length ? html`
         <div class="segments" role="group" aria-label=${_("Order")}>${[["due", _("By day")], ["near", _("Nearest")], ["route", _("Way round")]].map(([key, text]) => html`
           <button type="button" aria-pressed=${order === key} @click=${() => choose(key)}>${text}</button>`)}</div>
         ${order !== "due" && !here() ? html`<p class="note">${icon("position")} ${_("The position is not known yet: allow it, or go outside.")}</p>` : nothing}
-        ${length ? html`<p class="sub px-1">${_("%(towers)s towers, %(distance)s as the crow flies", { towers: number(new Set(list.map((one) => one.tower)).size), distance: metres(length) })}</p>` : nothing}
+        ${length ? html`<p class="sub px-1">${lengthOf(list, length)}</p>` : nothing}
         <ol class="cards">${list.map((task, index) => card(task, towers.get(task.tower), order === "route" ? index + 1 : 0))}</ol>`
-      : work ? empty("success", _("Nothing is assigned to you"), html`<p>${_("Any tower can be inspected all the same: look for it under “Towers”.")}</p>`) : nothing}`;
+      : work ? nothingAssigned() : nothing}`;
     },
   };
 }
