@@ -23,6 +23,8 @@ import inspections.api
 import inspections.back_test_jobs
 import inspections.campaign_jobs
 import inspections.cli
+import inspections.field_api
+import inspections.field_jobs
 import inspections.field_pages
 import inspections.labels
 import inspections.notice_api
@@ -38,6 +40,7 @@ import inspections.reminder_jobs
 import inspections.services.condition
 import inspections.services.merge
 import inspections.services.notices
+import inspections.sync_api
 import inspections.timeline_sources
 import inspections.work
 import maps.base
@@ -208,12 +211,14 @@ JOBS: dict[str, jobs.Body] = {
     **inspections.campaign_jobs.JOBS,
     **towers.export_jobs.JOBS,
     **inspections.reminder_jobs.JOBS,
+    **inspections.field_jobs.JOBS,
     **maps.grid_jobs.JOBS,
 }
 # What the worker runs by the clock, in the zone of the server.
 PERIODIC = {
     core_exports.CLEAR_JOB: "17 * * * *",
     inspections.reminder_jobs.JOB: "*/5 * * * *",
+    inspections.field_jobs.JOB: "41 * * * *",
     maps.grid_jobs.JOB: "* * * * *",
 }
 # The lists that can be had as files, by the kind whose action `export` allows it.
@@ -271,7 +276,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         maps.work_pages,
     ):
         app.register_blueprint(pages.blueprint)
-    accounts.security.init_app(app, settings)
+    accounts.security.init_app(app, settings, kept_from=inspections.sync_api.KEPT_FROM_SHUT_OUT)
     guard.init_app(
         app,
         find_actor=accounts.security.find_actor,
@@ -313,8 +318,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     for feature in FEATURES:
         for blueprint in feature.api.BLUEPRINTS:
             service.register_blueprint(blueprint)
-    for blueprint in inspections.notice_api.BLUEPRINTS:
-        service.register_blueprint(blueprint)
+    for more in (inspections.notice_api, inspections.field_api, inspections.sync_api):
+        for blueprint in more.BLUEPRINTS:
+            service.register_blueprint(blueprint)
     by_link = (*inspections.owner_pages.BY_LINK, *inspections.owner_api.BY_LINK)
     limits.limit(app, settings.link_limit, by_link)
     cli.init_app(app)

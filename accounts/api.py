@@ -1,4 +1,4 @@
-"""The API of organisations under `/api/v1/organisations`."""
+"""The API of organisations and of phones, under `/api/v1/organisations` and `/api/v1/devices`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from sqlalchemy.orm import Session
 
 from accounts import queries
 from accounts.doors import the_organisation
-from accounts.models import Organisation
+from accounts.models import Device, Organisation, User
 from accounts.schemas import (
+    DevicePage,
+    DeviceQuery,
+    NewDevice,
+    NewDeviceBody,
     OrganisationBody,
     OrganisationFields,
     OrganisationMergeSchema,
@@ -20,18 +24,21 @@ from accounts.schemas import (
     OrganisationQuery,
     WholeOrganisation,
 )
+from accounts.services import devices as phones
 from accounts.services import organisations as services
 from core import clock
 from core.api import Blueprint, require_match, version_tag, with_tag
 from core.db import current_session, transaction
 from core.errors import Invalid, PreconditionFailed
 from core.guard import current_actor
-from core.policy import Actor, guard, may
+from core.i18n import current_language
+from core.policy import SIGNED_IN, Actor, guard, may, require
 from core.timelines import TimelinePage, TimelineQuery, timeline_answer
 from core.words import N_
 
 organisations = Blueprint("api_organisations", __name__, url_prefix="/api/v1/organisations")
-BLUEPRINTS = (organisations,)
+devices = Blueprint("api_devices", __name__, url_prefix="/api/v1/devices")
+BLUEPRINTS = (organisations, devices)
 
 # Everybody who may see an organisation sees these.
 PLAIN = (
@@ -171,3 +178,78 @@ class OrganisationMerges(MethodView):
                 session, keep, drop, by=current_actor(), now=clock.now(), today=clock.today()
             )
         return answer(keep)
+
+
+def device_body(device: Device) -> dict[str, Any]:
+    """A phone as the API gives it, without its token."""
+    return {
+        "id": str(device.id),
+        "user": str(device.user_id),
+        "name": device.name,
+        "app_version": device.app_version,
+        "created_at": device.created_at.isoformat(),
+        "last_seen_at": device.last_seen_at.isoformat() if device.last_seen_at else None,
+        "revoked_at": device.revoked_at.isoformat() if device.revoked_at else None,
+    }
+
+
+@devices.route("")
+class Devices(MethodView):
+    @guard(SIGNED_IN)
+    @devices.arguments(DeviceQuery, location="query")
+    @devices.response(200, DevicePage)
+    def get(self, query: dict[str, Any]) -> Response:
+        """One's own phones, or those of `user` for who administers accounts."""
+        actor = current_actor()
+        assert actor.id is not None
+        wanted: uuid.UUID = query["user"] or actor.id
+        if wanted != actor.id:
+            require(actor, "user.edit")
+        found = phones.of_user(current_session(), wanted)
+        return jsonify(items=[device_body(one) for one in found])
+
+    @guard(SIGNED_IN)
+    @devices.arguments(NewDevice)
+    @devices.response(201, NewDeviceBody)
+    def post(self, data: dict[str, Any]) -> Response:
+        """Let a phone work for its user; the token is shown once. The same id gives a fresh one."""
+        actor = current_actor()
+        with transaction() as session:
+            device, token, ends = phones.register(
+                session,
+                data["id"],
+                session.get_one(User, actor.id),
+                name=data["name"],
+                app_version=data["app_version"],
+                by=actor,
+                now=clock.now(),
+            )
+        response = jsonify(
+            id=str(device.id),
+            name=device.name,
+            token=token,
+            user={
+                "id": str(actor.id),
+                "name": actor.name,
+                "email": actor.email,
+                "language": current_language(),
+            },
+            expires_at=ends.isoformat(),
+        )
+        response.status_code = 201
+        response.headers["Location"] = f"/api/v1/devices/{device.id}"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+@devices.route("/<uuid:device_id>")
+class DeviceById(MethodView):
+    @guard(SIGNED_IN)
+    @devices.response(204)
+    def delete(self, device_id: uuid.UUID) -> Response:
+        """Revoke a phone, as a lost one: what it sends from now on waits for the department."""
+        actor = current_actor()
+        with transaction() as session:
+            device = phones.by_id(session, actor, device_id)
+            phones.revoke(session, device, by=actor, now=clock.now())
+        return Response(status=204)

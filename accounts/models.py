@@ -159,6 +159,13 @@ class AccessToken(Base):
     """A named, revocable token; only its hash is kept."""
 
     __tablename__ = "access_token"
+    __table_args__ = (
+        Index(
+            "ix_access_token_device_id",
+            "device_id",
+            postgresql_where=text("device_id IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("user.id"), index=True)
@@ -166,6 +173,28 @@ class AccessToken(Base):
     hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    # A token of a phone ends with it.
+    device_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("device.id"))
+
+    user: Mapped[User] = relationship()
+
+
+class Device(Base):
+    """A phone that works for somebody in the field; its id comes from it."""
+
+    __tablename__ = "device"
+    __table_args__ = (
+        CheckConstraint("length(btrim(name)) BETWEEN 1 AND 100", name="name"),
+        Index("ix_device_user_id", "user_id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("user.id"))
+    name: Mapped[str]
+    app_version: Mapped[str] = mapped_column(server_default="", default="")
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
 
     user: Mapped[User] = relationship()

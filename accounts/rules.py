@@ -18,6 +18,10 @@ class Role(StrEnum):
     OPERATOR = "operator"
 
 
+# The only role of a phone that was revoked, or whose account was disabled: what it brings is kept.
+SHUT_OUT = "shut_out"
+
+
 class OrganisationKind(StrEnum):
     DEPARTMENT = "department"
     COMMUNE = "commune"

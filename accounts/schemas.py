@@ -83,3 +83,46 @@ class OrganisationMergeSchema(StrictSchema):
 
     same = fields.UUID(required=True)
     same_version = fields.Integer(required=True, strict=True, validate=between(1, 2**31 - 1))
+
+
+class NewDevice(StrictSchema):
+    """A phone under the id that it made itself."""
+
+    id = fields.UUID(required=True)
+    name = fields.String(required=True, validate=length(1, 100))
+    app_version = fields.String(load_default="", validate=length(0, 40))
+
+
+class DeviceUser(StrictSchema):
+    id = fields.UUID(required=True)
+    name = fields.String(required=True)
+    email = fields.String(required=True)
+    language = fields.String()
+
+
+class NewDeviceBody(StrictSchema):
+    """A phone with its token, which is shown once."""
+
+    id = fields.UUID(required=True)
+    name = fields.String(required=True)
+    token = fields.String(required=True)
+    user = fields.Nested(DeviceUser, required=True)
+    expires_at = fields.DateTime(required=True)
+
+
+class DeviceBody(StrictSchema):
+    id = fields.UUID(required=True)
+    user = fields.UUID(required=True)
+    name = fields.String(required=True)
+    app_version = fields.String(required=True)
+    created_at = fields.DateTime(required=True)
+    last_seen_at = fields.DateTime(allow_none=True, required=True)
+    revoked_at = fields.DateTime(allow_none=True, required=True)
+
+
+class DevicePage(StrictSchema):
+    items = fields.List(fields.Nested(DeviceBody), required=True)
+
+
+class DeviceQuery(StrictSchema):
+    user = fields.UUID(load_default=None)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, current_app, g, request
 from flask_login import current_user
 from flask_security import (
     ChangePasswordForm,
@@ -22,6 +22,8 @@ from sqlalchemy.orm import Session
 
 from accounts import tokens
 from accounts.models import Role, User, user_role, user_territory
+from accounts.rules import SHUT_OUT
+from accounts.tokens import OfDevice
 from areas.queries import commune_ids
 from core import clock, limits
 from core.db import current_session, db
@@ -109,6 +111,33 @@ def actor_by_token(session: Session, token: str) -> Actor | None:
     return _actor(session, found, found.roles or (), territory)
 
 
+def _shut_out(session: Session, token: str) -> Actor | None:
+    """Who owns a phone that was revoked, or whose account was disabled, where it may still bring
+    what was done before: it is taken from it and shown to staff. `None` anywhere else."""
+    if request.endpoint not in current_app.extensions["kept_from_shut_out"]:
+        return None
+    phone = tokens.of_device(session, token)
+    if phone is None or phone.shut is None:
+        return None
+    g.device = phone
+    return Actor(
+        id=phone.user_id,
+        email=phone.email,
+        name=phone.name or phone.email,
+        roles=frozenset({SHUT_OUT}),
+    )
+
+
+def current_device() -> OfDevice | None:
+    """The phone that makes this request, `None` where a browser or a program does."""
+    if "device" not in g:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        bearer = scheme.lower() == "bearer"
+        g.device = tokens.of_device(current_session(), token.strip()) if bearer else None
+    device: OfDevice | None = g.device
+    return device
+
+
 def find_actor() -> Actor:
     """Who makes this request: a token on any route, else the session.
 
@@ -119,7 +148,7 @@ def find_actor() -> Actor:
     scheme, _, token = header.partition(" ")
     session = current_session()
     if scheme.lower() == "bearer":
-        actor = actor_by_token(session, token.strip())
+        actor = actor_by_token(session, token.strip()) or _shut_out(session, token.strip())
         if actor is None:
             raise Unauthenticated(N_("This token is unknown, expired or revoked"))
         return actor
@@ -158,7 +187,9 @@ class TokenAwareCSRF(CSRFProtect):
 QUICK = {"argon2__time_cost": 1, "argon2__memory_cost": 64, "argon2__parallelism": 1}
 
 
-def init_app(app: Flask, settings: Settings) -> Security:
+def init_app(app: Flask, settings: Settings, *, kept_from: Iterable[str] = ()) -> Security:
+    """Sign-in. `kept_from` names the endpoints where a phone that was shut out may still send."""
+    app.extensions["kept_from_shut_out"] = frozenset(kept_from)
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SECURITY_PASSWORD_SALT=settings.secret_key,

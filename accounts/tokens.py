@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import uuid
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from accounts.models import AccessToken, User
+from accounts.models import AccessToken, Device, User
 from core import audit
 from core.policy import Actor
 
@@ -41,10 +43,17 @@ def issue(
     by: Actor,
     now: datetime,
     expires_at: datetime | None = None,
+    device_id: uuid.UUID | None = None,
 ) -> str:
     """Make a token for a user and return it; it cannot be read again later."""
     token = PREFIX + secrets.token_urlsafe(32)
-    row = AccessToken(user_id=user.id, name=name, hash=_hash(token), expires_at=expires_at)
+    row = AccessToken(
+        user_id=user.id,
+        name=name,
+        hash=_hash(token),
+        expires_at=expires_at,
+        device_id=device_id,
+    )
     session.add(row)
     session.flush()
     audit.record(
@@ -56,6 +65,32 @@ def issue(
 def asked(token: str, *, now: datetime) -> dict[str, object]:
     """What `OPENS` asks about."""
     return {"token_hash": _hash(token), "now": now}
+
+
+@dataclass(frozen=True)
+class OfDevice:
+    """Whose phone a token belongs to, and why it no longer opens anything (`None` while it may)."""
+
+    device_id: uuid.UUID
+    user_id: uuid.UUID
+    email: str
+    name: str
+    shut: str | None
+
+
+def of_device(session: Session, token: str) -> OfDevice | None:
+    """The phone of a token, live or not; `None` for a token that was made for something else."""
+    row = session.execute(
+        select(Device.id, User.id, User.email, User.name, Device.revoked_at, User.active)
+        .join(AccessToken, AccessToken.device_id == Device.id)
+        .join(User, User.id == AccessToken.user_id)
+        .where(AccessToken.hash == _hash(token))
+    ).one_or_none()
+    if row is None:
+        return None
+    device_id, user_id, email, name, revoked_at, active = row
+    shut = "disabled_account" if not active else "revoked_device" if revoked_at else None
+    return OfDevice(device_id, user_id, email, name, shut)
 
 
 def revoke_all(session: Session, user: User, *, now: datetime) -> None:

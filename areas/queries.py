@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -235,12 +235,27 @@ def boundary(session: Session, area_id: int) -> str:
     return _collection(session, Area.id == area_id)
 
 
-def _collection(session: Session, *wanted: ColumnElement[bool]) -> str:
+# About 100 m: what a phone's map shows of a commune without signal.
+COARSE_DEGREES = 0.001
+
+
+def simple_boundaries(session: Session, communes: Collection[int] | None) -> str:
+    """The present communes of a territory (`None` for all) as GeoJSON text, drawn coarsely."""
+    wanted = [Area.level == "commune", valid_on(None)]
+    if communes is not None:
+        wanted.append(Area.id.in_(communes))
+    shape = func.ST_SimplifyPreserveTopology(Area.geom, COARSE_DEGREES)
+    return _collection(session, *wanted, shape=func.ST_AsGeoJSON(shape, 4))
+
+
+def _collection(
+    session: Session, *wanted: ColumnElement[bool], shape: ColumnElement[Any] | None = None
+) -> str:
     feature = func.json_build_object(
         "type",
         "Feature",
         "geometry",
-        cast(func.ST_AsGeoJSON(Area.geom, 5), JSON),
+        cast(func.ST_AsGeoJSON(Area.geom, 5) if shape is None else shape, JSON),
         "properties",
         func.json_build_object(
             "code", Area.code, "name", Area.name, "synthetic", Area.synthetic, "id", Area.id

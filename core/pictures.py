@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from core import confined
 from core.errors import Invalid, TooLarge, UnsupportedMedia
 from core.files import FileStore
 from core.i18n import N_
+from core.picture_copies import COPIES, FORMATS, copy_of, upright_of
 
-FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
-# The copies that are served: long edges in pixels.
-COPIES = {"full": 2000, "thumbnail": 400}
+__all__ = ["COPIES", "FORMATS", "Picture", "checked_picture", "confined_picture", "read_picture"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def checked_picture(
                 raise _too_many_pixels(max_pixels)
             media_type = FORMATS[image.format or ""]
             image.load()
-            upright = _on_white(ImageOps.exif_transpose(image))
+            upright = upright_of(image)
     except UnidentifiedImageError as error:
         raise UnsupportedMedia(N_("This is not a photo: send JPEG, PNG or WebP")) from error
     except Image.DecompressionBombError as error:
@@ -77,27 +80,30 @@ def checked_picture(
         media_type=media_type,
         width=width,
         height=height,
-        copies={variant: _copy(upright, edge) for variant, edge in copies.items()},
+        copies={variant: copy_of(upright, edge) for variant, edge in copies.items()},
     )
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    """The pixels alone; what was transparent, as in drawings, is paper and not night."""
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        paper = Image.new("RGB", layer.size, "white")
-        paper.paste(layer, mask=layer.getchannel("A"))
-        return paper
-    plain = image.convert("RGB")
-    # Pillow writes comments and XMP that it read into the next file unless they are forgotten.
-    plain.info.clear()
-    return plain
+def confined_picture(path: Path, *, max_bytes: int, max_pixels: int) -> Picture:
+    """The picture in a file, decoded in a process of its own; raises as `read_picture`.
 
-
-def _copy(upright: Image.Image, edge: int) -> bytes:
-    """A new file from pixels alone carries no EXIF: no position, no owner, no camera."""
-    copy = upright.copy()
-    copy.thumbnail((edge, edge))
-    out = io.BytesIO()
-    copy.save(out, "JPEG", quality=82, optimize=True)
-    return out.getvalue()
+    For what came without a person who waits: a picture that breaks its decoder ends that process
+    and nothing else.
+    """
+    size = path.stat().st_size
+    if size > max_bytes:
+        raise TooLarge(N_("A photo may have at most %(limit)s MB"), limit=max_bytes // 1_000_000)
+    content = path.read_bytes()
+    with closing(
+        confined.answers("core.picture_child", str(path), str(max_pixels), cpu_seconds=60)
+    ) as said:
+        facts = next(said)
+        copies = {one["variant"]: base64.b64decode(one["content"]) for one in said}
+    return Picture(
+        content=content,
+        sha256=hashlib.sha256(content).digest(),
+        media_type=facts["media_type"],
+        width=facts["width"],
+        height=facts["height"],
+        copies=copies,
+    )

@@ -135,6 +135,18 @@ def _hours_value(value: Any) -> int:
     return value
 
 
+def _seconds_value(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= 86_400:
+        raise Invalid(N_("A number of seconds is a whole number from 1 to 86400"))
+    return value
+
+
+def _pixels_value(value: Any) -> int:
+    if type(value) is not int or not 400 <= value <= 8_000:
+        raise Invalid(N_("A number of pixels is a whole number from 400 to 8000"))
+    return value
+
+
 def _minutes_value(value: Any) -> int:
     if type(value) is not int or not 1 <= value <= 1_440:
         raise Invalid(N_("A number of minutes is a whole number from 1 to 1440"))
@@ -202,6 +214,8 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "assessment_days": _days_value,
     "at_tower_m": partial(_metres_value, at_most=5_000),
     "clock_minutes": _minutes_value,
+    "clock_skew_s": _seconds_value,
+    "device_days": _days_value,
     "due_soon_days": _days_value,
     "export_days": _days_value,
     "export_rows_at_once": partial(_rows_value, at_most=1_000_000),
@@ -214,6 +228,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "fall_zone_building_factor": _factor_value,
     "fall_zone_factor": _factor_value,
     "inspection_soon_days": _days_value,
+    "keep_receipts_days": _days_value,
     "load_safety_critical_days": _days_value,
     "load_safety_major_days": _days_value,
     "nearest_commune_m": partial(_metres_value, at_most=100_000),
@@ -225,14 +240,17 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "notice_symbol": partial(_text_value, at_most=40),
     "notice_two_people": _yes_or_no,
     "owner_reminders": _yes_or_no,
+    "partial_upload_days": _days_value,
     "pdf_rows": partial(_rows_value, at_most=5_000),
     "permit_soon_days": _days_value,
+    "photo_long_edge_px": _pixels_value,
     "public_url": _address_value,
     "reminder_address": _email_value,
     "similar_metres": partial(_metres_value, at_most=1_000),
     "statistics_least": _count_value,
     "tile_attribution": partial(_text_value, at_most=200),
     "tile_server": _tile_server_value,
+    "two_inspectors_days": _days_value,
     "two_people": _yes_or_no,
     "upload_days": _days_value,
 }

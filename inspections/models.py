@@ -187,6 +187,10 @@ class Inspection(Base):
     ended_at: Mapped[datetime | None]
     device_at: Mapped[datetime | None]
     received_at: Mapped[datetime | None]
+    # Seconds by which the device's clock was ahead of ours when it was sent from a phone.
+    clock_offset_s: Mapped[int | None] = mapped_column(BigInteger)
+    # Why the inspector stood far from the tower.
+    far_reason: Mapped[str] = mapped_column(server_default="", default="")
     instruments: Mapped[list[dict[str, Any]]] = mapped_column(
         JSONB, server_default="[]", default=list
     )
@@ -286,6 +290,10 @@ class Photo(Base):
     # Whether it came from the camera during the visit or was chosen from the files of a device.
     source: Mapped[str] = mapped_column(server_default="file", default="file")
     taken_at: Mapped[datetime | None]
+    # Where the device was: degrees of EPSG:4326, metres.
+    latitude: Mapped[float | None]
+    longitude: Mapped[float | None]
+    accuracy_m: Mapped[float | None]
 
     inspection: Mapped[Inspection] = relationship(back_populates="photos")
 

@@ -7,9 +7,11 @@ import uuid
 from sqlalchemy import ColumnElement, and_, false, func, not_, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
+from accounts.rules import SHUT_OUT
 from core import policy
 from core.policy import Actor
 from inspections.campaign_models import Assignment, Campaign
+from inspections.field_models import ReviewItem
 from inspections.models import Inspection, SavedList, Violation
 from inspections.notice_models import Notice, NoticeItem
 from inspections.reminder_models import Reminder
@@ -97,7 +99,37 @@ def visible_own_violations(actor: Actor) -> ColumnElement[bool]:
     return and_(Violation.tower_id.in_(own), told.exists())
 
 
+def visible_review_items(actor: Actor) -> ColumnElement[bool]:
+    """What phones brought for towers in scope; what names no tower is for those who see all."""
+    if actor.communes is None:
+        return true()
+    return ReviewItem.tower_id.in_(select(Tower.id).where(towers.visible(actor)))
+
+
+def reaches_review_item(actor: Actor, item: ReviewItem) -> bool:
+    if item.tower is None:
+        return actor.communes is None
+    return towers.reaches(actor, item.tower)
+
+
 def register() -> None:
+    policy.register(
+        "field",
+        actions={
+            "view": {"inspector"},
+            # A phone that was shut out may bring what it has, and nothing else.
+            "send": {"inspector", SHUT_OUT},
+            "import": {"staff"},
+        },
+        visible=towers.visible,
+        reaches=lambda actor, thing: True,
+    )
+    policy.register(
+        "review_item",
+        actions={"view": {"staff"}, "decide": {"staff"}},
+        visible=visible_review_items,
+        reaches=reaches_review_item,
+    )
     policy.register(
         "campaign",
         # A campaign may name towers of any commune: others change it only who see all of them.

@@ -240,7 +240,7 @@ def load_papers(seed: int) -> None:
 TABLES = (
     "assignment", "campaign", "violation_event", "violation", "answer", "photo", "submission",
     "load_assessment", "inspection", "tower", "tower_merge", "organisation_merge", "notice",
-    "notice_number",
+    "notice_number", "declared_photo", "upload", "receipt", "review_item",
 )  # fmt: skip
 
 
@@ -285,6 +285,7 @@ def remove(everything: bool) -> None:
             kept: session.scalars(text(f"SELECT DISTINCT sha256 FROM {table}")).all()  # noqa: S608
             for table, kept in (
                 ("photo", photo_store()),
+                ("upload", photo_store()),
                 ("document", document_store()),
                 ("notice_document", notice_store()),
                 ("notice_reply_file", notice_store()),
@@ -293,6 +294,9 @@ def remove(everything: bool) -> None:
         session.execute(text(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY CASCADE"))
         session.execute(
             text('DELETE FROM access_token WHERE user_id IN (SELECT id FROM "user" WHERE demo)')
+        )
+        session.execute(
+            text('DELETE FROM device WHERE user_id IN (SELECT id FROM "user" WHERE demo)')
         )
         session.execute(
             text(

@@ -170,6 +170,32 @@ def catalogue_of(session: Session, version: ChecklistVersion) -> Catalogue:
     return known
 
 
+def load_safety_document() -> dict[str, Any]:
+    """The item beside every version, written as the items of a document are."""
+    item = LOAD_SAFETY_ITEM
+    prompt = item.answer.prompt
+    return {
+        "key": item.key,
+        "group": item.group,
+        "vi": item.label.vi,
+        "en": item.label.en,
+        "applies_to": sorted(item.applies_to),
+        "answer": {
+            "type": item.answer.type,
+            "pass_value": item.answer.pass_value,
+            **({"prompt": {"vi": prompt.vi, "en": prompt.en}} if prompt else {}),
+        },
+        "levels": [
+            {"severity": level.severity, "op": level.op, "remedy_days": level.remedy_days}
+            for level in item.levels
+        ],
+        "how": item.how,
+        "photo": item.photo,
+        "basis": item.basis,
+        "source": item.source,
+    }
+
+
 def beside(asked: Container[str]) -> tuple[Item, ...]:
     """The items beside the checklist that a re-inspection of these violations is asked."""
     return (LOAD_SAFETY_ITEM,) if LOAD_SAFETY_ITEM.key in asked else ()

@@ -12,6 +12,7 @@ from core import audit
 from core.i18n import N_
 from core.merging import Follower, Merge
 from inspections.campaign_models import Assignment
+from inspections.field_models import ReviewItem
 from inspections.models import Inspection, LoadAssessment, Violation, ViolationEvent
 from inspections.notice_models import Notice
 from inspections.queries import lists
@@ -148,5 +149,6 @@ FOLLOWERS = (
     Follower(N_("Assignments"), Assignment.tower_id, before=_settle_assignments),
     Follower(N_("Load-safety assessments"), LoadAssessment.tower_id, before=_settle_requests),
     Follower(N_("Messages about deadlines"), Reminder.tower_id),
+    Follower(N_("From the field, to be decided"), ReviewItem.tower_id),
 )
 ORGANISATION_FOLLOWERS = (Follower(N_("Notices"), Notice.owner_id),)

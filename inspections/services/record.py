@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -41,6 +42,7 @@ from inspections.rules.violation import ReinspectionOutcome
 from inspections.services import checklists, circumstances, condition
 from inspections.services.assessments import request_assessment, withdraw_request
 from inspections.services.circumstances import Circumstances
+from inspections.services.declared import Declared, declare
 from inspections.services.settle import looked_at, reinspection_outcomes, settle
 from towers import services as towers
 from towers.models import Tower
@@ -68,6 +70,11 @@ class Visit:
     assessment_requested: bool = False
     assessment_reason: str = ""
     circumstances: Circumstances = field(default_factory=Circumstances)
+    # What a phone says besides: its photos, which may still be on their way, why it stood far from
+    # the tower, and by how many seconds its clock was ahead of ours.
+    declared: tuple[Declared, ...] = ()
+    far_reason: str = ""
+    clock_offset_s: int | None = None
     body: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -77,7 +84,7 @@ class Visit:
             self.circumstances.verdict == Verdict.ASSESSMENT_NEEDED
         )
 
-    @property
+    @cached_property
     def hash(self) -> bytes:
         """The hash of the body as it was sent, whatever the order of its keys."""
         return hashlib.sha256(orjson.dumps(self.body, option=orjson.OPT_SORT_KEYS)).digest()
@@ -136,12 +143,17 @@ def record_inspection(
             return known, True
     if known.inspector_id != by.id:
         raise NotFound()
-    if known.body_hash == visit.hash or _was_sent(session, known, visit.hash):
+    if is_known(session, known, visit):
         return known, False
     raise DifferentBody(
         N_("Another record was sent under this number before; this one is kept for review"),
         id=str(inspection_id),
     )
+
+
+def is_known(session: Session, inspection: Inspection, visit: Visit) -> bool:
+    """Whether this very visit was sent for the inspection before."""
+    return inspection.body_hash == visit.hash or _was_sent(session, inspection, visit.hash)
 
 
 def with_structure_type(visit: Visit, structure_type: str) -> Visit:
@@ -333,6 +345,8 @@ def _write(
     inspection.position = to_point(visit.position) if visit.position else None
     inspection.position_accuracy_m = visit.position_accuracy_m if visit.position else None
     inspection.note = visit.note
+    inspection.far_reason = visit.far_reason
+    inspection.clock_offset_s = visit.clock_offset_s
     inspection.methods = None if visit.methods is None else list(visit.methods)
     inspection.body_hash = visit.hash
     circumstances.write(session, inspection, visit.circumstances, now=now)
@@ -340,6 +354,7 @@ def _write(
     inspection.structure_type = _structure_type(tower, visit)
     inspection.height_m = tower.height_m
     inspection.overall_height_m = structure_of(tower, inspection.structure_type).overall_height_m
+    declare(session, inspection, visit.declared, now=now)
     if not visit.submit:
         inspection.draft = visit.answers
         _keep_body(session, inspection, visit, "draft", by=by, now=now)
@@ -466,6 +481,8 @@ def judge(session: Session, inspection: Inspection, tower: Tower, visit: Visit) 
     with_photo = set(
         session.scalars(select(Photo.item_key).where(Photo.inspection_id == inspection.id))
     )
+    # One that is declared is on its way: the record counts it as waiting until it is there.
+    with_photo |= {one.item_key for one in visit.declared}
     for key in sorted(needs_photo - with_photo):
         fields.setdefault(f"answers.{key}", []).append(N_("This answer needs at least one photo"))
     if fields:

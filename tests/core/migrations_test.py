@@ -26,7 +26,7 @@ from core.model import Base
 # What happened, and who did it: only ever added.
 EVIDENCE = (
     "audit_entry", "submission", "violation_event", "photo", "document", "notice_document",
-    "notice_reply", "notice_reply_file", "signature",
+    "notice_reply", "notice_reply_file", "signature", "receipt",
 )  # fmt: skip
 
 
@@ -230,6 +230,8 @@ def test_every_table_is_granted_what_the_list_says(as_application: psycopg.Conne
         "checklist_version": all_four,
         "commune_change": {"DELETE", "INSERT", "SELECT"},
         "commune_figure": {"DELETE", "INSERT", "SELECT"},
+        "declared_photo": all_four,
+        "device": {"INSERT", "SELECT", "UPDATE"},
         # Beside these its tower and the marks of its removal may be updated, by column.
         "document": {"INSERT", "SELECT"},
         "export": all_four,
@@ -261,7 +263,10 @@ def test_every_table_is_granted_what_the_list_says(as_application: psycopg.Conne
         "procrastinate_jobs": all_four,
         "procrastinate_periodic_defers": all_four,
         "procrastinate_workers": all_four,
+        "receipt": {"INSERT", "SELECT"},
         "reminder": all_four,
+        # What phones brought is never thrown away.
+        "review_item": {"INSERT", "SELECT", "UPDATE"},
         "role": {"SELECT"},
         "saved_list": all_four,
         "signature": {"INSERT", "SELECT"},
@@ -282,6 +287,7 @@ def test_every_table_is_granted_what_the_list_says(as_application: psycopg.Conne
         "tower_span": {"INSERT", "SELECT"},
         "tower_turn": all_four,
         "tower_word": {"INSERT", "SELECT"},
+        "upload": all_four,
         "user": all_four,
         "user_role": all_four,
         "user_territory": all_four,

@@ -3,50 +3,33 @@
 from __future__ import annotations
 
 import uuid
-from decimal import Decimal
 from typing import Any
 
 from flask import Response, jsonify, request
 from flask.views import MethodView
 from marshmallow import fields
 
-from accounts import queries as accounts
 from core import clock
 from core.api import Blueprint, StrictSchema, require_match, with_tag
 from core.db import current_session, transaction
-from core.errors import Invalid
 from core.geo import to_position
 from core.guard import current_actor
 from core.policy import guard
 from core.validation import between, length, one_of
-from core.words import N_
 from towers import queries as towers
 from towers.api.documents import body as document_body
 from towers.bodies import split
 from towers.doors import held_proposal, the_proposal, the_tower
 from towers.fields import BY_NAME
+from towers.findings import NewProposal, finding_of, organisation_name
 from towers.models import TowerProposal
 from towers.queries import proposals as queries
 from towers.queries.proposals import ProposalFilters
 from towers.rules import ProposalKind, ProposalState
 from towers.schemas import TowerFields
 from towers.services import proposals as services
-from towers.services.proposals import Finding
 
 proposals = Blueprint("api_proposals", __name__, url_prefix="/api/v1/proposals")
-
-
-class NewProposal(StrictSchema):
-    """A finding. `values` are fields of a tower, a new one's position among them; `tower` is the
-    code of the one that is corrected; `confirmed`: none of the towers nearby is meant."""
-
-    id = fields.UUID(required=True)
-    kind = fields.String(required=True, validate=one_of(tuple(ProposalKind)))
-    tower = fields.String(load_default=None, validate=length(1, 64))
-    values = fields.Nested(TowerFields, required=True)
-    accuracy_m = fields.Float(load_default=None, allow_nan=False, validate=between(0, 100_000))
-    note = fields.String(load_default="", validate=length(0, services.MAX_NOTE))
-    confirmed = fields.Boolean(load_default=False, truthy={True}, falsy={False})
 
 
 class ProposalQuery(StrictSchema):
@@ -141,21 +124,6 @@ def answer(proposal_id: uuid.UUID, status: int = 200) -> Response:
     return with_tag(response, found.version)
 
 
-def organisation_name(given: str | None, field: str) -> str | None:
-    """The name of an organisation that a body names by id or by name."""
-    if not given:
-        return None
-    try:
-        wanted = uuid.UUID(given)
-    except ValueError:
-        return given
-    found = accounts.organisation(current_session(), current_actor(), wanted)
-    if found is None:
-        message = N_("There is no organisation with this id")
-        raise Invalid(message, fields={field: [message]})
-    return found.name
-
-
 @proposals.route("")
 class Proposals(MethodView):
     @guard("proposal.view")
@@ -186,27 +154,10 @@ class Proposals(MethodView):
 
         Near known towers a new one is answered 409 with their codes until it is `confirmed`.
         """
-        kind = ProposalKind(data["kind"])
-        if (kind is ProposalKind.CORRECTION) != bool(data["tower"]):
-            message = N_("A correction names its tower, a new tower none")
-            raise Invalid(message, fields={"tower": [message]})
-        reading, values = split(data["values"], organisation_name)
-        accuracy = data["accuracy_m"]
+        finding = finding_of(data)
         with transaction() as session:
             _, new = services.propose(
-                session,
-                data["id"],
-                Finding(
-                    kind=kind,
-                    tower=the_tower(data["tower"]) if data["tower"] else None,
-                    values=values,
-                    reading=reading,
-                    accuracy_m=None if accuracy is None else round(Decimal(str(accuracy)), 1),
-                    note=data["note"],
-                    confirmed=data["confirmed"],
-                ),
-                by=current_actor(),
-                now=clock.now(),
+                session, data["id"], finding, by=current_actor(), now=clock.now()
             )
         response = answer(data["id"], 201 if new else 200)
         response.headers["Location"] = f"/api/v1/proposals/{data['id']}"

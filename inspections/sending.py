@@ -1,0 +1,500 @@
+"""What phones send, as the doors take it: read with patience, each operation in its transaction.
+
+A phone may be older or newer than the service: fields that it does not know stay in the stored
+body, and are no reason to refuse it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+from flask import current_app
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
+from sqlalchemy.orm import Session
+
+from accounts.rules import SHUT_OUT
+from accounts.security import current_device
+from core import clock, store
+from core.db import current_session, transaction
+from core.errors import DomainError, Invalid
+from core.files import FileStore
+from core.guard import current_actor
+from core.i18n import translate
+from core.policy import Actor
+from core.problems import as_domain_error, field_texts, flat_messages
+from core.settings import Settings, kept_secret
+from core.validation import between, length
+from core.words import N_
+from inspections.doors import photo_store, visit_from
+from inspections.field_models import Receipt, Upload
+from inspections.rules.evidence import PhotoSource
+from inspections.rules.sync import Clock, OperationKind, Reason, Verdict, in_order
+from inspections.schemas import (
+    MAX_ANSWERS,
+    AnswerSchema,
+    InstrumentSchema,
+    NewInspectionSchema,
+    PositionSchema,
+)
+from inspections.services import sync, uploads
+from inspections.services.declared import Declared
+from inspections.services.record import Visit
+from inspections.services.sync import Kept, Operation, Sender
+from inspections.services.uploads import Facts, Standing
+from towers.findings import NewProposal, finding_of
+from towers.models import Tower
+from towers.queries import merges
+from towers.schemas import TowerFields
+
+MOST_OPERATIONS = 100
+MOST_BYTES = 2 * 1024 * 1024
+MOST_PHOTOS = 200
+# A clock that is years off is a fact to keep, not a reason to refuse the visit.
+ANY_MOMENT = between(datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+ANSWER_FIELDS = tuple(AnswerSchema().fields)
+OUTCOMES = ("ok", "not_checked", "not_applicable")
+
+
+class Patient(Schema):
+    """Reads what it knows and leaves the rest to the stored body."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+class PatientPosition(PositionSchema):
+    class Meta:
+        unknown = EXCLUDE
+
+
+class PatientInstrument(InstrumentSchema):
+    class Meta:
+        unknown = EXCLUDE
+
+
+class PatientAnswer(AnswerSchema):
+    class Meta:
+        unknown = EXCLUDE
+
+
+class PhotoFacts(Patient):
+    """A photo as a record names it, or as its upload begins."""
+
+    id = fields.UUID(required=True)
+    item = fields.String(load_default=None, allow_none=True, validate=length(1, 100))
+    sha256 = fields.String(required=True, validate=length(64, 64))
+    byte_size = fields.Integer(required=True, strict=True, validate=between(1, 2**31 - 1))
+    media_type = fields.String(load_default="", allow_none=True, validate=length(0, 100))
+    source = fields.String(load_default="file", allow_none=True)
+    taken_at = fields.AwareDateTime(load_default=None, allow_none=True, validate=ANY_MOMENT)
+    latitude = fields.Float(
+        load_default=None, allow_none=True, allow_nan=False, validate=between(-90, 90)
+    )
+    longitude = fields.Float(
+        load_default=None, allow_none=True, allow_nan=False, validate=between(-180, 180)
+    )
+    accuracy_m = fields.Float(
+        load_default=None, allow_none=True, allow_nan=False, validate=between(0, 100_000)
+    )
+
+    @validates_schema
+    def check_hash(self, data: dict[str, Any], **kwargs: Any) -> None:
+        try:
+            bytes.fromhex(data.get("sha256", ""))
+        except ValueError as error:
+            raise ValidationError(
+                {"sha256": [N_("This is not a SHA-256 in hexadecimal digits")]}
+            ) from error
+
+
+class UploadFacts(PhotoFacts):
+    inspection = fields.UUID(required=True)
+
+
+class PatientVisit(NewInspectionSchema):
+    """An inspection as a phone sends it; its answers are looked at apart, they are many."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    started_at = fields.AwareDateTime(load_default=None, allow_none=True, validate=ANY_MOMENT)
+    ended_at = fields.AwareDateTime(load_default=None, allow_none=True, validate=ANY_MOMENT)
+    position = fields.Nested(PatientPosition, allow_none=True, load_default=None)
+    instruments = fields.List(
+        fields.Nested(PatientInstrument), load_default=list, validate=length(0, 20)
+    )
+    answers = fields.Raw(load_default=dict)  # type: ignore[assignment]
+    photos = fields.List(
+        fields.Nested(PhotoFacts), load_default=list, validate=length(0, MOST_PHOTOS)
+    )
+    based_on = fields.Integer(
+        strict=True, load_default=None, allow_none=True, validate=between(1, 2**31 - 1)
+    )
+    violations = fields.List(fields.UUID(), load_default=list, validate=length(0, MAX_ANSWERS))
+    far_reason = fields.String(load_default="", allow_none=True, validate=length(0, 2000))
+
+
+class PatientFields(TowerFields):
+    class Meta:
+        unknown = EXCLUDE
+
+
+class PatientProposal(NewProposal):
+    class Meta:
+        unknown = EXCLUDE
+
+    values = fields.Nested(PatientFields, required=True)
+
+
+class DiscardSchema(Patient):
+    id = fields.UUID(required=True)
+
+
+VISIT, PROPOSAL, DISCARD = PatientVisit(), PatientProposal(), DiscardSchema()
+ANSWER, UPLOAD = PatientAnswer(), UploadFacts()
+
+
+def loaded(schema: Schema, given: Any) -> dict[str, Any]:
+    """What a schema makes of a value; raises `Invalid`."""
+    try:
+        data: dict[str, Any] = schema.load(given)
+    except ValidationError as error:
+        raise Invalid(fields=flat_messages(error.messages)) from error
+    return data
+
+
+def answers_of(given: Any) -> dict[str, dict[str, Any]]:
+    """The answers of a visit. Forty are looked at in the time that the schema needs for one; what
+    is not plainly right is left to it. Raises `Invalid`."""
+    if not isinstance(given, dict) or len(given) > MAX_ANSWERS:
+        message = N_("There are too many answers")
+        raise Invalid(message, fields={"answers": [message]})
+    return {_key(key): _answer(key, one) for key, one in given.items()}
+
+
+def _key(key: str) -> str:
+    if not 1 <= len(key) <= 100:
+        message = N_("The checklist has no such item")
+        raise Invalid(message, fields={f"answers.{key[:100]}": [message]})
+    return key
+
+
+def _answer(key: str, given: Any) -> dict[str, Any]:
+    if isinstance(given, dict) and given.get("outcome") in OUTCOMES:
+        known = given.keys() <= {"outcome", "value"}
+        if known and isinstance(given.get("value"), str | int | float | None):
+            return given
+    try:
+        ANSWER.load(given)
+    except ValidationError as error:
+        texts = flat_messages(error.messages)
+        raise Invalid(
+            fields={f"answers.{key}.{name}": said for name, said in texts.items()}
+        ) from error
+    return {name: given[name] for name in ANSWER_FIELDS if name in given}
+
+
+def moment_of(given: Any) -> datetime | None:
+    """A moment as a phone writes it; `None` for what is none, as of a phone without a clock."""
+    if not isinstance(given, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(given)
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One operation as it stands in what was sent: not yet believed."""
+
+    place: int
+    said_id: Any
+    id: uuid.UUID
+    kind: str
+    made_at: datetime | None
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An operation that cannot even be read."""
+
+    place: int
+    said_id: Any
+    error: DomainError
+
+
+def read_operations(given: Any) -> tuple[list[Sent], list[Refusal]]:
+    """The operations of a batch, each with its place; raises `Invalid` for what is no batch."""
+    if not isinstance(given, list) or len(given) > MOST_OPERATIONS:
+        message = N_("A batch has up to %(most)s operations")
+        raise Invalid(message, fields={"operations": [message]}, most=MOST_OPERATIONS)
+    found: list[Sent] = []
+    wrong: list[Refusal] = []
+    for place, one in enumerate(given):
+        said_id = one.get("id") if isinstance(one, dict) else None
+        try:
+            number = uuid.UUID(said_id)
+        except (ValueError, TypeError, AttributeError):
+            error = Invalid(fields={"id": [N_("This is not a UUID.")]})
+            wrong.append(Refusal(place, said_id, error))
+            continue
+        body = one.get("body")
+        if not isinstance(body, dict):
+            wrong.append(
+                Refusal(place, said_id, Invalid(fields={"body": [N_("This is missing.")]}))
+            )
+            continue
+        kind = one.get("kind")
+        made_at = moment_of(one.get("made_at"))
+        found.append(Sent(place, said_id, number, str(kind), made_at, body))
+    return found, wrong
+
+
+class UnknownKind(Invalid):
+    """An operation of a kind that this version does not know."""
+
+    code = "unknown_kind"
+
+
+def settings() -> Settings:
+    found: Settings = current_app.config["SETTINGS"]
+    return found
+
+
+def sender_of(device_at: datetime | None, now: datetime) -> Sender:
+    """Who makes this request."""
+    actor, device = current_actor(), current_device()
+    shut = Reason(device.shut) if actor.has(SHUT_OUT) and device and device.shut else None
+    return Sender(actor, Clock(device_at, now), device.device_id if device else None, shut)
+
+
+def process(sent: Sequence[Sent], wrong: Sequence[Refusal], sender: Sender) -> list[dict[str, Any]]:
+    """What becomes of each operation, in the order in which they were sent.
+
+    They are taken in the order in which they were made. One that fails leaves nothing of itself
+    and the others as they are.
+    """
+    answers: dict[int, dict[str, Any]] = {
+        one.place: refusal(one.said_id, one.error) for one in wrong
+    }
+    kept: dict[int, Kept] = {}
+    for one in in_order(sent):
+        try:
+            kept[one.place] = _kept(one, sender)
+        except Exception as error:  # one bad item never blocks the others
+            known = as_domain_error(error)
+            if known.status >= 500:
+                structlog.get_logger().error(
+                    "operation failed", operation=str(one.id), exc_info=error
+                )
+            answers[one.place] = refusal(one.said_id, known)
+    safe = sync.safe_photos(current_session(), [each.receipt for each in kept.values()])
+    places = {one.place: one for one in sent}
+    for place, done in kept.items():
+        answers[place] = {
+            "id": places[place].said_id,
+            "verdict": done.verdict,
+            "code": done.receipt.verdict,
+            "title": translate(TITLES[Verdict(done.receipt.verdict)]),
+            "receipt": receipt_body(done.receipt, safe),
+        }
+    return [answers[place] for place in sorted(answers)]
+
+
+TITLES = {
+    Verdict.ACCEPTED: N_("Safe with the department"),
+    Verdict.REVIEW: N_("Kept: the department decides about it"),
+    Verdict.QUARANTINED: N_("Kept: this phone was shut out, the department decides about it"),
+}
+
+
+def refusal(said_id: Any, error: DomainError) -> dict[str, Any]:
+    """The answer for an operation that stays on the phone."""
+    verdict = Verdict.RETRY if error.status >= 500 or error.status == 429 else Verdict.REFUSED
+    answer: dict[str, Any] = {
+        "id": said_id,
+        "verdict": verdict,
+        "code": error.code,
+        "title": error.text(),
+    }
+    if error.fields:
+        answer["fields"] = field_texts(error)
+    if error.facts:
+        answer["facts"] = error.facts
+    return answer
+
+
+def _kept(one: Sent, sender: Sender) -> Kept:
+    """Do one operation in a transaction of its own."""
+    if one.kind not in set(OperationKind):
+        raise UnknownKind(N_("This kind of operation is not known here"))
+    kind = OperationKind(one.kind)
+    subject = _number(one.body.get("id"))
+    operation = Operation(id=one.id, kind=kind, made_at=one.made_at, body=one.body, subject=subject)
+    with transaction() as session:
+        known = sync.known_receipt(session, operation, by=sender.actor)
+        if known is not None:
+            return known
+        if sender.shut is not None:
+            operation = replace(operation, photos=_photos(one.body.get("photos")))
+            return sync.quarantine(session, operation, sender)
+        if kind is OperationKind.PROPOSAL:
+            data = loaded(PROPOSAL, one.body)
+            return sync.keep_proposal(session, operation, data["id"], finding_of(data), sender)
+        if kind is OperationKind.DISCARD:
+            return sync.keep_discard(session, operation, loaded(DISCARD, one.body)["id"], sender)
+        data = loaded(VISIT, one.body)
+        visit = phone_visit(session, data, one.body, sender.clock)
+        operation = replace(operation, photos=_named(visit.declared))
+        return sync.keep_inspection(
+            session,
+            operation,
+            data["id"],
+            tower_of(session, sender.actor, data["tower"]),
+            visit,
+            based_on=data["based_on"],
+            violations=data["violations"],
+            sender=sender,
+            zone=clock.zone(),
+        )
+
+
+def phone_visit(
+    session: Session, data: dict[str, Any], body: dict[str, Any], device: Clock
+) -> Visit:
+    """The visit of a phone. Where its clock was off, its day is that of ours; what it said stays in
+    the body."""
+    data["answers"] = answers_of(data["answers"])
+    visit = visit_from(data, body, device_at=device.device_at)
+    day = visit.inspected_on
+    if device.is_skewed(int(store.value_of(session, "clock_skew_s"))):
+        day = min(device.day(day, clock.zone()), device.received_at.astimezone(clock.zone()).date())
+    return replace(
+        visit,
+        inspected_on=day,
+        declared=_declared(data["photos"]),
+        far_reason=(data["far_reason"] or "").strip(),
+        clock_offset_s=device.offset_s,
+    )
+
+
+def _declared(photos: Sequence[Mapping[str, Any]]) -> tuple[Declared, ...]:
+    found = {one["id"]: one for one in photos}
+    if len(found) < len(photos):
+        message = N_("A photo stands twice in this record")
+        raise Invalid(message, fields={"photos": [message]})
+    return tuple(
+        Declared(one["id"], one["item"], bytes.fromhex(one["sha256"]), one["byte_size"])
+        for one in found.values()
+    )
+
+
+def _named(photos: Sequence[Declared]) -> tuple[dict[str, str], ...]:
+    return tuple({"id": str(one.id), "sha256": one.sha256.hex()} for one in photos)
+
+
+def _photos(given: Any) -> tuple[dict[str, str], ...]:
+    """The photos that a body names, of one that nobody has checked."""
+    found = []
+    for one in given if isinstance(given, list) else ():
+        number = _number(one.get("id")) if isinstance(one, dict) else None
+        if number is not None and isinstance(one.get("sha256"), str):
+            found.append({"id": str(number), "sha256": one["sha256"].lower()[:64]})
+    return tuple(found[:MOST_PHOTOS])
+
+
+def _number(given: Any) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(given)
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def tower_of(session: Session, reader: Actor, code: str) -> Tower:
+    """The tower with a code, or the one that it was merged into since the phone was online."""
+    found = None if "\x00" in code else merges.current(session, reader, code)
+    if found is None:
+        message = N_("There is no tower with the code %(code)s in your territory")
+        raise Invalid(message, fields={"tower": [message]}, code=code)
+    return found
+
+
+# Receipts
+
+
+def receipt_body(receipt: Receipt, safe: set[tuple[str, str]]) -> dict[str, Any]:
+    """A receipt as a phone keeps it, signed; `safe` are the photos that are here whole."""
+    photos = [
+        {**one, "state": "safe" if (one["id"], one["sha256"]) in safe else "waiting"}
+        for one in receipt.photos
+    ]
+    said: dict[str, Any] = {
+        "operation": str(receipt.operation_id),
+        "verdict": receipt.verdict,
+        "content_sha256": receipt.content_sha256.hex(),
+        "photos": photos,
+        "received_at": receipt.received_at.isoformat(),
+        "complete": all(one["state"] == "safe" for one in photos),
+    }
+    if receipt.inspection_id is not None:
+        said["inspection"] = str(receipt.inspection_id)
+    if receipt.version is not None:
+        said["version"] = receipt.version
+    return {**said, "signature": signature(said)}
+
+
+def signature(said: Mapping[str, Any]) -> str:
+    """HMAC-SHA256 over the JSON of a receipt with its keys in order, by a key of this instance."""
+    key = kept_secret(settings().instance / "receipt-key").encode()
+    return hmac.digest(key, orjson.dumps(said, option=orjson.OPT_SORT_KEYS), "sha256").hex()
+
+
+# Photos
+
+
+def pieces() -> Path:
+    """Where the pieces of photos lie until they are whole."""
+    return settings().instance / "field"
+
+
+def upload_facts(given: Any) -> Facts:
+    data = loaded(UPLOAD, given)
+    return Facts(
+        id=data["id"],
+        inspection_id=data["inspection"],
+        item_key=data["item"],
+        sha256=bytes.fromhex(data["sha256"]),
+        byte_size=data["byte_size"],
+        media_type=data["media_type"] or "",
+        source=PhotoSource.CAMERA if data["source"] == PhotoSource.CAMERA else PhotoSource.FILE,
+        taken_at=data["taken_at"],
+        latitude=data["latitude"],
+        longitude=data["longitude"],
+        accuracy_m=data["accuracy_m"],
+    )
+
+
+def finish(upload: Upload, by: Actor, kept: FileStore | None = None) -> Standing:
+    """Keep a photo all of whose bytes are there. Nothing of it is seen before; the files come
+    first, then the row, then the pieces go."""
+    path = uploads.path_of(pieces(), upload.id)
+    try:
+        picture = uploads.whole_picture(upload, path, kept or photo_store())
+    except FileNotFoundError:
+        # Another request was as quick.
+        return uploads.standing(current_session(), upload.id, folder=pieces(), by=by)
+    with transaction() as session:
+        uploads.settle_whole(session, upload.id, picture, by=by, now=clock.now())
+    uploads.forget_pieces(path)
+    return Standing(upload.byte_size, True)

@@ -1,0 +1,117 @@
+"""A phone in the field, as tests see it: a device with its token, and what it sends."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests import doors
+
+OCTETS = "application/offset+octet-stream"
+
+
+@dataclass
+class Photo:
+    """A picture on a phone, with what the record says of it."""
+
+    content: bytes
+    item: str | None = None
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+    def facts(self, **more: Any) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "item": self.item,
+            "sha256": self.sha256,
+            "byte_size": len(self.content),
+            "source": "camera",
+            "taken_at": "2026-11-26T09:00:00+07:00",
+            "latitude": 10.4,
+            "longitude": 105.6,
+            "accuracy_m": 6.5,
+            **more,
+        }
+
+
+def photo(seed: str, item: str | None = None, **options: Any) -> Photo:
+    return Photo(doors.picture(seed=seed, **options), item)
+
+
+@dataclass
+class Phone:
+    """A signed-in phone: `client` carries its token."""
+
+    client: FlaskClient
+    id: str
+    token: str
+
+    def send(self, *operations: dict[str, Any], **facts: Any) -> list[dict[str, Any]]:
+        """Send a batch; returns the result of each operation."""
+        return self.batch(*operations, **facts)["results"]
+
+    def batch(self, *operations: dict[str, Any], **facts: Any) -> dict[str, Any]:
+        body = {
+            "device_time": datetime.now(UTC).isoformat(),
+            "app_version": "1.0.0",
+            "operations": list(operations),
+            **facts,
+        }
+        return doors.answered(self.client.post("/api/v1/sync", json=body), 200)
+
+    def begin(self, inspection: str, one: Photo, status: int = 201, **facts: Any) -> dict[str, Any]:
+        body = one.facts(inspection=inspection, media_type="image/jpeg", **facts)
+        return doors.answered(self.client.post("/api/v1/uploads", json=body), status)
+
+    def patch(self, one: Photo, offset: int, content: bytes):
+        return self.client.patch(
+            f"/api/v1/uploads/{one.id}",
+            data=content,
+            headers={"Upload-Offset": str(offset), "Content-Type": OCTETS},
+        )
+
+    def upload(self, inspection: str, one: Photo) -> dict[str, Any]:
+        """Send a photo whole."""
+        begun = self.begin(inspection, one, 201)
+        return doors.answered(self.patch(one, begun["offset"], one.content[begun["offset"] :]), 200)
+
+    def receipts(self, *ids: str) -> list[dict[str, Any]]:
+        answer = self.client.get("/api/v1/field/receipts", query_string={"ids": ",".join(ids)})
+        return doors.answered(answer, 200)["receipts"]
+
+
+def phone(app: Flask, client: FlaskClient, device_id: str | None = None) -> Phone:
+    """A phone of the person whom a client is signed in as."""
+    number = device_id or str(uuid.uuid4())
+    made = client.post("/api/v1/devices", json={"id": number, "name": "Điện thoại"})
+    token = doors.answered(made, 201)["token"]
+    own = app.test_client()
+    own.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    return Phone(own, number, token)
+
+
+def operation(kind: str, body: dict[str, Any], *, minutes: int = 0, **facts: Any) -> dict[str, Any]:
+    """An operation; `minutes` says how much later than the others it was made."""
+    made = datetime(2026, 11, 25, 2, 0, tzinfo=UTC) + timedelta(minutes=minutes)
+    return {
+        "id": str(uuid.uuid4()),
+        "kind": kind,
+        "made_at": made.isoformat(),
+        "body": body,
+        **facts,
+    }
+
+
+def inspection(tower: str, *, minutes: int = 0, **facts: Any) -> dict[str, Any]:
+    """An inspection as a phone sends it."""
+    body = {"id": str(uuid.uuid4()), **doors.visit(tower), "photos": [], **facts}
+    return operation("inspection", body, minutes=minutes)
