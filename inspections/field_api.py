@@ -81,8 +81,17 @@ def task_body(task: Task, today: Any) -> dict[str, Any]:
     if task.inspection_id is not None:
         body["inspection_id"] = str(task.inspection_id)
         body["version"] = task.version
-        body["original_answers"] = task.answers
-        body["original"] = task.body
+    if task.original is not None:
+        said = task.original
+        body |= {
+            "inspected_on": said.inspected_on,
+            "checklist_version": said.checklist_version,
+            "structure_type": said.structure_type,
+            "methods": said.methods,
+            "original": said.body,
+            "original_answers": said.body.get("answers") or {},
+            "original_photos": [{"id": number, "item": item} for number, item in said.photos],
+        }
     return body
 
 
@@ -116,6 +125,7 @@ def opened_body(one: Opened) -> dict[str, Any]:
         "detail": one.detail,
         "severity": one.severity,
         "deadline": one.deadline,
+        "found_on": one.found_on,
         "earlier_answer": one.answer,
         "earlier_photos": one.photos,
     }
@@ -153,6 +163,7 @@ class FieldTowers(MethodView):
                 "lat": row.lat,
                 "lon": row.lon,
                 "commune": row.commune,
+                "commune_code": row.commune_code,
                 "condition": row.condition,
                 "last_inspected_on": row.last_inspected_on,
                 "open": [opened_body(one) for one in opened.get(row.id, ())],

@@ -57,7 +57,7 @@ class ReceiptsQuery(StrictSchema):
 
 class ReceiptsSchema(StrictSchema):
     server_time = fields.DateTime(required=True)
-    receipts = fields.List(fields.Dict(), required=True)
+    items = fields.List(fields.Dict(), required=True)
 
 
 @sync_routes.route("")
@@ -134,7 +134,7 @@ class Receipts(MethodView):
         safe = sync.safe_photos(session, found)
         return jsonify(
             server_time=clock.now().isoformat(),
-            receipts=[sending.receipt_body(one, safe) for one in found],
+            items=[sending.receipt_body(one, safe) for one in found],
         )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, and_, cast, func, literal, or_, select
+from sqlalchemy import Row, and_, cast, func, literal, or_, select, text, union
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Uuid
@@ -22,7 +22,15 @@ from core import policy
 from core.policy import Actor
 from inspections.campaign_models import Assignment, Campaign
 from inspections.field_models import DeclaredPhoto
-from inspections.models import Answer, Inspection, Photo, Submission, Violation, ViolationEvent
+from inspections.models import (
+    Answer,
+    ChecklistVersion,
+    Inspection,
+    Photo,
+    Submission,
+    Violation,
+    ViolationEvent,
+)
 from inspections.queries.campaigns import Wanted, is_done, live
 from inspections.queries.facts import COUNTING
 from inspections.rules.violation import EventKind, Stage
@@ -32,6 +40,18 @@ from towers.models import Tower
 EARLIER_PHOTOS = 3
 MOST_TASKS = 5_000
 SHOWN_TOWERS = Tower.lifecycle != "dismantled"
+
+
+@dataclass(frozen=True)
+class Original:
+    """What was sent before: `body` as it was, with the photos that are named or here already."""
+
+    inspected_on: date
+    checklist_version: int
+    structure_type: str
+    methods: Sequence[str] | None
+    body: Mapping[str, Any]
+    photos: Sequence[tuple[uuid.UUID, str | None]]
 
 
 @dataclass(frozen=True)
@@ -47,8 +67,7 @@ class Task:
     asked: str = ""
     inspection_id: uuid.UUID | None = None
     version: int | None = None
-    answers: Mapping[str, Any] | None = None
-    body: Mapping[str, Any] | None = None
+    original: Original | None = None
     violations: tuple[uuid.UUID, ...] = ()
 
 
@@ -77,15 +96,20 @@ def _returned(session: Session, actor: Actor) -> list[Task]:
             Inspection.version,
             Inspection.review_reason,
             Inspection.inspected_on,
+            Inspection.structure_type,
+            Inspection.methods,
+            ChecklistVersion.version.label("checklist_version"),
             Tower.id.label("tower_id"),
             Tower.code,
             sent.label("body"),
         )
         .join(Tower, Tower.id == Inspection.tower_id)
+        .join(ChecklistVersion, ChecklistVersion.id == Inspection.checklist_version_id)
         .where(Inspection.inspector_id == actor.id, Inspection.status == "returned")
         .order_by(Inspection.inspected_on, Inspection.id)
         .limit(MOST_TASKS)
-    )
+    ).all()
+    photos = _photos_of(session, [row.id for row in rows])
     return [
         Task(
             id=str(row.id),
@@ -97,11 +121,34 @@ def _returned(session: Session, actor: Actor) -> list[Task]:
             asked=row.kind,
             inspection_id=row.id,
             version=row.version,
-            answers=(row.body or {}).get("answers") or {},
-            body=row.body,
+            original=Original(
+                inspected_on=row.inspected_on,
+                checklist_version=row.checklist_version,
+                structure_type=row.structure_type,
+                methods=row.methods,
+                body=row.body or {},
+                photos=photos.get(row.id, ()),
+            ),
         )
         for row in rows
     ]
+
+
+def _photos_of(
+    session: Session, ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, list[tuple[uuid.UUID, str | None]]]:
+    """By inspection its photos with what they show, also those that are still on their way."""
+    found: dict[uuid.UUID, list[tuple[uuid.UUID, str | None]]] = {}
+    if not ids:
+        return found
+    here, named = (
+        select(one.inspection_id, one.id, one.item_key).where(one.inspection_id.in_(ids))
+        for one in (Photo, DeclaredPhoto)
+    )
+    rows = session.execute(union(here, named).order_by(text("1, 2")))
+    for inspection_id, number, item_key in rows:
+        found.setdefault(inspection_id, []).append((number, item_key))
+    return found
 
 
 def _given(session: Session, actor: Actor, *, today: date) -> list[Task]:
@@ -201,6 +248,7 @@ class Opened:
     detail: str
     severity: str
     deadline: date
+    found_on: date
     answer: Mapping[str, Any] | None = None
     photos: list[uuid.UUID] = field(default_factory=list)
 
@@ -229,7 +277,8 @@ def towers(session: Session, actor: Actor, *, after: str, limit: int) -> Sequenc
             Tower.host_building_height_m,
             func.ST_Y(Tower.geom).label("lat"),
             func.ST_X(Tower.geom).label("lon"),
-            Area.code.label("commune"),
+            Area.name.label("commune"),
+            Area.code.label("commune_code"),
             Tower.condition,
             Tower.last_inspected_on,
         )
@@ -254,11 +303,12 @@ def open_violations(
             Violation.detail,
             Violation.severity,
             Violation.deadline,
+            Violation.found_on,
         )
         .where(Violation.tower_id == func.any(_array(tower_ids)), Violation.state == "open")
         .order_by(Violation.urgency, Violation.deadline, Violation.item_key, Violation.id)
     ):
-        one = Opened(row.id, row.item_key, row.detail, row.severity, row.deadline)
+        one = Opened(row.id, row.item_key, row.detail, row.severity, row.deadline, row.found_on)
         found.setdefault(row.tower_id, []).append(one)
         by_id[row.id] = one
     if not by_id:

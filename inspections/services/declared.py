@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -32,21 +32,12 @@ class Declared:
 def declare(
     session: Session, inspection: Inspection, photos: Sequence[Declared], *, now: datetime
 ) -> None:
-    """Write down which photos an inspection says it has, in the place of what it said before.
+    """Write down which photos an inspection says it has, beside those that it named before.
 
-    What has arrived stays whatever it says. Raises `Invalid` for an item that cannot be answered,
-    and `Conflict` for a photo that another inspection named before.
+    A phone sends whatever it named once, so nothing that was named is forgotten. Raises `Invalid`
+    for an item that cannot be answered, and `Conflict` for a photo that another inspection named
+    before.
     """
-    if inspection.version > 1:
-        session.execute(
-            delete(DeclaredPhoto)
-            .where(
-                DeclaredPhoto.inspection_id == inspection.id,
-                DeclaredPhoto.arrived_at.is_(None),
-                DeclaredPhoto.id.not_in([one.id for one in photos]),
-            )
-            .execution_options(synchronize_session=False)
-        )
     if not photos:
         return
     _require_items(session, inspection, photos)

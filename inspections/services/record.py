@@ -21,6 +21,7 @@ from core.errors import Conflict, FieldText, Invalid, NotFound, PreconditionFail
 from core.geo import Position, to_point
 from core.i18n import N_
 from core.policy import Actor
+from inspections.field_models import DeclaredPhoto
 from inspections.models import (
     Answer,
     ChecklistVersion,
@@ -483,6 +484,9 @@ def judge(session: Session, inspection: Inspection, tower: Tower, visit: Visit) 
     )
     # One that is declared is on its way: the record counts it as waiting until it is there.
     with_photo |= {one.item_key for one in visit.declared}
+    if inspection.version > 1:
+        named = select(DeclaredPhoto.item_key).where(DeclaredPhoto.inspection_id == inspection.id)
+        with_photo |= set(session.scalars(named))
     for key in sorted(needs_photo - with_photo):
         fields.setdefault(f"answers.{key}", []).append(N_("This answer needs at least one photo"))
     if fields:

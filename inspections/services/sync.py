@@ -74,9 +74,8 @@ class Kept:
 
 
 def content_hash(body: Mapping[str, Any]) -> bytes:
-    """The hash of a body without its `id`, its keys in order: what a receipt names."""
-    said = {key: value for key, value in body.items() if key != "id"}
-    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()
+    """The hash of a body as it was sent, its keys in order: what a receipt names."""
+    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 def known_receipt(session: Session, operation: Operation, *, by: Actor) -> Kept | None:
@@ -307,13 +306,14 @@ def _ask_staff(
         .returning(ReviewItem.id)
     ).scalar()
     if made is not None and of_inspection:
+        said = {key: value for key, value in operation.body.items() if key != "id"}
         session.add(
             Submission(
                 inspection_id=subject,
                 received_at=now,
                 by_id=by.id,
-                body={key: value for key, value in operation.body.items() if key != "id"},
-                body_hash=operation.content,
+                body=said,
+                body_hash=content_hash(said),
                 outcome="conflict",
             )
         )

@@ -86,7 +86,7 @@ class Phone:
 
     def receipts(self, *ids: str) -> list[dict[str, Any]]:
         answer = self.client.get("/api/v1/field/receipts", query_string={"ids": ",".join(ids)})
-        return doors.answered(answer, 200)["receipts"]
+        return doors.answered(answer, 200)["items"]
 
 
 def phone(app: Flask, client: FlaskClient, device_id: str | None = None) -> Phone:
