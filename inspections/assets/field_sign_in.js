@@ -6,18 +6,25 @@ await ready;
 const form = document.querySelector("#device");
 const wrong = form.querySelector("[role=alert]");
 
+const asked = (id) => fetch("/api/v1/devices", {
+  method: "POST",
+  headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": form.elements.csrf_token.value },
+  body: JSON.stringify({ id, name: form.elements.name.value.trim(), app_version: form.dataset.version }),
+});
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = form.querySelector("button");
   button.disabled = true;
   wrong.textContent = "";
   try {
-    const answer = await fetch("/api/v1/devices", {
-      method: "POST",
-      headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": form.elements.csrf_token.value },
-      body: JSON.stringify({ id: await deviceOf(form.dataset.user), name: form.elements.name.value.trim(), app_version: form.dataset.version }),
-    });
-    const said = await answer.json();
+    let answer = await asked(await deviceOf(form.dataset.user));
+    let said = await answer.json();
+    // A phone that was reported lost and found again is another device from now on.
+    if (said.code === "revoked_device") {
+      answer = await asked(crypto.randomUUID());
+      said = await answer.json();
+    }
     if (!answer.ok) throw new Error(said.detail || said.title);
     await signIn(said);
     window.location.assign("/field");

@@ -122,7 +122,7 @@ export function judged(visit) {
 }
 
 // What is sent for a visit, as `POST /api/v1/inspections` takes it, with its photos announced.
-export function bodyOf({ draft, tower, photos }, { sent }, now = new Date()) {
+export function bodyOf({ draft, tower, photos }, { sent, lines }, now = new Date()) {
   const text = (name) => (draft[name] || "").trim();
   return {
     id: draft.id,
@@ -146,6 +146,8 @@ export function bodyOf({ draft, tower, photos }, { sent }, now = new Date()) {
     submit: true,
     far_reason: text("far_reason"),
     based_on: draft.based_on,
+    // What was open when the phone last knew: the service sees whether it still is.
+    violations: [...lines.values()].map((one) => one.id),
     photos: photos.map(({ id, item, sha256, byte_size, source, taken_at, latitude, longitude, accuracy_m }) => ({
       id, item, sha256, byte_size, source, taken_at, ...(latitude === undefined ? {} : { latitude, longitude, accuracy_m }),
     })),

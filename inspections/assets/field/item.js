@@ -39,7 +39,7 @@ export function itemOf(form, item) {
   return html`<fieldset class="item ${classes}" data-item=${key}>${head}
     ${line ? html`<p class="line mb-2">${severity(line.severity)}<span class="sub">${_("Deadline")}: ${day(line.deadline)}</span></p>${line.detail ? html`<p class="prewrap mb-2">${line.detail}</p>` : nothing}` : nothing}
     ${limitsOf(item, found.structure).map(([kind, text]) => html`<div class="limit ${kind}">${word(kind, "severity")}: ${text}</div>`)}
-    ${earlier ? html`<p class="before-value">${icon("clock")} ${_("Last time")}: <strong>${answerText(item, earlier)}</strong></p>` : nothing}
+    ${earlier ? html`<p class="before-value">${icon("clock")} ${_("Last time")}${visit.tower.last_inspected_on && !line ? ` (${day(visit.tower.last_inspected_on)})` : ""}: <strong>${answerText(item, earlier)}</strong></p>` : nothing}
     ${leftOut ? nothing : html`${answer(item, given, put, line)}${beside(item, given, put)}`}
     ${outcomeOf(item, given, form, leftOut, line)}
     ${judgement?.severity ? html`<p class="verdict ${judgement.severity}" role="status">${icon(`severity-${judgement.severity}`)} ${line

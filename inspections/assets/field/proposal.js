@@ -10,6 +10,14 @@ import { WORDS } from "./words.js";
 const NEAR_M = 200;
 const KEY = "field-proposal";
 
+// Take a proposal that was refused out of the queue again, as it was filled in.
+export async function putBack(account, db, { id, body }) {
+  const { values, accuracy_m, note } = body;
+  const said = { name: values.name || "", structure_type: values.structure_type || "", height: String(values.height_m ?? ""), note, place: { latitude: values.latitude, longitude: values.longitude, accuracy_m } };
+  localStorage.setItem(`${KEY}-${account.id}`, JSON.stringify(said));
+  await db.queue.delete(id);
+}
+
 export async function open({ account, db, draw, go }) {
   const all = await indexOf(db);
   const key = `${KEY}-${account.id}`;

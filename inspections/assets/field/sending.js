@@ -3,6 +3,7 @@ import { _ } from "core/texts";
 import { takeBack } from "./drafts.js";
 import { fact } from "./store.js";
 import { queueFile } from "./export.js";
+import { putBack } from "./proposal.js";
 import { photosOf, send, stateOf } from "./sync.js";
 import { bytes, empty, html, icon, inWords, moment, nothing, number, word } from "./show.js";
 
@@ -57,7 +58,12 @@ export async function open({ account, db, draw, go }) {
       draw();
     }
   };
-  const correct = async (row) => { await takeBack(db, row.id); go(`visit/${row.visit}`); };
+  const correct = async (row) => {
+    await takeBack(db, row.id);
+    if (row.visit) { go(`visit/${row.visit}`); return; }
+    await putBack(account, db, row);
+    go("proposal");
+  };
   const save = async () => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(await queueFile(account, db));
@@ -96,5 +102,5 @@ function item(row, account, texts, correct) {
     ${row.photos.filter((one) => one.state === "refused").map((one) => html`<p class="wrong mb-0">${_("A photo was not taken: %(reason)s", { reason: one.title || "" })}</p>`)}
     ${row.doubt && row.doubt !== "not whole yet" ? html`<p class="wrong mb-0">${_("The receipt does not fit what was sent: it stays on the phone.")}</p>` : nothing}
     ${row.state === "refused" ? html`<p class="wrong mb-1">${row.title}</p><ul class="plain-list">${Object.entries(row.fields || {}).map(([name, said]) => html`<li class="sub">${texts.has(name.replace("answers.", "")) ? html`<strong>${texts.get(name.replace("answers.", ""))}</strong>: ` : nothing}${[].concat(said).join(" ")}</li>`)}</ul>
-      ${row.visit ? html`<button type="button" class="btn btn-primary wide" @click=${() => correct(row)}>${icon("edit")} ${_("Open and correct")}</button>` : nothing}` : nothing}</li>`;
+      <button type="button" class="btn btn-primary wide" @click=${() => correct(row)}>${icon("edit")} ${_("Open and correct")}</button>` : nothing}</li>`;
 }

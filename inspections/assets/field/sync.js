@@ -13,6 +13,10 @@ const LONGEST_WAIT_MS = 600_000;
 // What the service took, whatever it makes of it: the phone's part is then to bring the photos.
 const TAKEN = new Set(["accepted", "known", "review", "quarantined"]);
 
+// The service names the right place, or wants all of it again.
+const MENDABLE = new Set(["wrong_offset", "hash_mismatch"]);
+const MOST_WRONG = 3;
+
 const pauses = new Map();
 const listeners = new Set();
 
@@ -136,16 +140,19 @@ async function sendPhoto(account, db, row, photo) {
   let at;
   try {
     at = await askJson(account, "/api/v1/uploads", { method: "POST", json: { id, inspection: row.body.id, item, sha256, byte_size, media_type, source, taken_at, ...place } });
-    for (let wrong = 0; at.state !== "safe" && wrong < 3;) {
-      const body = blob.slice(at.offset, at.offset + PIECE_BYTES);
+    for (let wrong = 0; at.state !== "safe";) {
+      const before = at.offset;
+      // At the end of a photo that is not safe yet an empty piece lets the service finish it.
+      const body = blob.slice(before, before + PIECE_BYTES);
       try {
-        const headers = { "Upload-Offset": String(at.offset), "Content-Type": "application/offset+octet-stream" };
+        const headers = { "Upload-Offset": String(before), "Content-Type": "application/offset+octet-stream" };
         at = await askJson(account, `/api/v1/uploads/${id}`, { method: "PATCH", body, headers });
       } catch (error) {
-        if (!(error instanceof Unanswered) || ![409, 422].includes(error.status)) throw error;
-        wrong += 1;
+        if (!(error instanceof Unanswered) || !MENDABLE.has(error.answer.code) || wrong >= MOST_WRONG) throw error;
         at = await askJson(account, `/api/v1/uploads/${id}`);
       }
+      wrong += at.offset > before || at.state === "safe" ? 0 : 1;
+      if (wrong > MOST_WRONG) throw new Unanswered("failing");
       await db.photos.update(id, { offset: at.offset });
       changed();
     }
@@ -168,8 +175,8 @@ async function confirm(account, db) {
   for (let from = 0; from < whole.length; from += 50) {
     const some = whole.slice(from, from + 50);
     const unknown = some.filter(({ row }) => !row.receipt?.complete).map(({ row }) => row.id);
-    const { receipts } = unknown.length ? await askJson(account, `/api/v1/field/receipts?ids=${unknown.join(",")}`) : { receipts: [] };
-    const found = new Map(receipts.map((one) => [one.operation, one]));
+    const { items } = unknown.length ? await askJson(account, `/api/v1/field/receipts?ids=${unknown.join(",")}`) : { items: [] };
+    const found = new Map(items.map((one) => [one.operation, one]));
     for (const { row, photos } of some) {
       const receipt = found.get(row.id) || row.receipt;
       const wrong = await doubt(row, photos, receipt);

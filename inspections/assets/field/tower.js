@@ -20,7 +20,7 @@ export async function open({ db, draw, go }, code, taskId) {
   const pictures = new Map((await db.pictures.bulkGet((tower.open || []).flatMap((one) => one.earlier_photos || []))).filter(Boolean).map((one) => [one.id, one.blob]));
   const own = drafts.filter((one) => one.tower === code);
   const task = tasks.find((one) => one.id === taskId && one.kind !== "returned");
-  let kind = task?.kind === "campaign" ? "campaign" : "periodic";
+  let kind = KINDS.includes(task?.inspection_kind) ? task.inspection_kind : "periodic";
   let type = "";
   let wrong = "";
   let left = true;
@@ -43,7 +43,7 @@ export async function open({ db, draw, go }, code, taskId) {
       <section class="block">
         <h2>${tower.name}</h2>
         <p class="line mb-1">${condition(tower.condition)} ${way(here(), place)}</p>
-        <p class="sub mb-0">${word(tower.structure_type, "structure_type")}${tower.height_m ? ` · ${number(tower.height_m, 1)} m` : ""}${tower.commune_name ? ` · ${tower.commune_name}` : ""}</p>
+        <p class="sub mb-0">${word(tower.structure_type, "structure_type")}${tower.height_m ? ` · ${number(tower.height_m, 1)} m` : ""}${tower.commune ? ` · ${tower.commune}` : ""}</p>
       </section>
       ${own.map((draft) => html`<div class="block resume card-row"><div><strong>${_("Unfinished on this phone")}</strong><div class="sub">${word(draft.kind, "inspection_kind")}</div></div><a class="btn btn-primary" href="#/visit/${draft.id}">${_("Resume")}</a></div>`)}
       ${queued.map(() => html`<p class="note">${icon("sync")} ${_("A check of this tower waits to be sent.")} <a href="#/sending">${_("Sending")}</a></p>`)}
