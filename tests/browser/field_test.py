@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Request, expect
 from sqlalchemy import create_engine, text
 
-from tests.browser.conftest import FLAGS
+from tests.browser.conftest import FAILED, FLAGS
 from tests.browser.server import PASSWORD, Server, commands, free_port, prepared, serving
 from tests.browser.walk import PHONE, WAIT_MS, Walk
 
@@ -155,6 +155,10 @@ class Phone(Walk):
             "button", name=self.text("Send"), exact=True
         ).click()
 
+    def press_form(self, english: str) -> None:
+        """Press a button of an ordinary page."""
+        super().press(english)
+
     def press(self, english: str, **facts: Any) -> None:
         """Buttons of this app stand below its content too."""
         name = self.text(english, **facts)
@@ -175,11 +179,13 @@ Open = Callable[..., BrowserContext]
 
 
 @pytest.fixture
-def phones(chromium: Browser, tmp_path: Path) -> Iterator[Open]:
+def phones(
+    chromium: Browser, tmp_path: Path, screenshots: Path, request: pytest.FixtureRequest
+) -> Iterator[Open]:
     """`phones("anna")` takes a phone by its name out of the pocket; what it stored is there."""
     opened: list[BrowserContext] = []
 
-    def take(name: str) -> BrowserContext:
+    def take(name: str, locale: str = "vi-VN") -> BrowserContext:
         context = chromium.browser_type.launch_persistent_context(
             tmp_path / name,
             executable_path=os.environ.get("CHROMIUM") or "/usr/bin/chromium",
@@ -187,6 +193,7 @@ def phones(chromium: Browser, tmp_path: Path) -> Iterator[Open]:
             viewport=PHONE,
             has_touch=True,
             is_mobile=True,
+            locale=locale,
             timezone_id="Asia/Ho_Chi_Minh",
             geolocation={"latitude": 10.4603, "longitude": 105.6325, "accuracy": 8},
             permissions=["geolocation"],
@@ -196,6 +203,8 @@ def phones(chromium: Browser, tmp_path: Path) -> Iterator[Open]:
         return context
 
     yield take
+    if request.node.stash.get(FAILED, False):
+        opened[-1].pages[0].screenshot(path=screenshots / f"failed-{request.node.name}.png")
     for context in opened:
         context.close()
 
@@ -297,4 +306,67 @@ def test_a_visit_below_the_mast_comes_home_once_and_whole(service, phones, scree
         }"""
     )
     assert left == {"drafts": 0, "answers": 0, "photos": 0, "queue": 0, "receipts": 1}
+    assert one.troubles == []
+
+
+def test_two_people_on_one_phone_and_a_check_that_is_refused(service, phones, screenshots):
+    context = phones("shared", "en-GB")
+    one = Phone(context.pages[0], service.server, "en", screenshots)
+    page = one.page
+    page.on("dialog", lambda dialog: dialog.accept())
+    one.begin("anna@example.org")
+    one.fetch()
+
+    # Two checks wait: one whose day the service cannot accept, and one that is in order.
+    one.offline()
+    for code, day in (("FIELD-2", "2031-01-01"), ("FIELD-1", "")):
+        one.start(code)
+        one.answer("sit_sign", "Not checked")
+        one.press("No access")
+        one.answer("sit_fence", "Yes")
+        if code == "FIELD-2":
+            page.locator("summary", has_text=one.text("Weather, people, date")).click()
+            page.get_by_label(one.text("Date of the inspection")).fill(day)
+            page.get_by_label(one.text("Why so far away?")).fill("the bridge is closed")
+        one.stored()
+        one.send()
+        one.sees("Waiting for a network")
+    one.look("field-queue")
+    one.go("phone")
+    one.press("Sign out on this phone")
+    one.sees("Sign in")
+    expect(page.locator(".welcome .note")).to_contain_text("2")
+    one.look("field-others-wait")
+
+    # The next one on this phone sees nothing of it, and sends nothing of it either.
+    one.online()
+    page.goto(f"{one.server.url}/field/sign-in?lang=en")
+    one.press_form("I am somebody else")
+    one.begin("binh@example.org")
+    one.go("sending")
+    one.sees("Nothing waits to be sent")
+    one.go("work")
+    expect(page.locator("main")).not_to_contain_text("FIELD")
+    sent = "SELECT tower.code FROM inspection JOIN tower ON tower.id = tower_id"
+    assert [row.code for row in service.rows(f"{sent} WHERE code = 'FIELD-2'")] == []
+
+    one.go("phone")
+    one.press("Sign out on this phone")
+    expect(page.locator(".welcome")).to_be_visible()
+    page.goto(f"{one.server.url}/field/sign-in?lang=en")
+    one.press_form("I am somebody else")
+    one.begin("anna@example.org")
+    one.go("sending")
+    one.sees("Not taken: correct it and send it again")
+    one.sees("The day of the inspection lies in the future")
+    expect(page.locator("main .task-card")).to_have_count(1)
+    one.look("field-refused")
+    one.press("Open and correct")
+    page.locator("summary", has_text=one.text("Weather, people, date")).click()
+    page.get_by_label(one.text("Date of the inspection")).fill("2026-01-05")
+    one.stored()
+    one.send()
+    one.sees("Everything is safe")
+    found = service.rows(f"{sent} WHERE code = 'FIELD-2' AND status = 'submitted'")
+    assert [row.code for row in found] == ["FIELD-2"]
     assert one.troubles == []

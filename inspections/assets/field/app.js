@@ -1,6 +1,7 @@
 // The frame of the app: who is signed in, which screen is open, what waits to be sent.
 import { render } from "lit-html";
 import { _ } from "core/texts";
+import { signInAt } from "./language.js";
 import { fetchWork } from "./pack.js";
 import { fact, storeOf } from "./store.js";
 import { active, canSend, waitingOfOthers } from "./session.js";
@@ -120,7 +121,7 @@ const page = () => html`
     ${screen?.chip?.() || nothing}
   </header>
   ${newer ? html`<div class="strip">${_("A new version of the app is here.")} <button type="button" class="btn btn-sm btn-light" @click=${takeNewer}>${_("Use it now")}</button></div>` : nothing}
-  ${account.refused ? html`<div class="strip warn" role="alert">${_("Signed out: nothing is lost, but nothing is sent until you sign in again.")} <a class="btn btn-sm btn-light" href="/field/sign-in">${_("Sign in")}</a></div>` : nothing}
+  ${account.refused ? html`<div class="strip warn" role="alert">${_("Signed out: nothing is lost, but nothing is sent until you sign in again.")} <a class="btn btn-sm btn-light" href=${signInAt}>${_("Sign in")}</a></div>` : nothing}
   <main id="content">${screen ? screen.body() : html`<p class="sub p-3" role="status">${_("One moment…")}</p>`}</main>
   ${screen?.footer ? screen.footer() : nothing}
   ${screen?.alone ? nothing : html`<nav class="tabs" aria-label=${_("Main menu")}>${TABS.map(([key, sign, text]) => html`
@@ -138,7 +139,7 @@ const welcome = () => html`
     <img src="${logo()}" alt="">
     <h1>Tháp Canh</h1>
     <p>${_("Inspect towers where there is no signal. Every answer is kept on this phone at once and goes to the department as soon as there is a network.")}</p>
-    <a class="btn btn-primary wide" href="/field/sign-in">${_("Sign in")}</a>
+    <a class="btn btn-primary wide" href=${signInAt}>${_("Sign in")}</a>
     ${navigator.onLine ? nothing : html`<p class="sub">${_("Signing in needs a network; everything after that does not.")}</p>`}
     ${others.things ? html`<p class="note">${icon("info")} ${_("On this phone %(things)s records wait until their owners sign in again. They are safe, and nobody else sees them.", { things: number(others.things) })}</p>` : nothing}
     ${phone.languages()}

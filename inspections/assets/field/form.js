@@ -26,6 +26,7 @@ export async function open({ db, draw, go }, id) {
   let saved = false;
   let finishing = false;
   // Nobody is told what is missing before they have begun with it.
+  const noting = new Set();
   const touched = new Set(Object.keys(visit.answers));
 
   const again = () => { found = judged(visit); draw(); };
@@ -59,6 +60,12 @@ export async function open({ db, draw, go }, id) {
       if (given) visit.answers[key] = given; else delete visit.answers[key];
       again();
       keep(keepAnswer(db, id, key, given));
+    },
+    noting: (key) => noting.has(key),
+    openNote(key) {
+      noting.add(key);
+      draw();
+      document.querySelector(`[data-item="${key}"] .note-field textarea`).focus();
     },
     async addPhotos(key, files, camera) {
       trouble = await keepFiles(db, visit, key, files, camera);

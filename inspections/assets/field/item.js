@@ -34,11 +34,12 @@ export function itemOf(form, item) {
     return html`<fieldset class="item unreached" data-item=${key}>${head}<p class="mb-0"><strong>${_("Not examined at this visit")}</strong> <span class="sub">${item.how === "climb" ? _("Nobody climbs at this visit: say above how it is made.") : nothing}</span></p></fieldset>`;
   }
   const wrong = form.problems(key);
+  const noted = Boolean(given.note) || form.noting(key);
   const earlier = line?.earlier_answer || visit.tower.last_answers?.[key];
   const classes = judgement?.severity ? `fails ${judgement.severity}` : leftOut ? "left-out" : judgement ? "answered" : "";
   return html`<fieldset class="item ${classes}" data-item=${key}>${head}
     ${line ? html`<p class="line mb-2">${severity(line.severity)}<span class="sub">${_("Deadline")}: ${day(line.deadline)}</span></p>${line.detail ? html`<p class="prewrap mb-2">${line.detail}</p>` : nothing}` : nothing}
-    ${limitsOf(item, found.structure).map(([kind, text]) => html`<div class="limit ${kind}">${word(kind, "severity")}: ${text}</div>`)}
+    <div class="limits">${limitsOf(item, found.structure).map(([kind, text]) => html`<div class="limit ${kind}">${word(kind, "severity")}: ${text}</div>`)}</div>
     ${earlier ? html`<p class="before-value">${icon("clock")} ${_("Last time")}${visit.tower.last_inspected_on && !line ? ` (${day(visit.tower.last_inspected_on)})` : ""}: <strong>${answerText(item, earlier)}</strong></p>` : nothing}
     ${leftOut ? nothing : html`${answer(item, given, put, line)}${beside(item, given, put)}`}
     ${outcomeOf(item, given, form, leftOut, line)}
@@ -47,8 +48,8 @@ export function itemOf(form, item) {
       : _("Violation, %(severity)s: to be fixed by %(day)s", { severity: word(judgement.severity, "severity"), day: day(deadline(visit.draft, judgement)) })}</p>` : nothing}
     ${line && judgement?.outcome === "ok" && !judgement.severity ? html`<p class="verdict good">${icon("success")} ${word("fixed", "reinspection_outcome")}</p>` : nothing}
     ${wrong.map((text) => html`<p class="wrong">${text}</p>`)}
-    ${photosOfItem(form, key, { needed: found.needsPhoto.has(key), earlier: line?.earlier_photos })}
-    <details class="more" ?open=${Boolean(given.note)}><summary>${_("Note")}</summary><textarea class="form-control" rows="2" aria-label=${_("Note")} .value=${live(given.note || "")} @input=${(event) => put({ note: event.target.value, outcome: given.outcome || "ok" })}></textarea></details>
+    ${photosOfItem(form, key, { needed: found.needsPhoto.has(key), earlier: line?.earlier_photos, more: noted ? nothing : html`<button type="button" class="btn btn-outline-primary" @click=${() => form.openNote(key)}>${icon("edit")} ${_("Note")}</button>` })}
+    ${noted ? html`<label class="field note-field"><span class="form-label">${_("Note")}</span><textarea class="form-control" rows="2" .value=${live(given.note || "")} @input=${(event) => put({ note: event.target.value, outcome: given.outcome || "ok" })}></textarea></label>` : nothing}
   </fieldset>`;
 }
 

@@ -1,6 +1,6 @@
 // This phone: what was fetched for offline use, room, language, and whose it is.
 import { _ } from "core/texts";
-import { choose, language } from "./language.js";
+import { choose, language, signInAt } from "./language.js";
 import { fetchTerritory, size } from "./pack.js";
 import { unfinished } from "./drafts.js";
 import { askToLast, fact, isFull, room } from "./store.js";
@@ -69,7 +69,7 @@ export async function open({ account, db, draw }) {
         <p class="mb-0">${disk.lasting ? html`${icon("safe")} ${_("The browser promises to keep what is stored here.")}` : html`${icon("warning")} ${_("The browser may delete what is stored here when the phone is full.")} <button type="button" class="btn btn-outline-primary wide mt-2" @click=${last}>${_("Ask it to keep everything")}</button>`}</p></section>
       <section class="block"><h2>${_("Language")}</h2>${languages()}</section>
       <section class="block"><h2>${account.name}</h2><p class="sub">${account.email}</p>
-        ${account.refused ? html`<a class="btn btn-primary wide mb-2" href="/field/sign-in">${_("Sign in again")}</a>` : nothing}
+        ${account.refused ? html`<a class="btn btn-primary wide mb-2" href=${signInAt}>${_("Sign in again")}</a>` : nothing}
         <button type="button" class="btn btn-outline-danger wide" @click=${leave}>${icon("sign-out")} ${_("Sign out on this phone")}</button></section>
       <p class="px-2"><a href="/">${_("To the ordinary pages")}</a></p>`,
   };

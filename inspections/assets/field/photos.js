@@ -5,7 +5,7 @@ import { isFull } from "./store.js";
 import { addressOf, bytes, html, icon, nothing, word } from "./show.js";
 
 // `earlier` are the ids of photos of the violation that is re-inspected.
-export function photosOfItem(form, key, { needed = false, earlier = [] } = {}) {
+export function photosOfItem(form, key, { needed = false, earlier = [], more = nothing } = {}) {
   const own = form.visit.photos.filter((one) => one.item === key);
   const before = earlier.map((id) => form.pictures.get(id)).filter(Boolean);
   const originals = form.visit.draft.originals.filter((one) => one.item === key).length;
@@ -19,7 +19,7 @@ export function photosOfItem(form, key, { needed = false, earlier = [] } = {}) {
     ${wanted ? html`<p class="wrong mb-1">${icon("camera")} ${_("This answer needs at least one photo")}</p>` : nothing}
     <div class="acts">
       <label class="btn ${wanted ? "btn-primary" : "btn-outline-primary"}">${icon("camera")} ${_("Photo")}<input class="visually-hidden" type="file" accept="image/*" capture="environment" @change=${choose(true)}></label>
-      <label class="btn btn-outline-primary">${icon("gallery")} ${_("From the gallery")}<input class="visually-hidden" type="file" accept="image/*" multiple @change=${choose(false)}></label>
+      <label class="btn btn-outline-primary">${icon("gallery")} ${_("Gallery")}<input class="visually-hidden" type="file" accept="image/*" multiple @change=${choose(false)}></label>${more}
     </div></div>`;
 }
 

@@ -21,9 +21,9 @@ export const word = (value, vocabulary) => translated(WORDS[vocabulary]?.[value]
 export const inWords = (text) => text?.[language] || text?.vi || "";
 
 const DAY = new Intl.DateTimeFormat(language === "en" ? "en-GB" : "vi-VN", { day: "2-digit", month: "2-digit", year: "numeric", timeZone: "Asia/Ho_Chi_Minh" });
-const MOMENT = new Intl.DateTimeFormat(language === "en" ? "en-GB" : "vi-VN", { day: "2-digit", month: "2-digit", hour: "2-digit", minute: "2-digit", timeZone: "Asia/Ho_Chi_Minh" });
+const TIME = new Intl.DateTimeFormat(language === "en" ? "en-GB" : "vi-VN", { hour: "2-digit", minute: "2-digit", timeZone: "Asia/Ho_Chi_Minh" });
 export const day = (value) => (value ? DAY.format(new Date(value)) : "");
-export const moment = (value) => (value ? MOMENT.format(new Date(value)) : "");
+export const moment = (value) => (value ? `${TIME.format(new Date(value))} ${day(value)}` : "");
 
 export const number = (value, digits = 0) => new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
 export const metres = (value) => (value < 950 ? `${number(value < 20 ? Math.round(value) : Math.round(value / 10) * 10)} m` : `${number(value / 1000, 1)} km`);
