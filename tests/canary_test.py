@@ -122,7 +122,8 @@ SHOWN = {
     "admin": REGISTER | BATCH | ORGANISATIONS | {"/organisations/<uuid:organisation_id>/edit",
                          "/users", "/users/<uuid:user_id>"},
     "inspector": REGISTER | {"/inspections/<uuid:inspection_id>/edit",
-                             "/towers/<code>/inspect", "/towers/<code>/propose"},
+                             "/towers/<code>/inspect", "/towers/<code>/propose",
+                             "/field/sign-in"},
     "operator": {"/own-violations", "/own-notices/<uuid:own_notice_id>",
                  "/api/v1/own-notices/<uuid:own_notice_id>"},
 }  # fmt: skip

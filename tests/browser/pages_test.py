@@ -92,6 +92,11 @@ SHOWN_ELSEWHERE = {
     "/",  # the first page of every walk
     "/sign-in",
     "/search",  # leads on
+    # field_test.py
+    "/field",
+    "/field/manifest.json",
+    "/field/worker.js",
+    "/field/sign-in",
     "/towers/export",  # a file
     "/proposals/<uuid:proposal_id>",
     # checklist_edit_test.py walks a draft.

@@ -29,6 +29,10 @@ OPEN = {
     "core.choose_language",
     "healthz",
     "readyz",
+    # A phone keeps these without knowing anybody; what they show comes by a token.
+    "field.app",
+    "field.manifest",
+    "field.worker",
     # Whoever holds the link of a notice answers for its owner, without an account.
     "notices.by_link",
     "notices.answer",
@@ -265,6 +269,7 @@ TABLE: dict[tuple[str, str], set[str]] = {
     ("/exports/<uuid:export_id>", "GET"): READERS,
     ("/exports/<uuid:export_id>/cancel", "POST"): READERS,
     ("/exports/<uuid:export_id>/file", "GET"): READERS,
+    ("/field/sign-in", "GET"): {INSPECTOR},
     ("/follow-up", "GET"): READERS,
     ("/follow-up.csv", "GET"): READERS,
     ("/follow-up.geojson", "GET"): READERS,

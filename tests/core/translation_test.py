@@ -365,7 +365,7 @@ PAGES = {
         "/exports", "/outbox", "/map", "/map/document", "/map/tower/VI-1",
         "/map/picker", "/organisations/new", "/account",
     ),
-    "inspector": ("/", "/towers/VI-1", "/towers/VI-1/inspect"),
+    "inspector": ("/", "/towers/VI-1", "/towers/VI-1/inspect", "/field/sign-in"),
 }  # fmt: skip
 
 
