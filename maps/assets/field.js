@@ -8,11 +8,12 @@ const MIDDLE = [10.45, 105.75];
 
 // Draws into `box`; `choose` is called with the tower that was tapped. Returns what can be done.
 export function openMap(box, { areas, towers, tasks, choose }) {
-  const map = L.map(box, { zoomControl: false, minZoom: 5, maxZoom: 18 }).setView(MIDDLE, 9);
-  map.attributionControl.setPrefix(false);
+  const map = L.map(box, { zoomControl: false, zoomSnap: 0.25, minZoom: 5, maxZoom: 18 }).setView(MIDDLE, 9);
+  map.attributionControl.setPrefix(false).setPosition("bottomleft");
   addLand(map);
   addIslands(map);
-  const communes = areas?.features?.length ? L.geoJSON(areas, { interactive: false, style: { color: "#7b8b96", weight: 1, fillColor: "#fff", fillOpacity: 0.35 } }).addTo(map) : null;
+  map.createPane("communes").style.zIndex = 250;
+  const communes = areas?.features?.length ? L.geoJSON(areas, { pane: "communes", interactive: false, style: { color: "#7b8b96", weight: 1, fillColor: "#fff", fillOpacity: 0.35 } }).addTo(map) : null;
   // Some thousand signs are drawn on one canvas.
   const renderer = L.canvas({ padding: 0.3 });
   const places = towers.filter((one) => one.latitude !== null);

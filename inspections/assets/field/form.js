@@ -20,7 +20,9 @@ export async function open({ db, draw, go }, id) {
   const ids = (visit.tower.open || []).flatMap((one) => one.earlier_photos || []);
   const pictures = new Map((await db.pictures.bulkGet(ids)).filter(Boolean).map((one) => [one.id, one.blob]));
   const { draft } = visit;
-  let found = judged(visit);
+  let known = null;
+  // What the answers come to, worked out when somebody looks.
+  const found = () => { known ||= judged(visit); return known; };
   let trouble = "";
   let saving = 0;
   let saved = false;
@@ -29,7 +31,13 @@ export async function open({ db, draw, go }, id) {
   const noting = new Set();
   const touched = new Set(Object.keys(visit.answers));
 
-  const again = () => { found = judged(visit); draw(); };
+  const again = () => { known = null; draw(); };
+  // Storing comes first, drawing with the next picture: a cheap phone does one thing at a time.
+  let planned = 0;
+  const soon = () => {
+    known = null;
+    planned ||= window.requestAnimationFrame(() => { planned = 0; draw(); });
+  };
   const say = (text) => { trouble = text; draw(); };
 
   // Write, and tell when it is written; what cannot be written stays in sight.
@@ -46,20 +54,20 @@ export async function open({ db, draw, go }, id) {
       trouble = isFull(error) ? _("The phone's storage is full: what you see is not kept. Free some room, then change it once more.") : _("This could not be kept on the phone: %(reason)s", { reason: String(error.message || error) });
     } finally {
       saving -= 1;
-      draw();
+      soon();
     }
   }
 
-  const change = (changes) => { Object.assign(draft, changes); again(); keep(keepVisit(db, id, changes)); };
+  const change = (changes) => { Object.assign(draft, changes); keep(keepVisit(db, id, changes)); soon(); };
   const form = {
     visit, pictures, say,
-    get found() { return found; },
-    problems: (key) => (finishing || touched.has(key) ? found.problems.filter((one) => one.item === key && one.message !== NEEDS_PHOTO).map((one) => translated(one.message, one.facts)) : []).concat(draft.refused?.fields?.[`answers.${key}`] || []),
+    get found() { return found(); },
+    problems: (key) => (finishing || touched.has(key) ? found().problems.filter((one) => one.item === key && one.message !== NEEDS_PHOTO).map((one) => translated(one.message, one.facts)) : []).concat(draft.refused?.fields?.[`answers.${key}`] || []),
     set(key, given) {
       touched.add(key);
       if (given) visit.answers[key] = given; else delete visit.answers[key];
-      again();
       keep(keepAnswer(db, id, key, given));
+      soon();
     },
     noting: (key) => noting.has(key),
     openNote(key) {
@@ -101,37 +109,37 @@ export async function open({ db, draw, go }, id) {
   };
 
   const jump = (key) => { finishing = false; draw(); document.querySelector(`[data-item="${key}"], [data-part="${key}"]`)?.scrollIntoView({ block: "center" }); };
-  const itemText = (key) => inWords(found.items.find((one) => one.key === key)) || key;
+  const itemText = (key) => inWords(found().items.find((one) => one.key === key)) || key;
 
   return {
     title: draft.tower,
     back: "work",
     alone: true,
-    leave: stop,
+    leave: () => { stop(); window.cancelAnimationFrame(planned); },
     chip: () => html`<span class="chip" role="status">${saving ? keeping() : saved ? html`${icon("success")} ${_("Kept")}` : nothing}</span>`,
     body: () => (draft.queued ? html`<p class="note">${icon("sync")} ${_("This check waits to be sent and can no longer be changed.")} <a href="#/sending">${_("Sending")}</a></p>` : html`
       ${trouble ? html`<div class="strip warn" role="alert">${trouble} <button type="button" class="btn btn-sm btn-light" @click=${() => say("")}>${_("Close")}</button></div>` : nothing}
       ${draft.reason ? html`<section class="block returned"><h2>${_("Returned")}</h2><p class="reason mb-0">${draft.reason}</p></section>` : nothing}
       ${draft.refused ? html`<section class="block returned"><h2>${_("The service did not take it")}</h2><p class="mb-0">${draft.refused.title}</p>${Object.entries(draft.refused.fields || {}).filter(([name]) => !name.startsWith("answers.")).map(([, texts]) => html`<p class="wrong mb-0">${[].concat(texts).join(" ")}</p>`)}</section>` : nothing}
-      ${visitPart(visit, found, change, place)}
-      ${checklist(form, found, jump)}
+      ${visitPart(visit, found(), change, place)}
+      ${checklist(form, found(), jump)}
       ${endPart(form, change)}
       ${finishing ? endSheet() : nothing}`),
-    footer: () => (draft.queued ? nothing : html`<div class="finish"><div class="progress-note"><strong>${number(found.answered.length)}/${number(found.asked.length)}</strong> ${_("answered")}<br>${icon("camera")} ${number(visit.photos.length)}</div>
+    footer: () => (draft.queued ? nothing : html`<div class="finish"><div class="progress-note"><strong>${number(found().answered.length)}/${number(found().asked.length)}</strong> ${_("answered")}<br>${icon("camera")} ${number(visit.photos.length)}</div>
       <button type="button" class="btn btn-primary" @click=${() => { finishing = true; again(); }}>${_("Finish")}</button></div>`),
   };
 
   function endSheet() {
-    const open = found.asked.length - found.answered.length;
-    const failing = Object.entries(found.judgements).filter(([, one]) => one.severity);
+    const open = found().asked.length - found().answered.length;
+    const failing = Object.entries(found().judgements).filter(([, one]) => one.severity);
     return html`<div class="sheet-behind" @click=${() => { finishing = false; again(); }}></div><section class="end-sheet" role="dialog" aria-modal="true" aria-label=${_("Finish")}>
-      ${found.problems.length ? html`<h2>${_("Before it can be sent")}</h2><p class="sub">${_("Everything is kept. These are still to be put right:")}</p>
-        <ul class="plain-list">${found.problems.map((one) => html`<li><button type="button" class="link" @click=${() => jump(one.item || "visit")}>${one.item ? html`<strong>${itemText(one.item)}</strong><br>` : nothing}${translated(one.message, one.facts)}</button></li>`)}</ul>`
+      ${found().problems.length ? html`<h2>${_("Before it can be sent")}</h2><p class="sub">${_("Everything is kept. These are still to be put right:")}</p>
+        <ul class="plain-list">${found().problems.map((one) => html`<li><button type="button" class="link" @click=${() => jump(one.item || "visit")}>${one.item ? html`<strong>${itemText(one.item)}</strong><br>` : nothing}${translated(one.message, one.facts)}</button></li>`)}</ul>`
       : html`<h2>${_("Ready to be sent")}</h2>
-        <p>${_("Answers: %(answers)s · photos: %(photos)s", { answers: number(found.answered.length), photos: number(visit.photos.length) })}</p>
+        <p>${_("Answers: %(answers)s · photos: %(photos)s", { answers: number(found().answered.length), photos: number(visit.photos.length) })}</p>
         ${failing.length ? html`<ul class="plain-list">${failing.map(([key, one]) => html`<li>${severity(one.severity)} ${itemText(key)}</li>`)}</ul>` : html`<p>${_("No violation was found.")}</p>`}
         ${open && draft.kind !== "reinspection" ? html`<p class="note">${icon("warning")} ${incomplete(open)}</p>` : nothing}`}
-      <div class="acts">${found.problems.length ? nothing : html`<button type="button" class="btn btn-primary" @click=${queue}>${icon("upload")} ${_("Send")}</button>`}<button type="button" class="btn btn-outline-primary" @click=${() => { finishing = false; again(); }}>${_("Go on filling in")}</button></div></section>`;
+      <div class="acts">${found().problems.length ? nothing : html`<button type="button" class="btn btn-primary" @click=${queue}>${icon("upload")} ${_("Send")}</button>`}<button type="button" class="btn btn-outline-primary" @click=${() => { finishing = false; again(); }}>${_("Go on filling in")}</button></div></section>`;
   }
 }
 

@@ -5,6 +5,9 @@ import { fact, keepFact } from "./store.js";
 
 const PAGE = 2_000;
 const PICTURE_BYTES = 25_000;
+// Photos of towers that nobody has asked to visit are taken along up to this number.
+const MOST_PICTURES = 400;
+const AT_ONCE = 4;
 
 // What is fetched by an address that has not changed since is not fetched again.
 async function fresh(account, db, address) {
@@ -87,20 +90,27 @@ export async function indexOf(db) {
 
 async function picturesWanted(db) {
   const work = await fact(db, "work", { tasks: [] });
-  const towers = await db.towers.bulkGet([...new Set(work.tasks.map((one) => one.tower))]);
-  const wanted = towers.flatMap((tower) => (tower?.open || []).flatMap((one) => one.earlier_photos || []));
+  const photosOf = (tower) => (tower?.open || []).flatMap((one) => one.earlier_photos || []);
+  const wanted = (await db.towers.bulkGet([...new Set(work.tasks.map((one) => one.tower))])).flatMap(photosOf);
+  await db.towers.filter((tower) => tower.open?.length > 0).each((tower) => {
+    if (wanted.length < MOST_PICTURES) wanted.push(...photosOf(tower));
+  });
   const kept = new Set(await db.pictures.toCollection().primaryKeys());
   return [...new Set(wanted)].filter((id) => !kept.has(id));
 }
 
 // Earlier photos of towers that are to be visited. One that does not come is no reason to stop.
 async function fetchPictures(account, db) {
-  for (const id of await picturesWanted(db)) {
-    try {
-      const answer = await ask(account, `/api/v1/photos/${id}/thumbnail`);
-      await db.pictures.put({ id, blob: await answer.blob() });
-    } catch (error) {
-      if (error.kind !== "refused") throw error;
+  const left = await picturesWanted(db);
+  const one = async () => {
+    for (let id = left.shift(); id; id = left.shift()) {
+      try {
+        const answer = await ask(account, `/api/v1/photos/${id}/thumbnail`);
+        await db.pictures.put({ id, blob: await answer.blob() });
+      } catch (error) {
+        if (error.kind !== "refused") throw error;
+      }
     }
-  }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, one));
 }
