@@ -6,6 +6,8 @@ await ready;
 const form = document.querySelector("#device");
 const wrong = form.querySelector("[role=alert]");
 
+form.querySelector("button").disabled = false;
+
 const asked = (id) => fetch("/api/v1/devices", {
   method: "POST",
   headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": form.elements.csrf_token.value },

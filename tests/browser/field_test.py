@@ -16,6 +16,8 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Request, expect
 from sqlalchemy import create_engine, text
 
+from app import create_app
+from core.db import database
 from tests.browser.conftest import FAILED, FLAGS
 from tests.browser.server import PASSWORD, Server, commands, free_port, prepared, serving
 from tests.browser.walk import PHONE, WAIT_MS, Walk
@@ -24,6 +26,7 @@ pytestmark = pytest.mark.browser
 PEOPLE = (
     ("anna@example.org", "Nguyễn Thị An", "inspector"),
     ("binh@example.org", "Trần Văn Bình", "inspector"),
+    ("staff@example.org", "Trần Văn Sở", "staff"),
 )
 TOWERS = """code,name,structure_type,height_m,latitude,longitude,owner,services
 FIELD-1,Trạm ven sông,guyed_mast,42,10.4604,105.6325,,bts
@@ -50,6 +53,24 @@ class Service:
 
     def stop(self) -> None:
         self._running.close()
+
+    def send_back(self, reason: str) -> None:
+        """Staff return the only inspection."""
+        app = create_app(self.settings)
+        with app.app_context():
+            token = app.test_cli_runner().invoke(
+                args=["accounts", "token", "staff@example.org"], catch_exceptions=False
+            )
+            client = app.test_client()
+            client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token.output.split()[-1]}"
+            (one,) = client.get("/api/v1/inspections").get_json()["items"]
+            answer = client.post(
+                f"/api/v1/inspections/{one['id']}/review",
+                json={"decision": "return", "reason": reason},
+                headers={"If-Match": "*"},
+            )
+            assert answer.status_code == 200, answer.text
+            database().engine.dispose()
 
     def rows(self, statement: str) -> list[Any]:
         engine = create_engine(self.settings.migration_database_url)
@@ -116,10 +137,12 @@ class Phone(Walk):
         self.page.wait_for_url("**/field")
         expect(self.page.locator(".tabs")).to_be_visible()
 
-    def fetch(self) -> None:
+    def fetch(self, first: str = "How much is it?") -> None:
         self.go("phone")
-        self.press("How much is it?")
+        self.press(first)
         self.press("Fetch now")
+        again = self.page.get_by_role("button", name=self.text("Fetch again"), exact=True)
+        expect(again).to_be_visible()
         self.sees("Towers on this phone: %(count)s", count=3)
         # From now on the phone has the app itself too.
         self.page.wait_for_function("() => navigator.serviceWorker.controller !== null")
@@ -306,6 +329,28 @@ def test_a_visit_below_the_mast_comes_home_once_and_whole(service, phones, scree
         }"""
     )
     assert left == {"drafts": 0, "answers": 0, "photos": 0, "queue": 0, "receipts": 1}
+
+    # The department sends it back: it returns with the reason and all that was said.
+    service.send_back("Đo lại độ lún")
+    one.fetch("Fetch again")
+    one.go("work")
+    one.sees("Returned")
+    one.look("field-work-returned")
+    one.page.locator(".task-card").first.click()
+    expect(one.page.locator(".reason")).to_have_text("Đo lại độ lún")
+    one.press("Correct it")
+    expect(one.item("fnd_settlement").locator("input[inputmode]")).to_have_value("4,5")
+    one.item("fnd_settlement").locator("input[inputmode]").fill("12")
+    expect(one.item("fnd_settlement").locator(".verdict")).to_be_visible()
+    one.stored()
+    one.send()
+    expect(one.page.locator(".receipt")).to_have_count(2)
+    one.look("field-safe-again")
+    (found,) = service.rows("SELECT status, draft FROM inspection")
+    assert (found.status, found.draft) == ("submitted", None)
+    assert {row.item_key for row in service.rows("SELECT item_key FROM violation")} == {
+        "fnd_settlement", "sit_fence",
+    }  # fmt: skip
     assert one.troubles == []
 
 

@@ -1,4 +1,5 @@
 // The checklist below the mast. Whatever is tapped or typed is on the disk at once.
+import { guard } from "lit-html/directives/guard.js";
 import { live } from "lit-html/directives/live.js";
 import { _ } from "core/texts";
 import { NEEDS_PHOTO, finish, judged, keepAnswer, keepVisit, whole } from "./drafts.js";
@@ -32,11 +33,13 @@ export async function open({ db, draw, go }, id) {
   const touched = new Set(Object.keys(visit.answers));
 
   const again = () => { known = null; draw(); };
-  // Storing comes first, drawing with the next picture: a cheap phone does one thing at a time.
+  // Storing comes first, and drawing when it is done, or without it where the disk is slow: a cheap
+  // phone does one thing at a time.
+  const PATIENCE_MS = 120;
   let planned = 0;
-  const soon = () => {
-    known = null;
-    planned ||= window.requestAnimationFrame(() => { planned = 0; draw(); });
+  const soon = (delay = 0) => {
+    window.clearTimeout(planned);
+    planned = window.setTimeout(draw, delay);
   };
   const say = (text) => { trouble = text; draw(); };
 
@@ -58,7 +61,7 @@ export async function open({ db, draw, go }, id) {
     }
   }
 
-  const change = (changes) => { Object.assign(draft, changes); keep(keepVisit(db, id, changes)); soon(); };
+  const change = (changes) => { Object.assign(draft, changes); known = null; keep(keepVisit(db, id, changes)); soon(PATIENCE_MS); };
   const form = {
     visit, pictures, say,
     get found() { return found(); },
@@ -66,8 +69,9 @@ export async function open({ db, draw, go }, id) {
     set(key, given) {
       touched.add(key);
       if (given) visit.answers[key] = given; else delete visit.answers[key];
+      known = null;
       keep(keepAnswer(db, id, key, given));
-      soon();
+      soon(PATIENCE_MS);
     },
     noting: (key) => noting.has(key),
     openNote(key) {
@@ -115,7 +119,7 @@ export async function open({ db, draw, go }, id) {
     title: draft.tower,
     back: "work",
     alone: true,
-    leave: () => { stop(); window.cancelAnimationFrame(planned); },
+    leave: () => { stop(); window.clearTimeout(planned); },
     chip: () => html`<span class="chip" role="status">${saving ? keeping() : saved ? html`${icon("success")} ${_("Kept")}` : nothing}</span>`,
     body: () => (draft.queued ? html`<p class="note">${icon("sync")} ${_("This check waits to be sent and can no longer be changed.")} <a href="#/sending">${_("Sending")}</a></p>` : html`
       ${trouble ? html`<div class="strip warn" role="alert">${trouble} <button type="button" class="btn btn-sm btn-light" @click=${() => say("")}>${_("Close")}</button></div>` : nothing}
@@ -169,6 +173,17 @@ function visitPart({ draft }, found, change, place) {
     </details></section>`;
 }
 
+// An item is only drawn again when something about it is another: there are forty of them.
+function guarded(form, found, item) {
+  const { key } = item;
+  const judgement = found.judgements[key];
+  const photos = form.visit.photos.filter((one) => one.item === key).map((one) => one.id);
+  return guard([
+    form.visit.answers[key], judgement?.outcome, judgement?.severity, judgement?.remedy_days, found.reached.has(key),
+    found.needsPhoto.has(key), form.noting(key), form.problems(key).join(), photos.join(),
+  ], () => itemOf(form, item));
+}
+
 function checklist(form, found, jump) {
   const { visit } = form;
   const { draft, answers } = visit;
@@ -181,10 +196,10 @@ function checklist(form, found, jump) {
   const reached = (items) => items.filter((item) => found.reached.has(item.key)).length;
   const groups = html`<nav class="parts" aria-label=${_("Parts of the checklist")}>${parts.map(([group, items]) => html`
       <button type="button" class=${reached(items) && done(items) === reached(items) ? "done" : ""} @click=${() => jump(`group-${group.key}`)}>${inWords(group)} <span>${done(items)}/${reached(items)}</span></button>`)}</nav>
-    ${parts.map(([group, items]) => html`<section><h2 class="group-title" data-part="group-${group.key}">${inWords(group)}</h2>${items.map((item) => itemOf(form, item))}</section>`)}`;
+    ${parts.map(([group, items]) => html`<section><h2 class="group-title" data-part="group-${group.key}">${inWords(group)}</h2>${items.map((item) => guarded(form, found, item))}</section>`)}`;
   if (!again) return groups;
   return html`<section><h2 class="group-title">${_("Open violations")}</h2><p class="sub px-1">${_("Each must be answered: fixed, not fixed, or cannot be verified. A measurement is judged as in the first inspection.")}</p>
-    ${found.items.filter((item) => found.lines.has(item.key)).map((item) => itemOf(form, item))}</section>
+    ${found.items.filter((item) => found.lines.has(item.key)).map((item) => guarded(form, found, item))}</section>
     <details class="block"><summary><strong>${_("Something else was found")}</strong> <span class="sub">${_("What fails here becomes a new violation.")}</span></summary>${groups}</details>`;
 }
 
