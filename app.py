@@ -35,6 +35,7 @@ import inspections.pages
 import inspections.panels
 import inspections.policy
 import inspections.queries.campaigns
+import inspections.queries.field_review
 import inspections.queries.own_notices
 import inspections.reminder_jobs
 import inspections.services.condition
@@ -139,6 +140,14 @@ MENU = (
         "work",
     ),
     MenuItem("inspections.statistics", N_("Statistics"), "statistics", "statistics.view", "work"),
+    MenuItem(
+        "inspections.field_review",
+        N_("From the field"),
+        "phone",
+        "review_item.view",
+        "work",
+        waiting=inspections.queries.field_review.open_number,
+    ),
     MenuItem("inspections.outbox", N_("Outbox"), "mail", "reminder.view", "work"),
     MenuItem(
         "notices.own_violations",

@@ -15,6 +15,7 @@ from accounts.models import AccessToken, Organisation, User
 from accounts.organisations import organisation_routes
 from accounts.rules import Role
 from accounts.security import hashed, new_password
+from accounts.services import devices as phones
 from accounts.services import users as services
 from areas.models import Area
 from areas.queries import communes, provinces
@@ -65,6 +66,7 @@ def user_form(user: User | None, given: dict[str, Any], errors: Any = None) -> s
         user=user,
         given=given,
         errors=errors,
+        devices=phones.of_user(session, user.id) if user else [],
         roles=list(Role),
         organisations=queries.organisation_names(session, actor),
         # What has ended stays in sight until somebody takes it away.
@@ -232,3 +234,27 @@ def revoke_token(token_id: uuid.UUID) -> Response:
         )
     flash(_("The token was revoked."), "success")
     return redirect(url_for("accounts.account"))
+
+
+@blueprint.get("/devices")
+@guard(SIGNED_IN)
+def devices() -> str:
+    actor = current_actor()
+    assert actor.id is not None
+    return render_template(
+        "accounts/devices.html", devices=phones.of_user(current_session(), actor.id)
+    )
+
+
+@blueprint.post("/devices/<uuid:device_id>/revoke")
+@guard(SIGNED_IN)
+def revoke_device(device_id: uuid.UUID) -> Response:
+    """Revoke one's own phone, or anybody's for who administers accounts."""
+    actor = current_actor()
+    with transaction() as session:
+        device = phones.by_id(session, actor, device_id)
+        phones.revoke(session, device, by=actor, now=clock.now())
+    flash(_("The phone was revoked. What it still sends is kept for a decision."), "success")
+    if device.user_id == actor.id:
+        return redirect(url_for("accounts.devices"))
+    return redirect(url_for("accounts.edit_user", user_id=device.user_id))

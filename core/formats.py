@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -12,10 +12,11 @@ from urllib.parse import urlencode
 
 from babel.numbers import format_decimal
 from flask import Flask, current_app, request
-from flask_babel import format_date, format_datetime, to_user_timezone
+from flask_babel import format_date, format_datetime, format_timedelta, to_user_timezone
 from jinja2 import pass_context
 
 from core.i18n import current_language, translate
+from core.words import N_
 
 
 def label(value: Any, vocabulary: str) -> str:
@@ -33,6 +34,14 @@ def day(value: date | None) -> str:
 
 def moment(value: datetime | None) -> str:
     return format_datetime(value, "dd/MM/yyyy HH:mm") if value else "–"
+
+
+def clock_offset(seconds: int) -> str:
+    """By how much a clock is off, in words."""
+    time = format_timedelta(timedelta(seconds=abs(seconds)), threshold=1.5)
+    if seconds < 0:
+        return translate(N_("%(time)s behind"), time=time)
+    return translate(N_("%(time)s ahead"), time=time)
 
 
 def local_input(value: datetime) -> str:
@@ -96,6 +105,7 @@ def init_app(app: Flask, labels: Mapping[str, Mapping[str, str]]) -> None:
         label=_of_reader(label),
         day=day,
         moment=moment,
+        clock_offset=clock_offset,
         number=number,
         degrees=degrees,
         local_input=local_input,

@@ -43,6 +43,10 @@ def inspection_head(inspection: Inspection) -> dict[str, Any]:
         "inspected_on": inspection.inspected_on.isoformat(),
         "submitted_at": moment(inspection.submitted_at),
         "complete": inspection.complete,
+        "photo_count": {
+            "arrived": inspection.photos_here or 0,
+            "expected": inspection.photos_expected,
+        },
         "version": inspection.version,
     }
 
@@ -75,6 +79,8 @@ def inspection_body(
         "ended_at": moment(inspection.ended_at),
         "device_at": moment(inspection.device_at),
         "received_at": moment(inspection.received_at),
+        "clock_offset_s": inspection.clock_offset_s,
+        "far_reason": inspection.far_reason,
         "instruments": inspection.instruments,
         "verdict": inspection.verdict,
         "note": inspection.note,
@@ -185,6 +191,9 @@ def photo_body(photo: Photo, reused: Mapping[uuid.UUID, Sequence[str]]) -> dict[
         "received_at": photo.received_at.isoformat(),
         "source": photo.source,
         "taken_at": moment(photo.taken_at),
+        "latitude": photo.latitude,
+        "longitude": photo.longitude,
+        "accuracy_m": photo.accuracy_m,
         "reused": photo.id in reused,
         "also_towers": list(reused.get(photo.id, ())),
     }

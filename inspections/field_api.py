@@ -185,15 +185,17 @@ def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-@blueprint.route("/checklists/<int:number>")
+@blueprint.route("/checklists/<int:published>")
 class FieldChecklist(MethodView):
     @guard("field.view")
     @blueprint.response(200, ObjectSchema)
-    def get(self, number: int) -> Response:
+    def get(self, published: int) -> Response:
         """A version of the checklist whole, in both languages, with what stands beside it."""
-        version = lists.checklist_version(current_session(), number)
+        version = lists.checklist_version(current_session(), published)
         if version is None or version.status == "draft":
-            raise NotFound(N_("There is no version %(version)s of the checklist"), version=number)
+            raise NotFound(
+                N_("There is no version %(version)s of the checklist"), version=published
+            )
         return tagged(
             {
                 "catalogue": version.catalogue,

@@ -22,6 +22,65 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         "after_storm": N_("After a storm"),
         "reinspection": N_("Re-inspection"),
     },
+    "operation_kind": {
+        "inspection": N_("Inspection"),
+        "proposal": N_("Tower that is not in the register"),
+        "discard": N_("Draft that is given up"),
+        "photo": N_("Photo"),
+    },
+    "review_state": {
+        "open": N_("Waits for a decision"),
+        "accepted": N_("Taken"),
+        "kept_other": N_("The known one was kept"),
+        "rejected": N_("Rejected"),
+    },
+    "review_reason": {
+        "different_body": N_("Sent before with another content"),
+        "two_inspectors": N_("Two inspectors at one tower"),
+        "violation_ended": N_("The violation ended meanwhile"),
+        "changed_meanwhile": N_("Changed by the department meanwhile"),
+        "revoked_device": N_("The phone was revoked"),
+        "disabled_account": N_("The account was disabled"),
+    },
+    "review_reason_long": {
+        "different_body": N_("The same inspection was sent before, and said something else."),
+        "two_inspectors": N_("Somebody else inspected this tower on nearly the same day."),
+        "violation_ended": N_(
+            "The violation was closed or withdrawn while the inspector was offline."
+        ),
+        "changed_meanwhile": N_(
+            "The department decided about this inspection while the inspector was editing it"
+            " offline."
+        ),
+        "revoked_device": N_("The phone was revoked, as a lost one, before it sent this."),
+        "disabled_account": N_("The account was disabled before its phone sent this."),
+    },
+    # What an inspection says beside its answers.
+    "visit_field": {
+        "answers": N_("Answers"),
+        "app_version": N_("Version of the app"),
+        "assessment_reason": N_("Why an assessment is asked for"),
+        "assessment_requested": N_("Load-safety assessment"),
+        "checklist_version": N_("Checklist version"),
+        "ended_at": N_("End of the visit"),
+        "far_reason": N_("Why so far from the tower"),
+        "inspected_on": N_("Inspected on"),
+        "instruments": N_("Instruments used"),
+        "item": N_("Item"),
+        "kind": N_("Kind"),
+        "methods": N_("How it was inspected"),
+        "note": N_("Note"),
+        "photos": N_("Photos"),
+        "position": N_("Position"),
+        "representative": N_("Owner's representative"),
+        "started_at": N_("Start of the visit"),
+        "structure_type": N_("Structure type"),
+        "team": N_("Inspection team"),
+        "tower": N_("Tower"),
+        "verdict": N_("Verdict"),
+        "weather": N_("Weather"),
+        "values": N_("What is proposed"),
+    },
     "inspection_status": {
         "draft": N_("Draft"),
         "submitted": N_("Submitted"),

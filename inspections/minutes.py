@@ -135,7 +135,10 @@ def _facts(session: Session, inspection: Inspection, store: FileStore) -> dict[s
         "note": inspection.note or NOTHING,
         "assessment": label("yes" if inspection.assessment_requested else "no", "yes_no"),
         "evidence": label(evidence.grade, "evidence_grade"),
-        "reasons": [{"text": label(reason, "evidence_reason")} for reason in evidence.reasons],
+        "reasons": [
+            *({"text": label(reason, "evidence_reason")} for reason in evidence.reasons),
+            *_waiting(inspection),
+        ],
         "photos": [
             {
                 "picture": _content(store, photo.sha256, "thumbnail"),
@@ -143,13 +146,25 @@ def _facts(session: Session, inspection: Inspection, store: FileStore) -> dict[s
             }
             for photo in inspection.photos[:MOST_PHOTOS]
         ],
-        "photo_count": str(len(inspection.photos)),
+        "photo_count": str(len(inspection.photos) + (inspection.photos_waiting or 0)),
         "signatures": _signatures(inspection, store),
         "checklist": str(inspection.checklist_version.version),
         "id": str(inspection.id),
         "version": str(inspection.version),
         "submitted": moment(inspection.submitted_at),
     }
+
+
+def _waiting(inspection: Inspection) -> list[dict[str, str]]:
+    """What a record says that was made before all of its photos had come."""
+    if not inspection.photos_waiting:
+        return []
+    said = _(
+        "%(arrived)s of %(expected)s photos",
+        arrived=len(inspection.photos),
+        expected=len(inspection.photos) + inspection.photos_waiting,
+    )
+    return [{"text": said}]
 
 
 def _position(place: Any, inspection: Inspection) -> str:

@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, query_expression, relationship
 
 from accounts.models import User
 from core.geo import SRID
@@ -226,6 +226,16 @@ class Inspection(Base):
         back_populates="inspection", order_by="Photo.received_at, Photo.id"
     )
     signatures: Mapped[list[Signature]] = relationship(order_by="Signature.at, Signature.id")
+
+    # How many photos are here, and how many that it names are still on their way; only where a
+    # query asks for them (`queries.lists`).
+    photos_here: Mapped[int | None] = query_expression()
+    photos_waiting: Mapped[int | None] = query_expression()
+
+    @property
+    def photos_expected(self) -> int:
+        """How many photos it has once all of them are here."""
+        return (self.photos_here or 0) + (self.photos_waiting or 0)
 
 
 class Submission(Base):

@@ -27,6 +27,7 @@ from inspections.checklist_items import checklist_item_routes
 from inspections.checklist_order import checklist_order_routes
 from inspections.checklist_pages import checklist_routes
 from inspections.doors import given_day, refused
+from inspections.field_review import field_review_routes
 from inspections.labels import VOCABULARIES
 from inspections.outbox import outbox_routes
 from inspections.queries import follow_up as follow_ups
@@ -54,6 +55,7 @@ assessment_routes(blueprint)
 statistics_routes(blueprint)
 work_routes(blueprint)
 outbox_routes(blueprint)
+field_review_routes(blueprint)
 campaign_routes(blueprint)
 campaign_work_routes(blueprint)
 assignment_routes(blueprint)

@@ -24,7 +24,7 @@ from inspections import minutes
 from inspections.bodies import item_form
 from inspections.doors import own_inspection, photo_store, position_of, the_inspection
 from inspections.models import Inspection
-from inspections.queries import lists
+from inspections.queries import field_review, lists
 from inspections.queries.lines import lines_of
 from inspections.rules.catalogue import Catalogue, Item
 from inspections.rules.evaluation import GivenAnswer, Structure, applicable_items, is_asked
@@ -100,6 +100,8 @@ def detail(inspection_id: uuid.UUID) -> str:
         and inspection.status in {"draft", "submitted", "returned"}
         and policy.may(actor, "inspection.correct", inspection),
         position=position_of(inspection),
+        skewed=abs(inspection.clock_offset_s or 0) > int(store.value_of(session, "clock_skew_s")),
+        versions=field_review.number_of_versions(session, inspection.id),
         evidence=evidence_of(session, inspection),
         reasons_of=OF_CHECK,
         checks=list(Check),

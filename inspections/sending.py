@@ -6,7 +6,9 @@ body, and are no reason to refuse it.
 
 from __future__ import annotations
 
+import base64
 import hmac
+import io
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,9 +22,10 @@ from flask import current_app
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
 from sqlalchemy.orm import Session
 
+from accounts.models import Device, User
 from accounts.rules import SHUT_OUT
-from accounts.security import current_device
-from core import clock, store
+from accounts.security import actor_of, current_device
+from core import audit, clock, store
 from core.db import current_session, transaction
 from core.errors import DomainError, Invalid
 from core.files import FileStore
@@ -53,6 +56,7 @@ from towers.findings import NewProposal, finding_of
 from towers.models import Tower
 from towers.queries import merges
 from towers.schemas import TowerFields
+from towers.services.proposals import Finding
 
 MOST_OPERATIONS = 100
 MOST_BYTES = 2 * 1024 * 1024
@@ -350,8 +354,8 @@ def _kept(one: Sent, sender: Sender) -> Kept:
             operation = replace(operation, photos=_photos(one.body.get("photos")))
             return sync.quarantine(session, operation, sender)
         if kind is OperationKind.PROPOSAL:
-            data = loaded(PROPOSAL, one.body)
-            return sync.keep_proposal(session, operation, data["id"], finding_of(data), sender)
+            number, finding = proposal_of(one.body)
+            return sync.keep_proposal(session, operation, number, finding, sender)
         if kind is OperationKind.DISCARD:
             return sync.keep_discard(session, operation, loaded(DISCARD, one.body)["id"], sender)
         data = loaded(VISIT, one.body)
@@ -368,6 +372,20 @@ def _kept(one: Sent, sender: Sender) -> Kept:
             sender=sender,
             zone=clock.zone(),
         )
+
+
+def proposal_of(body: Mapping[str, Any]) -> tuple[uuid.UUID, Finding]:
+    """The finding in the body of a proposal, with its number; raises `Invalid`."""
+    data = loaded(PROPOSAL, body)
+    return data["id"], finding_of(data)
+
+
+def visit_of(
+    session: Session, reader: Actor, body: dict[str, Any], device: Clock
+) -> tuple[Tower, Visit]:
+    """The visit in the body of an inspection, with its tower; raises `Invalid`."""
+    data = loaded(VISIT, body)
+    return tower_of(session, reader, data["tower"]), phone_visit(session, data, body, device)
 
 
 def phone_visit(
@@ -487,14 +505,196 @@ def upload_facts(given: Any) -> Facts:
 
 def finish(upload: Upload, by: Actor, kept: FileStore | None = None) -> Standing:
     """Keep a photo all of whose bytes are there. Nothing of it is seen before; the files come
-    first, then the row, then the pieces go."""
-    path = uploads.path_of(pieces(), upload.id)
+    first, then the row, then the pieces go.
+
+    One request does it at a time; another one that brought the last piece as well waits, and finds
+    it done.
+    """
+    session, number = current_session(), upload.id
+    size, sha256 = upload.byte_size, upload.sha256
+    path = uploads.path_of(pieces(), number)
     try:
-        picture = uploads.whole_picture(upload, path, kept or photo_store())
+        with uploads.alone(path) as file:
+            session.expire_all()
+            standing = uploads.standing(session, number, folder=pieces(), by=by)
+            if standing.safe or standing.offset < size:
+                return standing
+            # Nothing is held in the database while the picture is decoded.
+            session.rollback()
+            picture = uploads.whole_picture(sha256, path, file, kept or photo_store())
+            with transaction() as session:
+                uploads.settle_whole(session, number, picture, by=by, now=clock.now())
+            uploads.forget_pieces(path)
+            return Standing(size, True)
     except FileNotFoundError:
-        # Another request was as quick.
-        return uploads.standing(current_session(), upload.id, folder=pieces(), by=by)
+        session.expire_all()
+        return uploads.standing(session, number, folder=pieces(), by=by)
+
+
+# The queue of a phone as a file
+
+FORMAT = "thap-canh-queue"
+MOST_IN_QUEUE = 5_000
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What a phone had not brought home yet, as it wrote it to a file."""
+
+    user: User
+    device: Device | None
+    device_at: datetime | None
+    operations: list[Sent]
+    wrong: list[Refusal]
+    photos: list[Any]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of one thing in a queue."""
+
+    kind: str
+    id: str
+    verdict: str
+    title: str
+    fields: Mapping[str, Sequence[str]]
+
+
+def read_queue(content: bytes) -> Queue:
+    """The queue in a file; raises `Invalid` for what is none, or of somebody unknown."""
+    try:
+        given = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise Invalid(fields={"file": [N_("This is not the queue of a phone")]}) from error
+    if not isinstance(given, dict) or given.get("format") != FORMAT:
+        raise Invalid(fields={"file": [N_("This is not the queue of a phone")]})
+    if given.get("version") != 1:
+        raise Invalid(fields={"file": [N_("A newer version of the service wrote this queue")]})
+    session = current_session()
+    said = given.get("user")
+    user_id = _number(said.get("id") if isinstance(said, dict) else said)
+    user = session.get(User, user_id) if user_id else None
+    if user is None or not any(role.name == "inspector" for role in user.roles):
+        raise Invalid(fields={"file": [N_("The inspector of this queue is not known here")]})
+    named = given.get("device")
+    device_id = _number(named.get("id") if isinstance(named, dict) else named)
+    device = session.get(Device, device_id) if device_id else None
+    operations = given.get("operations")
+    if not isinstance(operations, list) or len(operations) > MOST_IN_QUEUE:
+        raise Invalid(fields={"file": [N_("This is not the queue of a phone")]})
+    found: list[Sent] = []
+    wrong: list[Refusal] = []
+    for start in range(0, len(operations), MOST_OPERATIONS):
+        sent, refused = read_operations(operations[start : start + MOST_OPERATIONS])
+        found += [replace(one, place=one.place + start) for one in sent]
+        wrong += [replace(one, place=one.place + start) for one in refused]
+    photos = given.get("photos")
+    return Queue(
+        user=user,
+        device=device if device is not None and device.user_id == user.id else None,
+        device_at=moment_of(given.get("device_time")),
+        operations=found,
+        wrong=wrong,
+        photos=photos if isinstance(photos, list) else [],
+    )
+
+
+def process_queue(queue: Queue, *, by: Actor, now: datetime) -> list[Imported]:
+    """Take a queue as if its phone had sent it; who imported it is written down.
+
+    What a phone that was shut out wrote waits for staff, as if it had sent it itself.
+    """
+    session, user, device = current_session(), queue.user, queue.device
+    shut = None
+    if not user.active:
+        shut = Reason.DISABLED_ACCOUNT
+    elif device is not None and device.revoked_at is not None:
+        shut = Reason.REVOKED_DEVICE
+    sender = Sender(
+        actor_of(session, user),
+        Clock(queue.device_at, now),
+        device.id if device is not None else None,
+        shut,
+    )
     with transaction() as session:
-        uploads.settle_whole(session, upload.id, picture, by=by, now=clock.now())
-    uploads.forget_pieces(path)
-    return Standing(upload.byte_size, True)
+        audit.record(
+            session,
+            "field.import",
+            "user",
+            user.id,
+            by=by,
+            now=now,
+            after={"operations": len(queue.operations), "photos": len(queue.photos)},
+        )
+    results = process(queue.operations, queue.wrong, sender)
+    kinds = {str(one.said_id): one.kind for one in queue.operations}
+    imported = [
+        Imported(
+            kinds.get(str(one["id"]), ""),
+            str(one["id"]),
+            one["verdict"],
+            one["title"],
+            one.get("fields", {}),
+        )
+        for one in results
+    ]
+    named = _named_photos(queue.operations)
+    return imported + [_imported_photo(one, named, sender) for one in queue.photos]
+
+
+def _named_photos(operations: Sequence[Sent]) -> dict[str, dict[str, Any]]:
+    """What the records of a queue say of their photos, by the number of the photo."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in operations:
+        photos = one.body.get("photos")
+        for photo in photos if isinstance(photos, list) else ():
+            if isinstance(photo, dict):
+                found[str(photo.get("id"))] = {**photo, "inspection": one.body.get("id")}
+    return found
+
+
+def _imported_photo(given: Any, named: Mapping[str, Mapping[str, Any]], sender: Sender) -> Imported:
+    number = str(given.get("id", "")) if isinstance(given, dict) else ""
+    try:
+        standing = _take_photo(given, named.get(number, {}), sender)
+    except Exception as error:  # one bad photo never blocks the others
+        known = as_domain_error(error)
+        if known.status >= 500:
+            structlog.get_logger().error("photo failed", photo=number, exc_info=error)
+        answer = refusal(number, known)
+        return Imported(
+            "photo", number, answer["verdict"], answer["title"], answer.get("fields", {})
+        )
+    verdict = Verdict.QUARANTINED if sender.shut else Verdict.ACCEPTED
+    title = TITLES[verdict] if standing.safe else N_("Not whole yet")
+    return Imported("photo", number, verdict, translate(title), {})
+
+
+def _take_photo(given: Any, named: Mapping[str, Any], sender: Sender) -> Standing:
+    """One photo of a queue, from its base64, with what its record says of it; raises `Invalid`."""
+    if not isinstance(given, dict):
+        raise Invalid(fields={"file": [N_("This is missing.")]})
+    try:
+        content = base64.b64decode(given.get("base64") or "", validate=True)
+    except (ValueError, TypeError) as error:
+        raise Invalid(fields={"base64": [N_("This is not a photo in base64")]}) from error
+    facts = upload_facts({**named, **given, "byte_size": len(content)})
+    kept, folder = photo_store(), pieces()
+    with transaction() as session:
+        standing, _ = uploads.begin(
+            session,
+            facts,
+            folder=folder,
+            max_bytes=kept.max_bytes,
+            by=sender.actor,
+            now=sender.clock.received_at,
+            device_id=sender.device_id,
+            quarantined=sender.shut is not None,
+        )
+    if standing.safe:
+        return standing
+    upload = current_session().get_one(Upload, facts.id)
+    path = uploads.path_of(folder, facts.id)
+    rest = io.BytesIO(content[standing.offset :])
+    uploads.append(path, standing.offset, upload.byte_size, rest.read)
+    return finish(upload, sender.actor, kept)

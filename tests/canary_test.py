@@ -94,6 +94,7 @@ REGISTER = {
     "/assessments/<uuid:assessment_id>", "/api/v1/assessments",
     "/api/v1/assessments/<uuid:assessment_id>",
     "/statistics", "/statistics.csv", "/statistics.xlsx", "/api/v1/statistics",
+    "/inspections/<uuid:inspection_id>/versions",
     "/notices", "/notices/<uuid:notice_id>", "/api/v1/notices",
     "/api/v1/notices/<uuid:notice_id>",
 }  # fmt: skip
@@ -101,7 +102,8 @@ BATCH = {"/towers/reassignments/<uuid:batch>", "/towers/reassignments/<uuid:batc
 ORGANISATIONS = {"/organisations", "/organisations/<uuid:organisation_id>"}
 OUTBOX = {"/outbox", "/api/v1/outbox", "/api/v1/outbox/<uuid:reminder_id>"}
 SHOWN = {
-    "staff": REGISTER | OUTBOX | BATCH | ORGANISATIONS | {"/checklists/<int:draft>/back-test",
+    "staff": REGISTER | OUTBOX | BATCH | ORGANISATIONS | {"/field/review",
+                         "/field/review/<uuid:item_id>", "/checklists/<int:draft>/back-test",
                          "/checklists/<int:number>",
                          "/checklists/<int:number>/changes", "/checklists/<int:number>.xlsx",
                          "/checklists/<int:draft>/items/<key>/edit",
@@ -121,7 +123,8 @@ SHOWN = {
                          "/notices/new", "/notices/<uuid:notice_id>/edit"},
     "admin": REGISTER | BATCH | ORGANISATIONS | {"/organisations/<uuid:organisation_id>/edit",
                          "/users", "/users/<uuid:user_id>"},
-    "inspector": REGISTER | {"/inspections/<uuid:inspection_id>/edit",
+    "inspector": REGISTER | {"/devices", "/api/v1/field/work",
+                             "/api/v1/field/towers", "/inspections/<uuid:inspection_id>/edit",
                              "/towers/<code>/inspect", "/towers/<code>/propose",
                              "/field/sign-in"},
     "operator": {"/own-violations", "/own-notices/<uuid:own_notice_id>",

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from accounts.cli import hashed
-from accounts.models import Organisation, User
+from accounts.models import Device, Organisation, User
 from accounts.security import actor_of
 from areas.models import Area
 from core import audit, clock
@@ -28,6 +28,7 @@ from core.geo import to_polygon
 from core.model import Base
 from core.policy import SYSTEM
 from inspections.campaign_models import CampaignWork
+from inspections.field_models import ReviewItem
 from inspections.models import LoadAssessment, SavedList, ViolationEvent
 from inspections.notice_models import (
     Notice,
@@ -72,6 +73,7 @@ class Place:
     notice: uuid.UUID
     notice_file: uuid.UUID
     told: uuid.UUID
+    review: uuid.UUID
     words: str
     parts: dict[str, uuid.UUID]
 
@@ -463,9 +465,43 @@ def _place(
         notice=uuid.UUID(told["id"]),
         notice_file=sent,
         told=told_by,
+        review=_from_the_field(session, inspector, tower, inspection, draft, note),
         words=tower.code,
         parts=parts,
     )
+
+
+def _from_the_field(
+    session: Session,
+    inspector: User,
+    tower: Tower,
+    inspection: uuid.UUID,
+    draft: dict[str, Any],
+    note: str,
+) -> uuid.UUID:
+    """A phone, and what it brought that staff must decide about."""
+    phone = Device(id=uuid.uuid4(), user_id=inspector.id, name=note[:100], created_at=clock.now())
+    answers = {"sit_fence": {"outcome": "not_checked", "reason": note, "note": note}}
+    body = {**draft, "id": str(inspection), "note": f"{note} 2", "far_reason": note}
+    item = ReviewItem(
+        id=uuid.uuid4(),
+        reason="different_body",
+        kind="inspection",
+        operation_id=uuid.uuid4(),
+        inspection_id=inspection,
+        other_id=inspection,
+        tower_id=tower.id,
+        body={**body, "answers": answers},
+        body_hash=bytes(32),
+        by_id=inspector.id,
+        device_id=phone.id,
+        received_at=clock.now(),
+    )
+    session.add(phone)
+    session.flush()
+    session.add(item)
+    session.commit()
+    return item.id
 
 
 def _owner_answer(

@@ -16,6 +16,7 @@ from sqlalchemy.orm import (
     lazyload,
     selectinload,
     undefer,
+    with_expression,
 )
 from sqlalchemy.sql.base import ExecutableOption
 
@@ -23,6 +24,7 @@ from accounts.models import User
 from core import paging, policy
 from core.paging import Page
 from core.policy import Actor
+from inspections.field_models import DeclaredPhoto
 from inspections.models import (
     Answer,
     ChecklistVersion,
@@ -48,7 +50,20 @@ def inspection(session: Session, actor: Actor, inspection_id: uuid.UUID) -> Insp
             selectinload(Inspection.answers),
             selectinload(Inspection.photos),
             selectinload(Inspection.signatures),
+            *photo_counts(),
         )
+    )
+
+
+def photo_counts() -> tuple[ExecutableOption, ...]:
+    """Every inspection of a query with how many of its photos are here, and how many are not."""
+    here = select(func.count()).where(Photo.inspection_id == Inspection.id)
+    waiting = select(func.count()).where(
+        DeclaredPhoto.inspection_id == Inspection.id, DeclaredPhoto.arrived_at.is_(None)
+    )
+    return (
+        with_expression(Inspection.photos_here, here.scalar_subquery()),
+        with_expression(Inspection.photos_waiting, waiting.scalar_subquery()),
     )
 
 
@@ -69,7 +84,7 @@ def inspections(
     statement = (
         select(Inspection)
         .where(policy.visible(actor, "inspection"))
-        .options(joinedload(Inspection.tower), _inspector())
+        .options(joinedload(Inspection.tower), _inspector(), *photo_counts())
     )
     if tower_id:
         statement = statement.where(Inspection.tower_id == tower_id)
@@ -273,7 +288,7 @@ def latest_inspections(session: Session, actor: Actor, limit: int = 8) -> Sequen
     return session.scalars(
         select(Inspection)
         .where(policy.visible(actor, "inspection"), Inspection.submitted_at.is_not(None))
-        .options(joinedload(Inspection.tower), _inspector())
+        .options(joinedload(Inspection.tower), _inspector(), *photo_counts())
         .order_by(_moment_of_list().desc(), Inspection.id.desc())
         .limit(limit)
     ).all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -83,3 +83,58 @@ def in_order(operations: Sequence[Any]) -> list[Any]:
     """Operations (`made_at`, `id`) as they were made, whatever the order in which they came."""
     last = datetime.max.replace(tzinfo=UTC)
     return sorted(operations, key=lambda one: (one.made_at or last, one.id))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that two bodies of an inspection say differently; an answer where `item` is set.
+
+    `None` is what one of them does not say.
+    """
+
+    field: str
+    before: Any
+    after: Any
+    item: str = ""
+
+
+# What belongs to the sending, and is not said of the tower.
+OF_SENDING = frozenset({"id", "answers", "photos", "based_on", "violations", "submit"})
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
+    """What differs between two bodies of one inspection: fields, then answers, then photos."""
+    names = sorted((before.keys() | after.keys()) - OF_SENDING)
+    found = [
+        Difference(name, before.get(name), after.get(name))
+        for name in names
+        if _said(before.get(name)) != _said(after.get(name))
+    ]
+    old, new = _mapping(before.get("answers")), _mapping(after.get("answers"))
+    found += [
+        Difference("answers", old.get(key), new.get(key), key)
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
+    here, there = _photos(before), _photos(after)
+    if there - here:
+        found.append(Difference("photos", None, len(there - here)))
+    return found
+
+
+def _said(value: Any) -> Any:
+    """Nothing, an empty text and an empty list say the same; so do false and nothing."""
+    return value or None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _photos(body: Mapping[str, Any]) -> set[str]:
+    named = body.get("photos")
+    return {
+        str(one.get("id"))
+        for one in (named if isinstance(named, list) else ())
+        if isinstance(one, Mapping)
+    }

@@ -254,6 +254,43 @@ def correct_inspection(
     return inspection
 
 
+def take_version(
+    session: Session,
+    inspection: Inspection,
+    visit: Visit,
+    *,
+    by: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+) -> Inspection:
+    """Make what waited for staff the next version of an inspection, as they decided; `by` is its
+    inspector. Raises `Conflict` for what was voided.
+
+    One that was accepted is to be reviewed again: it says something else.
+    """
+    session.refresh(inspection, with_for_update={"of": Inspection})
+    if inspection.status == "voided":
+        raise Conflict(N_("This inspection was voided: what it says no longer counts"))
+    if visit.kind != inspection.kind:
+        raise Conflict(N_("The kind of an inspection cannot be changed"))
+    if inspection.status != "draft" and not visit.submit:
+        raise Conflict(N_("A submitted inspection cannot become a draft again"))
+    before = {"status": inspection.status, "version": inspection.version}
+    inspection.version += 1
+    _write(session, inspection, visit, by=by, now=now, zone=zone)
+    audit.record(
+        session,
+        "inspection.correct",
+        "inspection",
+        inspection.id,
+        by=by,
+        now=now,
+        before=before,
+        after={"status": inspection.status, "version": inspection.version},
+    )
+    return inspection
+
+
 def discard_draft(session: Session, inspection: Inspection, *, by: Actor, now: datetime) -> None:
     """Throw a draft away, by its own inspector; raises `Conflict` for anything submitted."""
     if inspection.inspector_id != by.id:

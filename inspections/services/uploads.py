@@ -11,12 +11,12 @@ import fcntl
 import hashlib
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from io import BufferedRandom
 from pathlib import Path
-from typing import IO
 
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -232,55 +232,60 @@ def size_of(path: Path) -> int:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[IO[bytes]]:
-    """The file of pieces, held against another request that brings the same ones."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "r+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield file
+def alone(path: Path, *, create: bool = False) -> Iterator[BufferedRandom]:
+    """The file of pieces, held against other requests for the same photo.
+
+    Raises `FileNotFoundError` where there is none, as once its photo is kept elsewhere.
+    """
+    if create:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
+        with os.fdopen(descriptor, "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # Who held it before may have removed it: what is written there nobody would find.
+            if os.fstat(file.fileno()).st_nlink:
+                yield file
+                return
 
 
-def append(path: Path, offset: int, whole: int, stream: IO[bytes]) -> int:
+def append(path: Path, offset: int, whole: int, read: Callable[[int], bytes]) -> int:
     """Add what comes to the pieces that are there; returns how many bytes there are then.
 
-    Each piece is written as it comes, so that a connection that is cut costs what was under way and
-    nothing else. Raises `WrongOffset` with the right `offset`, and `TooLarge` where more comes than
-    the photo has.
+    Each piece is written as it comes, so that a connection that is cut, where `read` gives nothing
+    more, costs what was under way and nothing else. Raises `WrongOffset` with the right `offset`,
+    and `TooLarge` where more comes than the photo has.
     """
     at = offset
     while True:
+        piece = read(PIECE)
         try:
-            piece = stream.read(PIECE)
-        except (OSError, ValueError):
-            # The sender has gone: what came is kept, and nobody reads the answer.
-            piece = b""
-        with _alone(path) as file:
-            size = file.seek(0, os.SEEK_END)
-            if size != at:
-                raise WrongOffset(N_("The photo goes on somewhere else"), offset=size)
-            if size + len(piece) > whole:
-                raise TooLarge(N_("More bytes came than the photo has"), offset=size)
-            if not piece:
-                file.flush()
-                os.fsync(file.fileno())
-                return size
-            file.write(piece)
+            with alone(path, create=at == 0) as file:
+                size = file.seek(0, os.SEEK_END)
+                if size != at:
+                    raise WrongOffset(N_("The photo goes on somewhere else"), offset=size)
+                if size + len(piece) > whole:
+                    raise TooLarge(N_("More bytes came than the photo has"), offset=size)
+                if not piece:
+                    file.flush()
+                    os.fsync(file.fileno())
+                    return size
+                file.write(piece)
+        except FileNotFoundError as error:
+            raise WrongOffset(N_("The photo goes on somewhere else"), offset=0) from error
         at += len(piece)
 
 
-def whole_picture(upload: Upload, path: Path, kept: FileStore) -> Picture:
-    """The picture of an upload all of whose bytes came, checked and with its files in place.
+def whole_picture(sha256: bytes, path: Path, file: BufferedRandom, kept: FileStore) -> Picture:
+    """The picture with this hash all of whose bytes came, checked and with its files in place.
 
-    Raises `HashMismatch` after it has emptied the file, and as `confined_picture` for what is no
-    picture.
+    `file` is that at `path`, held (`alone`). Raises `HashMismatch` after it has emptied the file,
+    and as `confined_picture` for what is no picture.
     """
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").digest()
-    if found != upload.sha256:
-        with _alone(path) as file:
-            file.truncate(0)
-            os.fsync(file.fileno())
+    file.seek(0)
+    if hashlib.file_digest(file, "sha256").digest() != sha256:
+        file.truncate(0)
+        os.fsync(file.fileno())
         raise HashMismatch(
             N_("The photo did not arrive as it was sent: send it again"),
             fields={"sha256": [N_("The hash does not match the photo")]},

@@ -32,6 +32,8 @@ PAGES = {
         "tower-form": "/towers/new",
         "import": "/towers/import",
         "imports": "/towers/imports",
+        "field-review": "/field/review",
+        "field-import": "/field/import",
         "reassign": "/towers/reassign",
         "proposals": "/proposals",
         "merge": "/towers/DT-00001/merge",
@@ -65,6 +67,7 @@ PAGES = {
     "inspector": {
         "towers-of-one-condition": "/towers?condition=needs_follow_up",
         "own-assignments": "/assignments",
+        "own-phones": "/devices",
         "own-inspections": "/inspections?mine=1",
         "propose": "/towers/propose",
         "correct": "/towers/DT-00001/propose",
@@ -133,6 +136,9 @@ SHOWN_ELSEWHERE = {
     "/towers/<code>/edit",
     "/towers/<code>/inspect",
     "/inspections/<uuid:inspection_id>/edit",
+    # tests/browser/field_review_test.py
+    "/field/review/<uuid:item_id>",
+    "/inspections/<uuid:inspection_id>/versions",
     "/inspections/<uuid:inspection_id>/record.docx",  # files
     "/inspections/<uuid:inspection_id>/record.pdf",
     "/towers/<code>/installations/<uuid:part_id>/edit",

@@ -1,0 +1,210 @@
+"""Phones that send the same thing many times at once, over connections that really commit."""
+
+from __future__ import annotations
+
+import contextvars
+import itertools
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from core.db import database, make_engine
+from inspections.field_models import Receipt, ReviewItem, Upload
+from inspections.models import Inspection, Photo, Submission
+from inspections.rules.sync import in_order
+from inspections.sending import Sent
+from tests import doors, makers
+from tests.conftest import Settled, asked_of
+from tests.inspections.phones import Phone, inspection, operation, phone, photo
+from tests.inspections.visits import NOW, published
+
+MANY = 50
+ORDERS = 10
+
+
+@dataclass
+class Committed:
+    """An application whose requests commit, in a database of its own."""
+
+    app: Flask
+    phone: Phone
+    towers: list[str]
+
+    def at_once(self, *works: Callable[[], Any]) -> list[Any]:
+        """What each work gives, begun together in threads of their own."""
+        barrier, results = Barrier(len(works)), [None] * len(works)
+
+        def run(place: int, work: Callable[[], Any]) -> None:
+            barrier.wait(timeout=60)
+            results[place] = work()
+
+        threads = [
+            Thread(target=contextvars.Context().run, args=(run, *pair)) for pair in enumerate(works)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=120)
+        return results
+
+    def another(self) -> Phone:
+        """The same phone, on a connection of its own."""
+        client = self.app.test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {self.phone.token}"
+        return Phone(client, self.phone.id, self.phone.token)
+
+    def count(self, model: type, **wanted: Any) -> int:
+        with database().new_session() as session:
+            return session.scalar(select(func.count()).select_from(model).filter_by(**wanted))
+
+
+@pytest.fixture(scope="module")
+def committed(cluster, migrated: str, settings, whole_app: Flask) -> Iterator[Committed]:
+    from sqlalchemy.orm import sessionmaker
+
+    urls = cluster.create_database("at_once", migrated)
+    engine = make_engine(urls.app_url, settings)
+    with whole_app.app_context(), asked_of(engine, sessionmaker(engine, expire_on_commit=False)):
+        with database().new_session() as session:
+            published(session)
+            person = makers.user(session, "inspector")
+            towers = [makers.tower(session) for _ in range(6)]
+            session.commit()
+            own = phone(whole_app, doors.client_of(whole_app, session, person))
+            codes = [one.code for one in towers]
+        yield Committed(whole_app, own, codes)
+    engine.dispose()
+    cluster.drop_database("at_once")
+
+
+def test_the_same_sent_fifty_times_at_once_is_one(committed: Committed) -> None:
+    picture = photo("once", "sit_fence")
+    sent = inspection(committed.towers[0], photos=[picture.facts()])
+    number = uuid.UUID(sent["body"]["id"])
+    phones = [committed.another() for _ in range(MANY)]
+    results = committed.at_once(*(lambda one=one: one.send(sent)[0] for one in phones))
+    # Whom a busy service puts off sends it again.
+    while late := [one for one in results if one["verdict"] == "retry"]:
+        results = [one for one in results if one["verdict"] != "retry"]
+        results += [committed.phone.send(sent)[0] for _ in late]
+    assert sorted({one["verdict"] for one in results}) == ["accepted", "known"]
+    assert len({one["receipt"]["signature"] for one in results}) == 1
+    assert committed.count(Inspection, id=number) == 1
+    assert committed.count(Submission, inspection_id=number) == 1
+    assert committed.count(Receipt, inspection_id=number) == 1
+
+
+def test_a_photo_that_many_finish_at_once_is_one(committed: Committed) -> None:
+    picture = photo("many", size=(1200, 900))
+    sent = inspection(committed.towers[1], photos=[picture.facts()])
+    number = sent["body"]["id"]
+    committed.phone.send(sent)
+    committed.phone.begin(number, picture)
+    phones = [committed.another() for _ in range(6)]
+
+    def whole(one: Phone) -> tuple[int, Any]:
+        answer = one.patch(picture, 0, picture.content)
+        return answer.status_code, answer.get_json()
+
+    answers = committed.at_once(*(lambda one=one: whole(one) for one in phones))
+    # Others found that the bytes were there already, or that the photo was.
+    assert {status for status, _ in answers} <= {200, 409}
+    assert any(body.get("state") == "safe" for _, body in answers)
+    for status, body in answers:
+        assert status == 200 or body["code"] == "wrong_offset"
+    assert committed.count(Photo, id=uuid.UUID(picture.id)) == 1
+    assert committed.count(Upload) == 0
+    asked = committed.phone.client.get(f"/api/v1/uploads/{picture.id}")
+    assert doors.answered(asked, 200)["state"] == "safe"
+
+
+# Every table that a queue may touch, without what differs by itself from run to run.
+STATE = (
+    "SELECT id, tower_id, kind, status, inspected_on, version, note, draft::text, complete,"
+    " encode(body_hash, 'hex') FROM inspection ORDER BY id",
+    "SELECT inspection_id, item_key, given::text, outcome, severity FROM answer ORDER BY 1, 2",
+    "SELECT inspection_id, outcome, body::text FROM submission ORDER BY 1, 2, 3",
+    "SELECT tower_id, item_key, severity, state, deadline FROM violation ORDER BY 1, 2",
+    "SELECT v.tower_id, v.item_key, e.kind, e.severity FROM violation_event e"
+    " JOIN violation v ON v.id = e.violation_id ORDER BY 1, 2, 3, 4",
+    "SELECT id, inspection_id, item_key FROM declared_photo ORDER BY id",
+    "SELECT operation_id, verdict, version, encode(content_sha256, 'hex') FROM receipt"
+    " ORDER BY 1, 4",
+    "SELECT operation_id, reason, kind, body::text FROM review_item ORDER BY 1, 4",
+    "SELECT id, kind, state, values::text FROM tower_proposal ORDER BY id",
+    "SELECT action, kind, object_id, before::text, after::text FROM audit_entry"
+    " WHERE actor_id IS NOT NULL ORDER BY 1, 2, 3, 4, 5",
+    "SELECT id, condition, open_violations, worst_severity FROM tower ORDER BY id",
+)
+
+
+def state_of(session: Session) -> list[list[tuple[Any, ...]]]:
+    return [[tuple(row) for row in session.execute(text(one))] for one in STATE]
+
+
+def test_every_order_of_a_queue_is_taken_as_it_was_made() -> None:
+    """All 720 orders of six operations, two of them of one moment and one without any."""
+    minutes = (1, 2, 3, 3, 5, None)
+    queue = [
+        Sent(place, None, uuid.UUID(int=place), "", at and NOW + timedelta(minutes=at), {})
+        for place, at in enumerate(minutes)
+    ]
+    assert all(in_order(order) == queue for order in itertools.permutations(queue))
+
+
+def test_orders_of_a_queue_give_one_state(
+    app: Flask, session: Session, settled: Settled, world: doors.World
+) -> None:
+    """Six operations that depend on each other: what they leave is the same to the last entry."""
+    own = phone(app, world["inspector"])
+    commune = world.here.commune
+    one, two = (
+        makers.tower(session, latitude=10.3 + step, longitude=105.3, commune=commune)
+        for step in (0.0, 0.2)
+    )
+    session.commit()
+    draft = inspection(two.code, minutes=1, submit=False, answers={})
+    first = inspection(one.code, minutes=2, photos=[photo("order", "sit_fence").facts()])
+    again = {**first["body"], "note": "khác"}
+    queue = [
+        draft,
+        first,
+        operation("discard", {"id": draft["body"]["id"]}, minutes=3),
+        inspection(two.code, minutes=4, answers={"sit_fence": {"outcome": "ok", "value": "yes"}}),
+        operation("inspection", again, minutes=5),
+        operation(
+            "proposal",
+            {
+                "id": str(uuid.uuid4()),
+                "kind": "correction",
+                "tower": one.code,
+                "values": {"address": "Ấp 2"},
+                "note": "",
+            },
+            minutes=6,
+        ),
+    ]
+    states, verdicts = [], []
+    outer = database().sessions.kw["bind"]
+    orders = random.Random(6).sample(list(itertools.permutations(queue)), ORDERS)
+    for order in (queue, queue[::-1], *orders):
+        place = outer.begin_nested()
+        results = {each["id"]: each["verdict"] for each in own.send(*order)}
+        verdicts.append([results[each["id"]] for each in queue])
+        with database().new_session() as fresh:
+            found = state_of(fresh)
+        if found not in states:
+            states.append(found)
+        place.rollback()
+    assert len(states) == 1
+    assert verdicts == [["accepted"] * 4 + ["review", "accepted"]] * (ORDERS + 2)
+    assert session.scalars(select(ReviewItem.reason)).all() == ["different_body"] * 2
