@@ -14,6 +14,8 @@ from flask import Blueprint, Response, jsonify, render_template
 
 from core.dist import DIST, FOLDER
 from core.guard import current_actor
+from core.i18n import current_language
+from core.i18n import gettext as _
 from core.policy import PUBLIC, guard
 
 blueprint = Blueprint("field", __name__, template_folder="templates")
@@ -35,9 +37,9 @@ def manifest() -> Response:
     response = jsonify(
         {
             "id": "/field",
-            "name": "Tháp Canh – kiểm tra hiện trường",
+            "name": f"Tháp Canh – {_('Field app')}",
             "short_name": "Tháp Canh",
-            "lang": "vi",
+            "lang": current_language(),
             "start_url": "/field",
             "scope": "/field",
             "display": "standalone",

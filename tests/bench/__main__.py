@@ -7,7 +7,18 @@ import traceback
 from collections.abc import Callable, Iterator
 from time import perf_counter
 
-from tests.bench import demo, exports, field, imports, lists, map_page, search, start_up, tiles, tipg
+from tests.bench import (
+    demo,
+    exports,
+    field,
+    imports,
+    lists,
+    map_page,
+    search,
+    start_up,
+    tiles,
+    tipg,
+)
 from tests.bench.figures import Figure, keep, table
 from tests.bench.stage import Stage
 

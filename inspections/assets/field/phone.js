@@ -7,9 +7,10 @@ import { askToLast, fact, isFull, room } from "./store.js";
 import { signOut } from "./session.js";
 import { bytes, html, icon, moment, nothing, number } from "./show.js";
 
-export const languages = () => html`<div class="choices two" role="group" aria-label="Ngôn ngữ / Language">
-  <button type="button" class="choice" lang="vi" aria-pressed=${language === "vi"} @click=${() => choose("vi")}>Tiếng Việt</button>
-  <button type="button" class="choice" lang="en" aria-pressed=${language === "en"} @click=${() => choose("en")}>English</button></div>`;
+// Each language by its own name.
+const nameOf = (one) => new Intl.DisplayNames([one], { type: "language" }).of(one);
+export const languages = () => html`<div class="choices two" role="group" aria-label=${_("Language")}>${["vi", "en"].map((one) => html`
+  <button type="button" class="choice" lang=${one} aria-pressed=${language === one} @click=${() => choose(one)}>${nameOf(one)}</button>`)}</div>`;
 
 const usedOf = ({ used, allowed }) => _("Used: %(used)s of %(allowed)s", { used: bytes(used), allowed: bytes(allowed) });
 const REASONS = {

@@ -5,8 +5,8 @@ import { distance, here, locate } from "./position.js";
 import { condition, empty, html, icon, nothing, number, way } from "./show.js";
 
 const MOST = 40;
-// Marks and letters that a keyboard under a mast does not write: “Đ” is found as “d”.
-export const plain = (text) => (text || "").normalize("NFD").replace(/\p{M}/gu, "").replace(/[đĐ]/g, "d").toLowerCase();
+// Marks and letters that a keyboard under a mast does not write: a D with a stroke is found as “d”.
+export const plain = (text) => (text || "").normalize("NFD").replace(/\p{M}/gu, "").replace(/[\u0111\u0110]/g, "d").toLowerCase();
 
 const noTowers = () => empty("tower", _("No towers on this phone yet"), html`<a class="btn btn-primary" href="#/phone">${_("Fetch for offline use")}</a>`);
 
