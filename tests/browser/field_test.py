@@ -7,11 +7,12 @@ import os
 import random
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Request, expect
 from sqlalchemy import create_engine, text
@@ -35,6 +36,12 @@ FIELD-3,Trạm chợ,monopole,30,10.5000,105.7000,,bts
 """
 
 
+SENT = (
+    "SELECT tower.code FROM inspection JOIN tower ON tower.id = tower_id"
+    " WHERE inspection.status = 'submitted'"
+)
+
+
 class Service:
     """The service of these tests: it can be stopped, and started again where it was."""
 
@@ -54,8 +61,9 @@ class Service:
     def stop(self) -> None:
         self._running.close()
 
-    def send_back(self, reason: str) -> None:
-        """Staff return the only inspection."""
+    @contextmanager
+    def staff(self) -> Iterator[FlaskClient]:
+        """The department at its desk."""
         app = create_app(self.settings)
         with app.app_context():
             token = app.test_cli_runner().invoke(
@@ -63,6 +71,12 @@ class Service:
             )
             client = app.test_client()
             client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token.output.split()[-1]}"
+            yield client
+            database().engine.dispose()
+
+    def send_back(self, reason: str) -> None:
+        """Staff return the only inspection."""
+        with self.staff() as client:
             (one,) = client.get("/api/v1/inspections").get_json()["items"]
             answer = client.post(
                 f"/api/v1/inspections/{one['id']}/review",
@@ -70,7 +84,12 @@ class Service:
                 headers={"If-Match": "*"},
             )
             assert answer.status_code == 200, answer.text
-            database().engine.dispose()
+
+    def read_in(self, queue: Path) -> None:
+        """Staff read in the file of a phone that cannot send."""
+        with self.staff() as client, queue.open("rb") as file:
+            answer = client.post("/field/import", data={"file": (file, "queue.json")})
+            assert answer.status_code == 200, answer.text
 
     def rows(self, statement: str) -> list[Any]:
         engine = create_engine(self.settings.migration_database_url)
@@ -373,10 +392,21 @@ def test_two_people_on_one_phone_and_a_check_that_is_refused(service, phones, sc
             page.locator("summary", has_text=one.text("Weather, people, date")).click()
             page.get_by_label(one.text("Date of the inspection")).fill(day)
             page.get_by_label(one.text("Why so far away?")).fill("the bridge is closed")
+        else:
+            page.locator("summary", has_text=one.text("Weather, people, date")).click()
+            one.press("Rain")
         one.stored()
         one.send()
         one.sees("Waiting for a network")
     one.look("field-queue")
+
+    # Were this phone never to find a network again, the department could read in what waits.
+    page.locator("summary", has_text=one.text("This phone cannot send?")).click()
+    with page.expect_download() as saved:
+        one.press("Save into a file")
+    service.read_in(saved.value.path())
+    assert [row.code for row in service.rows(f"{SENT} AND weather = 'rain'")] == ["FIELD-1"]
+
     one.go("phone")
     one.press("Sign out on this phone")
     one.sees("Sign in")
@@ -392,8 +422,7 @@ def test_two_people_on_one_phone_and_a_check_that_is_refused(service, phones, sc
     one.sees("Nothing waits to be sent")
     one.go("work")
     expect(page.locator("main")).not_to_contain_text("FIELD")
-    sent = "SELECT tower.code FROM inspection JOIN tower ON tower.id = tower_id"
-    assert [row.code for row in service.rows(f"{sent} WHERE code = 'FIELD-2'")] == []
+    assert service.rows(f"{SENT} AND code = 'FIELD-2'") == []
 
     one.go("phone")
     one.press("Sign out on this phone")
@@ -412,6 +441,7 @@ def test_two_people_on_one_phone_and_a_check_that_is_refused(service, phones, sc
     one.stored()
     one.send()
     one.sees("Everything is safe")
-    found = service.rows(f"{sent} WHERE code = 'FIELD-2' AND status = 'submitted'")
-    assert [row.code for row in found] == ["FIELD-2"]
+    assert len(service.rows(f"{SENT} AND code = 'FIELD-2'")) == 1
+    # What was read in and sent as well is there once.
+    assert len(service.rows(f"{SENT} AND weather = 'rain'")) == 1
     assert one.troubles == []

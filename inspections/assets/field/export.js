@@ -12,7 +12,7 @@ async function base64(blob) {
 export async function queueFile(account, db) {
   const rows = await db.queue.orderBy("id").toArray();
   const operations = rows.map(({ id, kind, made_at, body }) => ({ id, kind, made_at, body }));
-  const parts = [`{"format":"thap-canh-queue","version":1,"device":${JSON.stringify(account.device)},"user":${JSON.stringify(account.id)},"operations":${JSON.stringify(operations)},"photos":[`];
+  const parts = [`{"format":"thap-canh-queue","version":1,"device_time":${JSON.stringify(new Date().toISOString())},"device":${JSON.stringify(account.device)},"user":${JSON.stringify(account.id)},"operations":${JSON.stringify(operations)},"photos":[`];
   let first = true;
   for (const row of rows) {
     for (const { blob, offset, state, visit, ...photo } of await photosOf(db, row)) {
