@@ -30,6 +30,7 @@ import inspections.campaign_jobs
 import inspections.cli
 import inspections.field_api
 import inspections.field_jobs
+import inspections.field_pages
 import inspections.labels
 import inspections.notice_api
 import inspections.notice_pages
@@ -124,6 +125,7 @@ MENU = (
     MenuItem("towers.index", N_("Towers"), "tower", "tower.view"),
     MenuItem("inspections.index", N_("Inspections"), "inspection", "inspection.view"),
     MenuItem("inspections.assignments", N_("My assignments"), "assignment", "assignment.take"),
+    MenuItem("field.app", N_("Field app"), "phone", "inspection.create"),
     MenuItem("inspections.follow_up", N_("Follow-up"), "follow-up", "violation.view"),
     MenuItem("inspections.violations", N_("Violations"), "violation", "violation.view", "work"),
     MenuItem(
@@ -318,6 +320,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         towers.pages.reassigning,
         inspections.pages,
         inspections.notice_pages,
+        inspections.field_pages,
         maps.pages,
         maps.figure_pages,
         maps.taking_pages,

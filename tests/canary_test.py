@@ -125,7 +125,8 @@ SHOWN = {
                          "/users", "/users/<uuid:user_id>"},
     "inspector": REGISTER | {"/devices", "/api/v1/field/work",
                              "/api/v1/field/towers", "/inspections/<uuid:inspection_id>/edit",
-                             "/towers/<code>/inspect", "/towers/<code>/propose"},
+                             "/towers/<code>/inspect", "/towers/<code>/propose",
+                             "/field/sign-in"},
     "operator": {"/own-violations", "/own-notices/<uuid:own_notice_id>",
                  "/api/v1/own-notices/<uuid:own_notice_id>"},
 }  # fmt: skip

@@ -23,7 +23,7 @@ const signs = {
   success: "check-circle", danger: "x-octagon", position: "crosshair", key: "key", "sign-out": "box-arrow-right",
   trash: "trash", merge: "intersect", file: "file-earmark-text", proposal: "chat-square-text", settings: "gear", language: "translate", empty: "inbox",
   phone: "telephone", mail: "envelope", qr: "qr-code", checklist: "ui-checks", statistics: "bar-chart",
-  link: "link-45deg",
+  link: "link-45deg", sync: "arrow-repeat", offline: "wifi-off", safe: "shield-check", gallery: "images",
 };
 
 function sprite() {
@@ -84,3 +84,21 @@ await Promise.all(entries.map(([name, file]) => build({
   format: name === "maps" && DOCUMENTS.includes(path.basename(file)) ? "iife" : "esm",
   globalName: name === "maps" && DOCUMENTS.includes(path.basename(file)) ? "thapCanh" : undefined,
 })));
+
+// The field app works without a network: its worker keeps these. The service puts the address of
+// this version in place of `/__DIST__` and a mark of the page in place of `__SHELL__`.
+const kept = [
+  "inspections-field.js", "inspections-field.css", "core-app.css", "icons.svg", "logo.svg", "texts.vi.json",
+  "maps-field.js", "maps-field.css", "land.json", "vendor/leaflet/leaflet.js", "vendor/leaflet/leaflet.css",
+  ...readdirSync(path.join(out, "fonts")).map((file) => `fonts/${file}`),
+];
+await build({
+  ...common,
+  entryPoints: [path.join(root, "inspections/assets/_field_worker.js")],
+  outfile: path.join(out, "inspections-field-worker.js"),
+  format: "iife",
+  define: {
+    "self.__FILES__": JSON.stringify([{ url: "/field", revision: "__SHELL__" }, ...kept.map((file) => ({ url: `/__DIST__/${file}`, revision: null }))]),
+    "process.env.NODE_ENV": '"production"',
+  },
+});

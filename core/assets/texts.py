@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 def script_texts() -> dict[str, Path]:
     """Every text that a script under `<feature>/assets/` asks for, with one script that does."""
     found: dict[str, Path] = {}
-    for script in sorted(ROOT.glob("*/assets/*.js")):
+    for script in sorted(ROOT.glob("*/assets/**/*.js")):
         for _, text, _, _ in extract_from_file(
             "javascript", script, options={"parse_template_string": "true"}
         ):

@@ -11,6 +11,7 @@ from tests.bench import (
     audits,
     demo,
     exports,
+    field,
     imports,
     lists,
     map_page,
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "imports": imports.measure,
     "audit": audits.measure,
     "backup": audits.measure_backup,
+    "field": field.measure,
 }
 # Those that take minutes or gigabytes run only when they are named.
 LONG: dict[str, Callable[[Stage], Iterator[Figure]]] = {

@@ -111,6 +111,11 @@ SHOWN_ELSEWHERE = {
     "/sign-in/openid/back",
     "/search",  # leads on
     "/authority",  # only with TLS=1: tests/core/tls_test.py
+    # field_test.py
+    "/field",
+    "/field/manifest.json",
+    "/field/worker.js",
+    "/field/sign-in",
     "/towers/export",  # a file
     "/audit/export",  # a file
     "/proposals/<uuid:proposal_id>",

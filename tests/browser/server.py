@@ -68,12 +68,19 @@ def prepared(cluster: PrivateCluster, migrated: str, name: str, folder: Path) ->
         cluster.drop_database(name)
 
 
-@contextmanager
-def serving(settings: Settings, passwords: dict[str, str]) -> Iterator[Server]:
-    """gunicorn as `make run` starts it, ended with the block."""
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextmanager
+def serving(
+    settings: Settings, passwords: dict[str, str], *, port: int | None = None
+) -> Iterator[Server]:
+    """gunicorn as `make run` starts it, ended with the block; on a free port, or again on this."""
+    port = port or free_port()
     log = settings.instance / "server.log"
     assert settings.database_url
     environment = {

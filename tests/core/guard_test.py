@@ -46,6 +46,10 @@ OPEN = {
     "core.authority_certificate",
     "healthz",
     "readyz",
+    # A phone keeps these without knowing anybody; what they show comes by a token.
+    "field.app",
+    "field.manifest",
+    "field.worker",
     # Whoever holds the link of a notice answers for its owner, without an account.
     "notices.by_link",
     "notices.answer",

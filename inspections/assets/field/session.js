@@ -1,0 +1,38 @@
+// Who uses this phone. One person at a time is shown; what others left here stays theirs, and goes
+// out by their own token if they have not signed out.
+import { phone, storeOf } from "./store.js";
+
+export const accounts = () => phone.accounts.toArray();
+
+export const active = async () => (await accounts()).find((one) => one.active) || null;
+
+// The name under which a person's device is known: the same one as before on this phone.
+export async function deviceOf(user) {
+  return (await phone.accounts.get(user))?.device || crypto.randomUUID();
+}
+
+// Somebody signed in: `made` is what the service said of their device.
+export async function signIn({ id: device, name: deviceName, token, user, expires_at: expires }) {
+  await phone.transaction("rw", phone.accounts, async () => {
+    await phone.accounts.toCollection().modify({ active: false });
+    await phone.accounts.put({ id: user.id, name: user.name, email: user.email, device, deviceName, token, expires, active: true, refused: false });
+  });
+}
+
+// The token goes; what is stored stays, until the same person signs in again.
+export const signOut = (id) => phone.accounts.update(id, { token: null, active: false, refused: false });
+
+// The service no longer knows the token: nothing is sent until its owner signs in again.
+export const tokenRefused = (id) => phone.accounts.update(id, { refused: true });
+
+export const canSend = (account) => Boolean(account.token) && !account.refused;
+
+// How many things of others wait on this phone for their owners: a number, never what they are.
+export async function waitingOfOthers(id) {
+  const others = (await accounts()).filter((one) => one.id !== id);
+  const counts = await Promise.all(others.map(async (one) => {
+    const db = storeOf(one.id);
+    return (await db.queue.count()) + (await db.drafts.filter((draft) => !draft.queued).count());
+  }));
+  return { people: counts.filter(Boolean).length, things: counts.reduce((sum, one) => sum + one, 0) };
+}
