@@ -29,8 +29,8 @@ from accounts.organisations import organisation_routes
 from accounts.passwords import new_password
 from accounts.rules import Role
 from accounts.security import hashed
-from accounts.services import links
 from accounts.services import devices as phones
+from accounts.services import links
 from accounts.services import users as services
 from accounts.session_pages import session_routes
 from areas.models import Area

@@ -31,6 +31,8 @@ class LinkKind(StrEnum):
 
     INVITATION = "invitation"
     RESET = "reset"
+
+
 # The only role of a phone that was revoked, or whose account was disabled: what it brings is kept.
 SHUT_OUT = "shut_out"
 

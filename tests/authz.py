@@ -289,9 +289,7 @@ def bench(app: Flask, session: Session, world: doors.World) -> Bench:
     here, there, people = world.here, world.there, dict(world.people)
     other_owner = makers.organisation(session, name="Công ty Chim Hoàng Yến")
     people["staff_here"] = makers.user(session, "staff", territories=[here.commune])
-    session.execute(
-        update(Tower).where(Tower.id == there.tower.id).values(owner_id=other_owner.id)
-    )
+    session.execute(update(Tower).where(Tower.id == there.tower.id).values(owner_id=other_owner.id))
     session.execute(update(Notice).where(Notice.id == there.told).values(owner_id=other_owner.id))
     elsewhere = _reminder(session, world)
     session.commit()
@@ -362,9 +360,7 @@ def anonymous(app: Flask) -> FlaskClient:
 def _things_of(session: Session, person: User) -> dict[str, object]:
     """A saved list, a token and a session of a person."""
     now = clock.now()
-    saved = SavedList(
-        id=uuid.uuid4(), user_id=person.id, name="Danh sách", query={}, saved_at=now
-    )
+    saved = SavedList(id=uuid.uuid4(), user_id=person.id, name="Danh sách", query={}, saved_at=now)
     browser = UserSession(
         id=uuid.uuid4(), user_id=person.id, way="password", lasting=False,
         created_at=now, seen_at=now, expires_at=now,
