@@ -27,7 +27,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from accounts.models import AccessToken, OrganisationContact, User, UserSession
+from accounts.models import AccessToken, Device, OrganisationContact, User, UserSession
 from core import clock, dist
 from inspections.models import SavedList
 from inspections.notice_models import Notice, NoticeLink
@@ -53,6 +53,7 @@ QUERIES = {
     "/map/fall-zones.json": "?bbox=105.4,10.4,105.8,10.6",
     "/map/list.json": "?bbox=100,5,115,20",
     "/api/v1/photos": "?inspection={inspection_id}",
+    "/api/v1/field/receipts": "?ids={inspection_id}",
     "/api/v1/documents": "?tower={code}",
     "/notices/new": "?owner={organisation_id}",
 }
@@ -141,6 +142,9 @@ def of(place: doors.Place, w: doors.World, role: str = "staff") -> dict[str, obj
         "token": "0" * 32,
         "token_id": uuid.UUID(int=1),
         "session_id": uuid.UUID(int=1),
+        "device_id": uuid.UUID(int=1),
+        "item_id": place.review,
+        "published": 1,
         "organisation_id": w.owner.id,
         "user_id": w.people["admin"].id,
         "parts": place.parts,
@@ -171,14 +175,14 @@ def missing() -> dict[str, object]:
             name: uuid.UUID(int=7)
             for name in (
                 "inspection_id", "photo_id", "signature_id", "assessment_id",
-                "violation_id", "tower_id", "token_id", "session_id",
+                "violation_id", "tower_id", "token_id", "session_id", "device_id", "item_id",
                 "document_id", "proposal_id", "organisation_id", "user_id", "batch", "part_id",
                 "batch_id", "duplicate_id", "saved_id", "export_id", "reminder_id",
                 "notice_id", "own_notice_id", "file_id", "link_id", "campaign_id", "assignment_id",
             )
         },
         "code": "KHONG-CO", "variant": "full", "level": "commune", "number": 99,
-        "draft": 99, "key": "nothing",
+        "draft": 99, "key": "nothing", "published": 99,
         "token": "0" * 32, "form": "pdf", "filename": "dist/nothing.css",
         "version": "0", "area_id": 999_999_999,
         "chart": "nothing", "layer_id": 999_999_999, "z": 3, "x": 8, "y": 0,
@@ -358,14 +362,15 @@ def anonymous(app: Flask) -> FlaskClient:
 
 
 def _things_of(session: Session, person: User) -> dict[str, object]:
-    """A saved list, a token and a session of a person."""
+    """A saved list, a token, a session and a phone of a person."""
     now = clock.now()
     saved = SavedList(id=uuid.uuid4(), user_id=person.id, name="Danh sách", query={}, saved_at=now)
     browser = UserSession(
         id=uuid.uuid4(), user_id=person.id, way="password", lasting=False,
         created_at=now, seen_at=now, expires_at=now,
     )  # fmt: skip
-    session.add_all([saved, browser])
+    phone = Device(id=uuid.uuid4(), user_id=person.id, name="Điện thoại", created_at=now)
+    session.add_all([saved, browser, phone])
     makers.token(session, person)
     session.flush()
     token = session.scalars(
@@ -373,7 +378,9 @@ def _things_of(session: Session, person: User) -> dict[str, object]:
         .where(AccessToken.user_id == person.id)
         .order_by(AccessToken.created_at.desc())
     ).first()
-    return {"saved_id": saved.id, "session_id": browser.id, "token_id": token}
+    return {
+        "saved_id": saved.id, "session_id": browser.id, "token_id": token, "device_id": phone.id,
+    }  # fmt: skip
 
 
 def _link(session: Session, place: doors.Place) -> uuid.UUID:
