@@ -281,7 +281,7 @@ def features(
         .correlate(Tower, Area, Organisation, MANAGER)
         .lateral("said")
     )
-    whole: Select[Any] = (
+    whole: Any = (
         select(
             Tower.id,
             cast(
