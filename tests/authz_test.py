@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from tests import authz, doors
+from tests import authz, authz_rules, doors
 from tests.authz import BOUND, COLUMNS, Bench, lines
 
 pytestmark = pytest.mark.slow
@@ -39,6 +39,12 @@ def test_each_line_answers_as_the_file_says(bench: Bench, session: Session, role
     wrong = [str(one) for one in bench.wrong(lines(), [role])]
     assert wrong == []
     assert doors.counts(session) == before
+
+
+def test_both_forms_of_every_rule_say_the_same(bench: Bench) -> None:
+    assert authz_rules.kinds_without_a_rule() == set()
+    wrong = "\n".join(str(one) for one in authz_rules.wrong(bench))
+    assert wrong == ""
 
 
 @pytest.mark.parametrize("role", ["staff_here", "inspector", "local_officer"])
