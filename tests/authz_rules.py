@@ -6,7 +6,7 @@ would show only if the other form were missing too is asked here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -85,12 +85,12 @@ ACTIONS = {
 }
 
 
-def wrong(bench: Bench) -> Iterator[Wrong]:
-    """What is not as it should be, beside the lines of `authz.yaml`."""
+def wrong(bench: Bench, kinds: Iterable[str] = tuple(THINGS)) -> Iterator[Wrong]:
+    """What is not as it should be of some kinds, beside the lines of `authz.yaml`."""
     session = bench.session
     for role in COLUMNS[1:]:
         actor = actor_of(session, bench.people[role])
-        for kind in THINGS:
+        for kind in set(kinds) & set(THINGS):
             for case, whose in (("own", OWN), ("other", OTHER)):
                 inside = whose.get(kind, EVERYBODY if case == "own" else ALL)
                 seen = inside if case == "other" else SEEN.get(kind, inside)
@@ -122,5 +122,3 @@ def shown(session: Session, actor: Actor, kind: str, table: type, value: object)
 def kinds_without_a_rule() -> set[str]:
     """Kinds that the policy knows and this file does not, or the other way round."""
     return set(policy._registry.rules) ^ (set(THINGS) | UNBOUND)
-
-

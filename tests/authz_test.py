@@ -26,6 +26,11 @@ def test_every_rule_and_method_has_its_line(app: Flask) -> None:
     assert all(tuple(cases) == authz.cases_of(rule) for (rule, _), cases in known.items())
 
 
+def test_every_route_names_the_action_of_its_line(app: Flask) -> None:
+    """Also where a service asks for the same once more, so that a request could not tell."""
+    assert authz.named(app) == authz.actions()
+
+
 def test_no_line_allows_that_the_service_breaks() -> None:
     for line, cases in lines().items():
         for statuses in cases.values():

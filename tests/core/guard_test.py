@@ -9,7 +9,6 @@ import uuid
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -63,6 +62,7 @@ EXPORTS = {
     "/statistics/<chart>.xlsx",
     "/follow-up.pdf", "/map/towers.html", "/map/print.pdf", "/map/print.png",
 }  # fmt: skip
+
 
 def test_the_public_routes_are_the_listed_ones(app: Flask) -> None:
     public = {
