@@ -25,7 +25,7 @@ from towers.imports.models import ImportBatch
 from towers.models import Document, Tower, TowerProposal
 
 # Kinds whose things are the same for whoever may have anything to do with them.
-UNBOUND = {"area", "checklist", "setting", "statistics", "user"}
+UNBOUND = {"area", "checklist", "statistics", "user"}
 # Of each other kind: its table, and what names one of its things among the values of an address.
 THINGS = {
     "assessment": (Tower, "tower_id"),
@@ -79,7 +79,6 @@ VIEWERS = {
 # What services and pages ask for, and no route by its name: who has it.
 ACTIONS = {
     "organisation.contacts": {"admin", "staff", "operator"},
-    "tower.create": {"staff"},
     "tower.determine": {"staff", "inspector"},
     "violation.claim": {"staff", "owner_by_link", "owner_by_account"},
 }
