@@ -2,7 +2,7 @@
 # Both install what they need; a second call does that in an instant.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run serve stop test lint fast browser fuzz bench soak i18n install install-test clean
+.PHONY: help run serve stop test lint fast browser fuzz mutate bench soak i18n install install-test clean
 
 # Steps of `make test` follow each other also under `make -j`.
 .NOTPARALLEL:
@@ -52,6 +52,9 @@ browser: install-test ## the tests in Chromium
 
 fuzz: install-test ## the API against its own document, for minutes
 	$(IN) FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} python -m pytest tests/fuzz_test.py -n 2 $(TESTS)
+
+mutate: install-test ## take away one guard or predicate at a time, and count who notices (ONLY=word)
+	$(IN) python -m tests.mutate $(ONLY)
 
 bench: install-test ## measure, print a table, write instance/bench.json
 	$(IN) python -m tests.bench

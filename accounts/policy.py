@@ -58,9 +58,3 @@ def register() -> None:
         visible=visible_organisations,
         reaches=reaches_organisation,
     )
-    policy.register(
-        "setting",
-        actions={"view": {"admin", "staff"}, "edit": {"admin"}},
-        visible=lambda actor: true(),
-        reaches=_anywhere,
-    )

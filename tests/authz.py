@@ -1,9 +1,10 @@
 """`authz.yaml` and asking what it says: every rule and method, as each role, of each kind of thing.
 
-A line is a method and a rule with the status that each role gets. Rules with something in their
-address have three: of a thing of one's own (`own`), of somebody else's (`other`), and of one that
-there is not (`missing`). Requests have no body, or an empty one: what a role may do answers what
-is wrong with it, what it may not answers 403, and what lies outside its scope 404.
+A line is a method and a rule with the action that it names and the status that each role gets.
+Rules with something in their address have three: of a thing of one's own (`own`), of somebody
+else's (`other`), and of one that there is not (`missing`). Requests have no body, or an empty one:
+what a role may do answers what is wrong with it, what it may not answers 403, and what lies outside
+its scope 404.
 
 `python -m tests.authz` writes down what new rules answer, for somebody to read and to commit.
 """
@@ -18,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pypdfium2
 import yaml
@@ -28,7 +30,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from accounts.models import AccessToken, Device, OrganisationContact, User, UserSession
-from core import clock, dist
+from core import clock, dist, guard
 from inspections.models import SavedList
 from inspections.notice_models import Notice, NoticeLink
 from inspections.reminder_models import Reminder
@@ -65,14 +67,29 @@ Statuses = Mapping[str, Mapping[str, int]]
 @cache
 def lines() -> dict[Line, Statuses]:
     """What the file says: of each rule and method, of each case, the status by role."""
+    return {
+        line: {
+            case: dict(zip(COLUMNS, statuses, strict=True))
+            for case, statuses in cases.items()
+            if case != "action"
+        }
+        for line, cases in _read().items()
+    }
+
+
+def actions() -> dict[Line, str]:
+    """The action that each rule and method names, as the file says."""
+    return {line: cases.get("action", "") for line, cases in _read().items()}
+
+
+@cache
+def _read() -> dict[Line, dict[str, Any]]:
     read = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     assert tuple(read["columns"]) == COLUMNS
-    found: dict[Line, Statuses] = {}
+    found = {}
     for key, cases in read["routes"].items():
         method, _, rule = key.partition(" ")
-        found[rule, method] = {
-            case: dict(zip(COLUMNS, statuses, strict=True)) for case, statuses in cases.items()
-        }
+        found[rule, method] = cases
     return found
 
 
@@ -260,7 +277,9 @@ class Bench:
         known = lines()
         roles = tuple(roles)
         for line in chosen:
-            for role in roles:
+            # Those who are refused first: they take no time, and notice most.
+            expected_of = next(iter(known[line].values()))
+            for role in sorted(roles, key=lambda one: -expected_of[one]):
                 for case, path, answer in self.statuses(line, role):
                     expected = known[line][case][role]
                     if answer.status_code != expected:
@@ -402,7 +421,15 @@ def _reminder(session: Session, world: doors.World) -> uuid.UUID:
     return made.id
 
 
-def written(found: Mapping[Line, Mapping[str, Mapping[str, int]]]) -> str:
+def named(app: Flask) -> dict[Line, str | None]:
+    """The action that each rule and method names, as the guard sees it."""
+    return {
+        (rule, method): guard.route_action(app, endpoint, method)
+        for rule, method, endpoint in routes(app)
+    }
+
+
+def written(found: Mapping[Line, Statuses], actions: Mapping[Line, str | None]) -> str:
     """The file's text."""
     text = [
         "# What every rule and method answers to each role: see `tests/authz.py`. A rule that is",
@@ -412,6 +439,7 @@ def written(found: Mapping[Line, Mapping[str, Mapping[str, int]]]) -> str:
     ]
     for rule, method in sorted(found):
         text.append(f'  "{method} {rule}":')
+        text.append(f"    action: {actions[rule, method]}")
         for case, statuses in found[rule, method].items():
             text.append(f"    {case}: [{', '.join(str(statuses[role]) for role in COLUMNS)}]")
     return "\n".join(text) + "\n"
@@ -422,7 +450,8 @@ def write(bench: Bench) -> list[Line]:
 
     Returns the new ones.
     """
-    known = lines() if FILE.exists() else {}
+    known, kept = (lines(), actions()) if FILE.exists() else ({}, {})
+    names = {line: kept.get(line) or name for line, name in named(bench.app).items()}
     found: dict[Line, Statuses] = {}
     new = []
     for rule, method, _ in routes(bench.app):
@@ -436,8 +465,9 @@ def write(bench: Bench) -> list[Line]:
             for case, _, answer in bench.statuses(line, role):
                 made[case][role] = answer.status_code
         found[line] = made
-    FILE.write_text(written(found), encoding="utf-8")
+    FILE.write_text(written(found, names), encoding="utf-8")
     lines.cache_clear()
+    _read.cache_clear()
     return new
 
 

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from tests import authz, doors
+from tests import authz, authz_rules, doors
 from tests.authz import BOUND, COLUMNS, Bench, lines
 
 pytestmark = pytest.mark.slow
@@ -26,6 +26,11 @@ def test_every_rule_and_method_has_its_line(app: Flask) -> None:
     assert all(tuple(cases) == authz.cases_of(rule) for (rule, _), cases in known.items())
 
 
+def test_every_route_names_the_action_of_its_line(app: Flask) -> None:
+    """Also where a service asks for the same once more, so that a request could not tell."""
+    assert authz.named(app) == authz.actions()
+
+
 def test_no_line_allows_that_the_service_breaks() -> None:
     for line, cases in lines().items():
         for statuses in cases.values():
@@ -39,6 +44,12 @@ def test_each_line_answers_as_the_file_says(bench: Bench, session: Session, role
     wrong = [str(one) for one in bench.wrong(lines(), [role])]
     assert wrong == []
     assert doors.counts(session) == before
+
+
+def test_both_forms_of_every_rule_say_the_same(bench: Bench) -> None:
+    assert authz_rules.kinds_without_a_rule() == set()
+    wrong = "\n".join(str(one) for one in authz_rules.wrong(bench))
+    assert wrong == ""
 
 
 @pytest.mark.parametrize("role", ["staff_here", "inspector", "local_officer"])
