@@ -120,7 +120,7 @@ SHOWN = {
                          "/towers/<code>/anchors/<uuid:part_id>/edit",
                          "/notices/new", "/notices/<uuid:notice_id>/edit"},
     "admin": REGISTER | BATCH | ORGANISATIONS | {"/organisations/<uuid:organisation_id>/edit",
-                         "/users", "/users/<uuid:user_id>"},
+                         "/users", "/users/<uuid:user_id>", "/audit", "/api/v1/audit"},
     "inspector": REGISTER | {"/inspections/<uuid:inspection_id>/edit",
                              "/towers/<code>/inspect", "/towers/<code>/propose"},
     "operator": {"/own-violations", "/own-notices/<uuid:own_notice_id>",
