@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -130,6 +133,46 @@ def test_late_entries_with_lower_numbers_come_into_a_later_seal(book: Book) -> N
         " VALUES (:id, now(), 'a', 'b', 'c', 'd')", id=number,
     )  # fmt: skip
     assert book.verify().first.facts == {"entry": number}
+
+
+def test_writers_sealer_and_verifier_at_once_miss_nothing_and_cry_never(book: Book) -> None:
+    """Short, long and failing transactions while seals are made and looked at."""
+    end = time.monotonic() + 3
+    cries: list[object] = []
+    written: list[int] = []
+
+    def write(chance: random.Random) -> None:
+        while time.monotonic() < end:
+            with Session(book.app) as session:
+                number = 0
+                for _ in range(chance.randint(1, 3)):
+                    more = chance.randint(1, 4)
+                    book.write(more, session)
+                    number += more
+                    time.sleep(chance.choice([0, 0, 0.01, 0.2]))
+                if chance.random() < 0.2:
+                    session.rollback()
+                else:
+                    session.commit()
+                    written.append(number)
+
+    def look() -> None:
+        while time.monotonic() < end:
+            cries.extend(book.verify().findings)
+
+    def seal() -> None:
+        while time.monotonic() < end:
+            book.seal()
+
+    with ThreadPoolExecutor(7) as pool:
+        running = [pool.submit(write, random.Random(place)) for place in range(4)]
+        running += [pool.submit(look), pool.submit(seal), pool.submit(seal)]
+        for one in running:
+            one.result()
+    book.seal()
+    found = book.verify()
+    assert cries == [] and found.sound and found.seals > 5
+    assert (found.entries, found.waiting) == (sum(written), 0)
 
 
 SWAP = (
