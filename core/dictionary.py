@@ -29,7 +29,8 @@ class Names(StrEnum):
 
     ID = "id"
     EMAIL = "email"
-    CALLED = "called"
+    ADDRESS = "address"
+    NAME = "name"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class ColumnEntry:
     person: Names | None = None
     # Never leaves the service.
     secret: bool = False
+    # The column with the account's id, where this one holds a name.
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,5 +93,9 @@ def _column(name: str, said: str | dict[str, Any]) -> ColumnEntry:
         return ColumnEntry(name, Class(said))
     person = said.get("person")
     return ColumnEntry(
-        name, Class(said["class"]), Names(person) if person else None, bool(said.get("secret"))
+        name,
+        Class(said["class"]),
+        Names(person) if person else None,
+        bool(said.get("secret")),
+        said.get("beside", ""),
     )

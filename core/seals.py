@@ -124,6 +124,8 @@ def seal(session: Session, *, now: datetime) -> list[AuditSeal]:
     One writer at a time: another one waits for it.
     """
     allow_long_statements(session)
+    # Another one may have much to seal.
+    session.execute(text("SET LOCAL lock_timeout = 0"))
     session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SEAL_LOCK})
     last, system = newest(session), system_of(session)
     # Whatever an earlier transaction wrote, the statement after this one sees.

@@ -122,7 +122,7 @@ SHOWN = {
                          "/towers/<code>/anchors/<uuid:part_id>/edit",
                          "/notices/new", "/notices/<uuid:notice_id>/edit"},
     "admin": REGISTER | BATCH | ORGANISATIONS | {"/organisations/<uuid:organisation_id>/edit",
-                         "/users", "/users/<uuid:user_id>"},
+                         "/users", "/users/<uuid:user_id>", "/audit", "/api/v1/audit"},
     "inspector": REGISTER | {"/devices", "/api/v1/field/work",
                              "/api/v1/field/towers", "/inspections/<uuid:inspection_id>/edit",
                              "/towers/<code>/inspect", "/towers/<code>/propose",

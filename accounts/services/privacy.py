@@ -21,6 +21,7 @@ from accounts.models import AccessToken, User
 from accounts.queries import user_by_email
 from accounts.services.users import is_last_admin
 from core import audit, policy
+from core.audit import AuditEntry
 from core.dictionary import Class, ColumnEntry, Names, TableEntry, dictionary
 from core.errors import Conflict, NotFound
 from core.policy import Actor
@@ -49,7 +50,6 @@ class Person:
         return {
             "id": str(self.account) if self.account else "",
             "email": self.email.lower(),
-            "name": self.name or self.email,
         }
 
 
@@ -79,17 +79,12 @@ def _where(columns: list[ColumnEntry]) -> str:
     """The condition that one of the columns names the person."""
     parts = []
     for one in columns:
-        name = f't."{one.name}"'
-        if one.person is Names.ID:
-            parts.append(f"{name}::text = :id")
-        elif one.person is Names.EMAIL:
-            parts.append(f"lower({name}) = :email")
+        if one.person is Names.NAME:
+            parts.append(f't."{one.beside}"::text = :id')
+        elif one.person is Names.ID:
+            parts.append(f't."{one.name}"::text = :id')
         else:
-            # One name or a list of names.
-            value = f"to_jsonb({name})"
-            parts.append(
-                f"({value} @> to_jsonb(cast(:name AS text)) OR lower({value}#>>'{{}}') = :email)"
-            )
+            parts.append(f'lower(t."{one.name}") = :email')
     return f"({' OR '.join(parts)})"
 
 
@@ -101,9 +96,12 @@ def fate_of(table: TableEntry, column: ColumnEntry) -> tuple[Fate, str]:
         return Fate.STAYS, N_("Names the account, which has a pseudonym then")
     if column.kind is Class.EVIDENCE:
         return Fate.STAYS, N_("Proof of who did what and when, which nobody may change")
-    if column.person is Names.EMAIL and table.name != "user":
+    if column.person is Names.ADDRESS:
         return Fate.EMPTIED, N_("An address of nobody is of no use")
     return Fate.PSEUDONYM, N_("Replaced by the pseudonym")
+
+
+WHAT_AN_ACCOUNT_WAS = N_("What was changed of the account, its name and address among it: proof")
 
 
 def held(session: Session, person: Person) -> list[Held]:
@@ -119,6 +117,13 @@ def held(session: Session, person: Person) -> list[Held]:
             )
             if number:
                 found.append(Held(table.name, column.name, number, *fate_of(table, column)))
+    told = session.scalar(
+        select(func.count()).where(
+            AuditEntry.kind == "user", AuditEntry.object_id == person.asked["id"]
+        )
+    )
+    if told:
+        found.append(Held("audit_entry", "before, after", told, Fate.STAYS, WHAT_AN_ACCOUNT_WAS))
     return found
 
 

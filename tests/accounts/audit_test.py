@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from types import SimpleNamespace
 
 import openpyxl
 import pytest
@@ -11,7 +12,12 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import audit
 from core.audit import AuditEntry
+from core.db import transaction
+from core.jobs import Running
+from core.policy import SYSTEM
+from core.worker import task
 from tests import doors, makers
 from tests.doors import World
 
@@ -53,6 +59,16 @@ def test_a_session_is_said_too(app: Flask, session: Session) -> None:
     client.post("/account/tokens", data={"name": "x", "csrf_token": csrf})
     assert (newest(session).action, newest(session).via) == ("token.issue", "session")
     assert newest(session).address == "127.0.0.1"
+
+
+def test_a_job_is_said_too(app: Flask, session: Session) -> None:
+    def body(job: Running) -> None:
+        with transaction() as own:
+            audit.record(own, "setting.change", "setting", "x", by=SYSTEM, now=makers.NOW)
+
+    context = SimpleNamespace(job=SimpleNamespace(id=77, attempts=0), should_abort=lambda: False)
+    task(app, "a job", body)(context)
+    assert (newest(session).via, newest(session).address) == ("job 77", "")
 
 
 def test_filters_narrow_page_and_api_alike(world: World) -> None:

@@ -20,12 +20,13 @@ import psycopg
 import pyrage
 import pytest
 from flask import Flask
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import BACKED_UP
 from core import backup, seals
+from core.audit import AuditEntry
 from core.backup import Place
 from core.backup_file import BackupError
 from core.cluster import ClusterUrls, PrivateCluster
@@ -269,3 +270,18 @@ def test_a_password_stands_in_no_list_of_processes() -> None:
     made = backup.environment("postgresql+psycopg://me:secret@db.example:5433/x?sslmode=require")
     assert (made["PGPASSWORD"], made["PGHOST"], made["PGPORT"]) == ("secret", "db.example", "5433")
     assert psycopg.conninfo.conninfo_to_dict(host=made["PGHOST"])["host"] == "db.example"
+
+
+def test_the_commands_tell_and_write_down(app: Flask, session: Session, tmp_path: Path) -> None:
+    run = app.test_cli_runner().invoke
+    file = tmp_path / "b.tar"
+    done = run(args=["backup", "create", "--to", str(file)])
+    # Files of other tests may be missing beside their rows: that is said, the backup is there.
+    assert done.exit_code in {0, 2} and "holds secrets" in done.output, done.output
+    entry = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(1)).one()
+    assert entry.action == "backup.create" and entry.after["file"] == "b.tar"
+    assert run(args=["backup", "verify", str(file)]).output.splitlines()[-1].startswith("Whole: ")
+    file.write_bytes(file.read_bytes()[:-1])
+    assert "damaged" in run(args=["backup", "verify", str(file)]).output
+    again = run(args=["backup", "restore", str(file), "--yes"])
+    assert again.exit_code == 1 and "not empty" in again.output
