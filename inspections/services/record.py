@@ -122,23 +122,30 @@ def record_inspection(
     if known is None:
         _require_tower(by, tower)
         version = _version(session, visit)
-        made = session.scalars(
-            insert(Inspection)
-            .values(
-                id=inspection_id,
-                tower_id=tower.id,
-                checklist_version_id=version.id,
-                kind=visit.kind,
-                status="draft",
-                structure_type=tower.structure_type,
-                inspector_id=by.id,
-                inspected_on=visit.inspected_on,
-                body_hash=visit.hash,
-                created_at=now,
-            )
-            .on_conflict_do_nothing(index_elements=["id"])
-            .returning(Inspection)
-        ).one_or_none()
+        values = {
+            "id": inspection_id,
+            "tower_id": tower.id,
+            "checklist_version_id": version.id,
+            "kind": visit.kind,
+            "status": "draft",
+            "structure_type": tower.structure_type,
+            "inspector_id": by.id,
+            "inspected_on": visit.inspected_on,
+            "body_hash": visit.hash,
+            "created_at": now,
+        }
+        made: Inspection | None
+        if held:
+            # It is written once it is whole: who holds its tower is not overtaken.
+            made = Inspection(**values, version=1, tower=tower, checklist_version=version)
+            session.add(made)
+        else:
+            made = session.scalars(
+                insert(Inspection)
+                .values(**values)
+                .on_conflict_do_nothing(index_elements=["id"])
+                .returning(Inspection)
+            ).one_or_none()
         if made is not None:
             here = tower if held else None
             _write(session, made, visit, by=by, now=now, zone=zone, new=True, held=here)
