@@ -17,6 +17,7 @@ from tests.bench import (
     map_page,
     search,
     start_up,
+    sync,
     tiles,
     tipg,
 )
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "audit": audits.measure,
     "backup": audits.measure_backup,
     "field": field.measure,
+    "sync": sync.measure,
 }
 # Those that take minutes or gigabytes run only when they are named.
 LONG: dict[str, Callable[[Stage], Iterator[Figure]]] = {
