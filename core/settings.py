@@ -32,6 +32,8 @@ class Settings:
     https: bool = False
     # The service itself speaks TLS, with a certificate of this machine's own authority.
     tls: bool = False
+    # How many proxies stand in front and say who asks; what others say of that counts nothing.
+    proxies: int = 0
     two_factor: bool = False
     sign_in_limit: str = "10 per minute"
     # What one address may ask of the links in notices, photos included.
@@ -65,6 +67,7 @@ class Settings:
             secret_key=env.get("SECRET_KEY") or "",
             https="1" in (env.get("HTTPS"), env.get("TLS")),
             tls=env.get("TLS", "") == "1",
+            proxies=int(env.get("TRUSTED_PROXIES") or 0),
             two_factor=env.get("TWO_FACTOR", "") == "1",
             max_document_bytes=int(env.get("MAX_DOCUMENT_MB") or 50) * 1024 * 1024,
             kept_tiles_bytes=int(env.get("KEPT_TILES_MB") or 32) * 1024 * 1024,
