@@ -20,6 +20,7 @@ import orjson
 import structlog
 from flask import current_app
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from accounts.models import Device, User
@@ -34,6 +35,7 @@ from core.i18n import translate
 from core.policy import Actor
 from core.problems import as_domain_error, field_texts, flat_messages
 from core.settings import Settings, kept_secret
+from core.store import Setting
 from core.validation import between, length
 from core.words import N_
 from inspections.doors import photo_store, visit_from
@@ -52,6 +54,7 @@ from inspections.services.declared import Declared
 from inspections.services.record import Visit
 from inspections.services.sync import Kept, Operation, Sender
 from inspections.services.uploads import Facts, Standing
+from towers import services as towers
 from towers.findings import NewProposal, finding_of
 from towers.models import Tower
 from towers.queries import merges
@@ -293,16 +296,25 @@ def process(sent: Sequence[Sent], wrong: Sequence[Refusal], sender: Sender) -> l
         one.place: refusal(one.said_id, one.error) for one in wrong
     }
     kept: dict[int, Kept] = {}
+    session = current_session()
+    known = sync.known_receipts(session, [one.id for one in sent], by=sender.actor)
+    # What every operation asks for stays in the session as long as somebody holds it.
+    settings_held = [session.get(Setting, key) for key in ASKED]
     for one in in_order(sent):
         try:
-            kept[one.place] = _kept(one, sender)
+            try:
+                kept[one.place] = _kept(one, sender, known)
+            except IntegrityError:
+                # Somebody else wrote the same in the same moment: now it is there to be seen.
+                kept[one.place] = _kept(one, sender, known)
         except Exception as error:  # one bad item never blocks the others
-            known = as_domain_error(error)
-            if known.status >= 500:
+            wrong_with_it = as_domain_error(error)
+            if wrong_with_it.status >= 500:
                 structlog.get_logger().error(
                     "operation failed", operation=str(one.id), exc_info=error
                 )
-            answers[one.place] = refusal(one.said_id, known)
+            answers[one.place] = refusal(one.said_id, wrong_with_it)
+    del settings_held
     safe = sync.safe_photos(current_session(), [each.receipt for each in kept.values()])
     places = {one.place: one for one in sent}
     for place, done in kept.items():
@@ -339,17 +351,21 @@ def refusal(said_id: Any, error: DomainError) -> dict[str, Any]:
     return answer
 
 
-def _kept(one: Sent, sender: Sender) -> Kept:
-    """Do one operation in a transaction of its own."""
+# The settings that an inspection of a phone is looked at by.
+ASKED = ("clock_skew_s", "emergency_hours", "two_inspectors_days")
+
+
+def _kept(one: Sent, sender: Sender, known: Mapping[tuple[uuid.UUID, bytes], Kept]) -> Kept:
+    """Do one operation in a transaction of its own; `known` are the receipts that it may have."""
     if one.kind not in set(OperationKind):
         raise UnknownKind(N_("This kind of operation is not known here"))
     kind = OperationKind(one.kind)
     subject = _number(one.body.get("id"))
     operation = Operation(id=one.id, kind=kind, made_at=one.made_at, body=one.body, subject=subject)
+    before = known.get((operation.id, operation.content))
+    if before is not None:
+        return before
     with transaction() as session:
-        known = sync.known_receipt(session, operation, by=sender.actor)
-        if known is not None:
-            return known
         if sender.shut is not None:
             operation = replace(operation, photos=_photos(one.body.get("photos")))
             return sync.quarantine(session, operation, sender)
@@ -365,7 +381,7 @@ def _kept(one: Sent, sender: Sender) -> Kept:
             session,
             operation,
             data["id"],
-            tower_of(session, sender.actor, data["tower"]),
+            held_tower(session, sender.actor, data["tower"]),
             visit,
             based_on=data["based_on"],
             violations=data["violations"],
@@ -437,6 +453,12 @@ def _number(given: Any) -> uuid.UUID | None:
         return uuid.UUID(given)
     except (ValueError, TypeError, AttributeError):
         return None
+
+
+def held_tower(session: Session, reader: Actor, code: str) -> Tower:
+    """The same, held by this transaction: one writer a tower."""
+    found = None if "\x00" in code else towers.hold_by_code(session, reader, code)
+    return found or towers.hold(session, tower_of(session, reader, code).id)
 
 
 def tower_of(session: Session, reader: Actor, code: str) -> Tower:

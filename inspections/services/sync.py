@@ -30,7 +30,6 @@ from inspections.rules.sync import Clock, OperationKind, Reason, Verdict
 from inspections.services import record, uploads
 from inspections.services.record import Visit
 from inspections.services.settle import looked_at
-from towers import services as towers
 from towers.models import Tower, TowerProposal
 from towers.services.proposals import Finding, propose
 
@@ -78,16 +77,14 @@ def content_hash(body: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
 
 
-def known_receipt(session: Session, operation: Operation, *, by: Actor) -> Kept | None:
-    """What was promised for this very operation before; `None` for a new one."""
-    found = session.scalar(
-        select(Receipt).where(
-            Receipt.operation_id == operation.id,
-            Receipt.content_sha256 == operation.content,
-            Receipt.by_id == by.id,
-        )
+def known_receipts(
+    session: Session, ids: Sequence[uuid.UUID], *, by: Actor
+) -> dict[tuple[uuid.UUID, bytes], Kept]:
+    """What was promised for some operations before, by their id and content."""
+    found = session.scalars(
+        select(Receipt).where(Receipt.operation_id.in_(ids), Receipt.by_id == by.id)
     )
-    return Kept(Verdict.KNOWN, found) if found is not None else None
+    return {(one.operation_id, one.content_sha256): Kept(Verdict.KNOWN, one) for one in found}
 
 
 def keep_inspection(
@@ -104,29 +101,31 @@ def keep_inspection(
 ) -> Kept:
     """Record an inspection that a phone brings, or correct one; or keep it for staff.
 
+    `tower` is held: of two that come at once, also of one sent twice, the second sees the first.
     `based_on` is the version that it corrects, `violations` are those that it was asked about.
     Raises as `record.record_inspection`.
     """
     by, now = sender.actor, sender.clock.received_at
     if visit.declared:
         uploads.hold(session, inspection_id)
-    known = session.get(Inspection, inspection_id, populate_existing=True)
+    there, other = _there(session, inspection_id, tower, visit, by)
+    known = session.get(Inspection, inspection_id, populate_existing=True) if there else None
     if known is not None and known.inspector_id != by.id:
         raise NotFound()
     if known is not None and record.is_known(session, known, visit):
         return _promise(session, operation, sender, Verdict.ACCEPTED, known, again=True)
-    doubt = _doubt(session, known, tower, visit, based_on, violations, by)
+    doubt = _doubt(session, known, other, tower, visit, based_on, violations)
     if doubt is not None:
-        reason, facts, other = doubt
+        reason, facts, against = doubt
         return _ask_staff(
-            session, operation, sender, reason, tower=tower, facts=facts, other_id=other
+            session, operation, sender, reason, tower=tower, facts=facts, other_id=against
         )
     if known is not None:
         record.correct_inspection(session, known, visit, by=by, now=now, zone=zone)
         made, new = known, True
     else:
         made, new = record.record_inspection(
-            session, inspection_id, tower, visit, by=by, now=now, zone=zone
+            session, inspection_id, tower, visit, by=by, now=now, zone=zone, held=True
         )
     if visit.declared:
         uploads.attach(session, made, by=by, now=now)
@@ -182,11 +181,11 @@ def quarantine(session: Session, operation: Operation, sender: Sender) -> Kept:
 def _doubt(
     session: Session,
     known: Inspection | None,
+    other: uuid.UUID | None,
     tower: Tower,
     visit: Visit,
     based_on: int | None,
     violations: Sequence[uuid.UUID],
-    by: Actor,
 ) -> tuple[Reason, dict[str, Any], uuid.UUID | None] | None:
     """Why staff must look at an inspection before it counts; `None` where nothing stands against
     it."""
@@ -206,19 +205,18 @@ def _doubt(
         ended = _ended(session, known, tower, violations)
         if ended:
             return Reason.VIOLATION_ENDED, {"violations": ended}, None
-    elif known is None:
-        # One writer a tower: of two inspectors at once the second sees the first.
-        towers.hold(session, tower.id)
-        other = _other_inspector(session, tower, visit, by)
-        if other is not None:
-            return Reason.TWO_INSPECTORS, {}, other
+    elif known is None and other is not None:
+        return Reason.TWO_INSPECTORS, {}, other
     return None
 
 
-def _other_inspector(session: Session, tower: Tower, visit: Visit, by: Actor) -> uuid.UUID | None:
-    """An inspection of the same tower by somebody else within `two_inspectors_days`."""
+def _there(
+    session: Session, inspection_id: uuid.UUID, tower: Tower, visit: Visit, by: Actor
+) -> tuple[bool, uuid.UUID | None]:
+    """Whether there is an inspection with this number, and one of the same tower by somebody else
+    within `two_inspectors_days`."""
     days = timedelta(days=int(store.value_of(session, "two_inspectors_days")))
-    return session.scalar(
+    other = (
         select(Inspection.id)
         .where(
             Inspection.tower_id == tower.id,
@@ -230,6 +228,9 @@ def _other_inspector(session: Session, tower: Tower, visit: Visit, by: Actor) ->
         .order_by(Inspection.inspected_on.desc(), Inspection.id)
         .limit(1)
     )
+    same = select(Inspection.id).where(Inspection.id == inspection_id)
+    there, stands = session.execute(select(same.exists(), other.scalar_subquery())).one()
+    return there, stands
 
 
 def _ended(
@@ -352,9 +353,8 @@ def _promise(
         .returning(Receipt)
     )
     if made is None:
-        kept = known_receipt(session, operation, by=sender.actor)
-        assert kept is not None
-        return kept
+        known = known_receipts(session, [operation.id], by=sender.actor)
+        return known[operation.id, operation.content]
     return Kept(Verdict.KNOWN if again and verdict is Verdict.ACCEPTED else verdict, made)
 
 

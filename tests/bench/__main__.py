@@ -7,7 +7,18 @@ import traceback
 from collections.abc import Callable, Iterator
 from time import perf_counter
 
-from tests.bench import demo, exports, imports, lists, map_page, search, start_up, tiles, tipg
+from tests.bench import (
+    demo,
+    exports,
+    field,
+    imports,
+    lists,
+    map_page,
+    search,
+    start_up,
+    tiles,
+    tipg,
+)
 from tests.bench.figures import Figure, keep, table
 from tests.bench.stage import Stage
 
@@ -21,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "tipg": tipg.measure,
     "exports": exports.measure,
     "imports": imports.measure,
+    "field": field.measure,
 }
 # Those that take minutes or gigabytes run only when they are named.
 LONG: dict[str, Callable[[Stage], Iterator[Figure]]] = {
