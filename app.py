@@ -94,6 +94,7 @@ from core import (
     logs,
     mail,
     merging,
+    metrics,
     problems,
     slots,
 )
@@ -335,6 +336,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for feature in FEATURES:
         feature.cli.init_app(app)
     maps.cli.init_app(app)
+    metrics.init_app(app)
     logs.keep_links_secret(app)
     if count := settings.proxies:
         # Limits count by the address of whoever asks, not by that of the proxy.

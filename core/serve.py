@@ -17,6 +17,7 @@ from gunicorn.glogging import Logger
 from gunicorn.util import close_graceful
 from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT, ThreadWorker
 
+from core.metrics import PLACES
 from core.redaction import Redacting
 
 wsgi_app = "wsgi:app"
@@ -45,8 +46,13 @@ TARGET = re.compile(r"/[!-~]*")
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Forget connections that the parent may have opened: two processes cannot share one."""
-    worker.app.wsgi().extensions["database"].engine.dispose(close=False)
+    """Forget connections that the parent may have opened: two processes cannot share one.
+
+    What the worker counts has a place of its own.
+    """
+    extensions = worker.app.wsgi().extensions
+    extensions["database"].engine.dispose(close=False)
+    extensions["tally"].place = worker.age % PLACES
 
 
 class QuietLogger(Logger):

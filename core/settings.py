@@ -34,6 +34,8 @@ class Settings:
     tls: bool = False
     # How many proxies stand in front and say who asks; what others say of that counts nothing.
     proxies: int = 0
+    # Whether programs of this machine may read `/metrics` without a token.
+    local_metrics: bool = False
     two_factor: bool = False
     sign_in_limit: str = "10 per minute"
     # What one address may ask of the links in notices, photos included.
@@ -67,6 +69,7 @@ class Settings:
             secret_key=env.get("SECRET_KEY") or "",
             https="1" in (env.get("HTTPS"), env.get("TLS")),
             tls=env.get("TLS", "") == "1",
+            local_metrics=env.get("METRICS", "") == "local",
             proxies=int(env.get("TRUSTED_PROXIES") or 0),
             two_factor=env.get("TWO_FACTOR", "") == "1",
             max_document_bytes=int(env.get("MAX_DOCUMENT_MB") or 50) * 1024 * 1024,

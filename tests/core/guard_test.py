@@ -27,6 +27,8 @@ OPEN = {
     "security.login",
     "security.logout",
     "core.choose_language",
+    # Not found but for administrators, or programs of the same machine where that is set.
+    "metrics",
     # What phones are to trust before they can sign in.
     "core.authority",
     "core.authority_certificate",
