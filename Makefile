@@ -2,7 +2,7 @@
 # Both install what they need; a second call does that in an instant.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run serve stop test lint fast browser fuzz mutate bench soak i18n install install-test clean
+.PHONY: help run serve upgrade stop test lint fast browser fuzz mutate bench soak i18n install install-test clean
 
 # Steps of `make test` follow each other also under `make -j`.
 .NOTPARALLEL:
@@ -31,6 +31,9 @@ run: install ## install what is missing, start everything, print the address (ph
 
 serve: install ## the same for production: no demo, more workers (WEB_CONCURRENCY)
 	@exec $(PYTHON) -m core.run --production
+
+upgrade: install ## back up, migrate, restart, look whether it answers (RESTART='systemctl restart …')
+	@exec $(PYTHON) -m core.upgrade
 
 stop: ## end the server and the private database
 	@if [ -x $(PYTHON) ]; then exec $(PYTHON) -m core.run --stop; else echo "Nothing is installed."; fi

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import accounts.api
 import accounts.audit_doors
@@ -101,6 +102,7 @@ from core import (
     logs,
     mail,
     merging,
+    metrics,
     problems,
     retention,
     seal_jobs,
@@ -389,4 +391,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     for feature in FEATURES:
         feature.cli.init_app(app)
     maps.cli.init_app(app)
+    metrics.init_app(app)
+    logs.keep_links_secret(app)
+    if count := settings.proxies:
+        # Limits count by the address of whoever asks, not by that of the proxy.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=count, x_proto=count, x_host=count
+        )
     return app

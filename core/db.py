@@ -39,6 +39,8 @@ def make_engine(url: str, settings: Settings) -> Engine:
         pool_size=settings.pool_size,
         max_overflow=2,
         pool_timeout=10,
+        # Errors are logged: what people wrote, and the hashes of their tokens, stay out of it.
+        hide_parameters=True,
         connect_args={"options": options, "connect_timeout": 5, "application_name": "thap-canh"},
     )
 

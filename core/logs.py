@@ -10,6 +10,8 @@ import uuid
 import structlog
 from flask import Flask, Response, g, request
 
+from core.redaction import know_links, redact_event, redacted
+
 
 def configure(log_format: str) -> None:
     """`console` for people, `json` for machines; both go to standard error."""
@@ -25,6 +27,7 @@ def configure(log_format: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
             structlog.processors.format_exc_info,
+            redact_event,
             renderer,
         ],
         # In one write each: lines of several threads and processes do not run into each other.
@@ -34,10 +37,10 @@ def configure(log_format: str) -> None:
     )
 
 
-def _path() -> str:
-    """The path of the request; a token in it opens something, so that it is written nowhere."""
-    token = (request.view_args or {}).get("token")
-    return request.path.replace(str(token), "…") if token else request.path
+def keep_links_secret(app: Flask) -> None:
+    """Know the addresses of all routes that take a token; called when the routes are there."""
+    rules = (str(rule) for rule in app.url_map.iter_rules())
+    know_links(rule.partition("<token>")[0] for rule in rules if "<token>" in rule)
 
 
 def init_app(app: Flask) -> None:
@@ -56,7 +59,7 @@ def init_app(app: Flask) -> None:
             log.info(
                 "request",
                 method=request.method,
-                path=_path(),
+                path=redacted(request.path),
                 status=response.status_code,
                 ms=round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),
             )

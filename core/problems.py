@@ -30,6 +30,7 @@ from core.errors import (
     Unavailable,
 )
 from core.i18n import N_, gettext, translate
+from core.redaction import redacted
 
 log = structlog.get_logger()
 
@@ -200,7 +201,7 @@ def answer(error: Exception) -> Response:
     """What the requester gets for any error."""
     known = as_domain_error(error)
     if known.status >= 500:
-        log.error("request failed", path=request.path, exc_info=error)
+        log.error("request failed", path=redacted(request.path), exc_info=error)
     response = _answer(known)
     if isinstance(error, NotThisMethod) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))

@@ -120,7 +120,7 @@ def start_and_serve(settings: Settings, cluster: PrivateCluster | None, *, produ
     worker = Worker(ready)
     try:
         with progress("Starting the server"):
-            wait_until_it_answers(ready, served, server)
+            wait_until_it_answers(ready, server)
         worker.start()
         greet(ready, served)
         return watch(server, worker, cluster)
@@ -355,30 +355,34 @@ def end_with_parent() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
-def wait_until_it_answers(
-    settings: Settings, served: authority.Served | None, server: subprocess.Popen[bytes]
-) -> None:
-    trusting = ssl.create_default_context(cafile=str(served.authority)) if served else None
+def wait_until_it_answers(settings: Settings, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + BEGIN_WITHIN
     while time.monotonic() < deadline:
         if server.poll() is not None:
             raise CannotRun("The server did not start: see above")
-        place, port = reachable(settings.host), settings.port
-        connection = (
-            http.client.HTTPSConnection(place, port, timeout=5, context=trusting)
-            if trusting
-            else http.client.HTTPConnection(place, port, timeout=5)
-        )
-        try:
-            connection.request("GET", "/healthz")
-            if connection.getresponse().status == 200:
-                return
-        except (OSError, http.client.HTTPException):
-            pass
-        finally:
-            connection.close()
+        if answers(settings, "/healthz"):
+            return
         time.sleep(0.05)
     raise CannotRun(f"The server does not answer at {address(settings)}")
+
+
+def answers(settings: Settings, path: str) -> bool:
+    """Whether the server of these settings answers yes at a path."""
+    place, port = reachable(settings.host), settings.port
+    connection = http.client.HTTPConnection(place, port, timeout=5)
+    if settings.tls:
+        trusted = authority.authority_file(settings.instance)
+        if not trusted.exists():
+            return False
+        trusting = ssl.create_default_context(cafile=str(trusted))
+        connection = http.client.HTTPSConnection(place, port, timeout=5, context=trusting)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def watch(server: subprocess.Popen[bytes], worker: Worker, cluster: PrivateCluster | None) -> int:

@@ -13,11 +13,16 @@ import struct
 import time
 from typing import Any
 
+from gunicorn.glogging import Logger
 from gunicorn.util import close_graceful
 from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT, ThreadWorker
 
+from core.metrics import PLACES
+from core.redaction import Redacting
+
 wsgi_app = "wsgi:app"
 worker_class = "core.serve.Worker"
+logger_class = "core.serve.QuietLogger"
 threads = 8
 # The application is read once and shared; its database connections are each worker's own.
 preload_app = True
@@ -41,8 +46,22 @@ TARGET = re.compile(r"/[!-~]*")
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Forget connections that the parent may have opened: two processes cannot share one."""
-    worker.app.wsgi().extensions["database"].engine.dispose(close=False)
+    """Forget connections that the parent may have opened: two processes cannot share one.
+
+    What the worker counts has a place of its own.
+    """
+    extensions = worker.app.wsgi().extensions
+    extensions["database"].engine.dispose(close=False)
+    extensions["tally"].place = worker.age % PLACES
+
+
+class QuietLogger(Logger):
+    """gunicorn's own log, without what opens something: it quotes requests that it cannot read."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in (*self.error_log.handlers, *self.access_log.handlers):
+            handler.addFilter(Redacting())
 
 
 class Worker(ThreadWorker):

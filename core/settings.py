@@ -39,6 +39,10 @@ class Settings:
     oidc_client_secret: str = ""
     # The service itself speaks TLS, with a certificate of this machine's own authority.
     tls: bool = False
+    # How many proxies stand in front and say who asks; what others say of that counts nothing.
+    proxies: int = 0
+    # Whether programs of this machine may read `/metrics` without a token.
+    local_metrics: bool = False
     sign_in_limit: str = "10 per minute"
     # What one address may ask of the links in notices, photos included.
     link_limit: str = "200 per minute"
@@ -76,6 +80,8 @@ class Settings:
             oidc_client_secret=env.get("OIDC_CLIENT_SECRET") or "",
             https="1" in (env.get("HTTPS"), env.get("TLS")),
             tls=env.get("TLS", "") == "1",
+            local_metrics=env.get("METRICS", "") == "local",
+            proxies=int(env.get("TRUSTED_PROXIES") or 0),
             max_document_bytes=int(env.get("MAX_DOCUMENT_MB") or 50) * 1024 * 1024,
             kept_tiles_bytes=int(env.get("KEPT_TILES_MB") or 32) * 1024 * 1024,
             workers=int(env.get("WEB_CONCURRENCY") or 0),

@@ -73,8 +73,10 @@ def test_a_password_is_one_in_every_unicode_form(app: Flask, session: Session, t
     assert signed_in(app, person.email, typed).get("/").status_code == 200
 
 
-def sign_in_answer(app: Flask, email: str, password: str):
+def sign_in_answer(app: Flask, email: str, password: str, asker: str = ""):
     client = app.test_client()
+    if asker:
+        client.environ_base["HTTP_X_FORWARDED_FOR"] = asker
     token = csrf_of(client.get("/sign-in").get_data(as_text=True))
     return client.post("/sign-in", data={"email": email, "password": password, "csrf_token": token})
 
@@ -121,6 +123,22 @@ def test_after_too_many_attempts_the_answer_is_429_in_words(app: Flask, settings
     assert "<h1" in answers[-1].get_data(as_text=True)
     # Looking at the page is not an attempt.
     assert slow.test_client().get("/sign-in").status_code == 200
+    # Whoever says to be somebody else is still the same.
+    assert sign_in_answer(slow, "ai@example.org", "x", "203.0.113.9").status_code == 429
+
+
+def test_a_trusted_proxy_says_whose_attempts_they_are(app: Flask, settings: Settings) -> None:
+    from app import create_app
+
+    behind = create_app(replace(settings, sign_in_limit="1 per minute", proxies=1))
+    behind.extensions["database"].sessions = app.extensions["database"].sessions
+    behind.test_client_class = app.test_client_class
+    answers = [
+        sign_in_answer(behind, "ai@example.org", "x", asker).status_code
+        # What the asker itself said stands before what the proxy adds.
+        for asker in ("192.0.2.7", "192.0.2.7", "192.0.2.8", "192.0.2.9, 192.0.2.7")
+    ]
+    assert answers == [200, 429, 200, 429]
 
 
 @pytest.mark.parametrize(

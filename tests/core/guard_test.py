@@ -40,6 +40,8 @@ OPEN = {
     "accounts.begin_openid",
     "accounts.end_openid",
     "core.choose_language",
+    # Not found but for administrators, or programs of the same machine where that is set.
+    "metrics",
     # What phones are to trust before they can sign in.
     "core.authority",
     "core.authority_certificate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from core.cluster import PrivateCluster, cluster_for
+from core.redaction import redacted
 from core.settings import ROOT
 
 pytestmark = pytest.mark.slow
@@ -155,6 +158,45 @@ def test_a_port_of_another_program_is_named(running, tmp_path):
     assert "Traceback" not in refused.stderr
     # Nothing was begun that would have to be ended.
     assert not (other.instance / "passwords").exists()
+
+
+def test_no_log_holds_what_opens_something(running):
+    token, link = "khoa-bi-mat-" + "x" * 30, "lien-ket-bi-mat-" + "y" * 30
+    for path in (f"/n/{link}", f"/N/{link}/nowhere?a=1", f"/api/v1/notice-links/{link}"):
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{running.port}{path}",
+            headers={"Authorization": f"Bearer {token}", "Cookie": f"session={token}"},
+        )
+        with contextlib.suppress(urllib.error.HTTPError):
+            urllib.request.urlopen(asked, timeout=10).close()
+    # The server itself quotes what it cannot read.
+    for head in (
+        f"GET /n/{link} HTTP/9.9\r\n\r\n",
+        f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization Bearer {token}\r\n\r\n",
+        f"GET / HTTP/1.1\r\nHost: x\r\nBad Header: Bearer {token}\r\n\r\n",
+        f"GET /n/{link} nonsense\r\nAuthorization: {token}\r\n\r\n",
+    ):
+        with socket.create_connection(("127.0.0.1", running.port), timeout=10) as line:
+            line.sendall(head.encode())
+            line.recv(4096)
+    running.wait_for(lambda: running.said().count("/n/…") >= 1)
+    assert running.said().count("Invalid") >= 2
+    assert "bi-mat" not in running.said()
+
+
+@pytest.mark.parametrize(
+    ("text_", "shown"),
+    [
+        ("Authorization: Bearer abc.DEF-1_2", "Authorization: Bearer …"),
+        ("{'authorization': 'Basic Zm9v=='}", "{'authorization': 'Basic …'}"),
+        ("'Authorization', 'Token'", "'Authorization', '…'"),
+        ("Cookie: session=abc.d; remember_token=x|y; language=vi",
+         "Cookie: session=…; remember_token=…; language=vi"),
+        ("The bearer of this letter", "The bearer … this letter"),
+    ],
+)  # fmt: skip
+def test_what_opens_something_is_cut_out_of_any_text(text_, shown):
+    assert redacted(text_) == shown
 
 
 def test_a_killed_database_is_started_again(running):

@@ -261,14 +261,18 @@ def rows_of(running: Running) -> dict[uuid.UUID, Row]:
             " (SELECT count(*) FROM receipt r WHERE r.inspection_id = i.id),"
             " (SELECT count(*) FROM declared_photo d WHERE d.inspection_id = i.id"
             "  AND d.arrived_at IS NULL)"
-            " FROM inspection i"
+            " FROM inspection i JOIN tower t ON t.id = i.tower_id AND t.code LIKE 'S__-____'"
         ).fetchall()
     return {row[0]: Row(*row[1:]) for row in found}
 
 
 def photos_of(running: Running) -> dict[uuid.UUID, tuple[uuid.UUID, bytes]]:
     with running.connect() as connection:
-        found = connection.execute("SELECT id, inspection_id, sha256 FROM photo").fetchall()
+        found = connection.execute(
+            "SELECT p.id, p.inspection_id, p.sha256 FROM photo p"
+            " JOIN inspection i ON i.id = p.inspection_id"
+            " JOIN tower t ON t.id = i.tower_id AND t.code LIKE 'S__-____'"
+        ).fetchall()
     return {row[0]: (row[1], bytes(row[2])) for row in found}
 
 
