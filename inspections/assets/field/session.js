@@ -22,10 +22,18 @@ export async function signIn({ id: device, name: deviceName, token, user, expire
 // The token goes; what is stored stays, until the same person signs in again.
 export const signOut = (id) => phone.accounts.update(id, { token: null, active: false, refused: false });
 
-// The service no longer knows the token: nothing is sent until its owner signs in again.
-export const tokenRefused = (id) => phone.accounts.update(id, { refused: true });
+// The service no longer knows the token: nothing is fetched until its owner signs in again.
+export async function tokenRefused(id) {
+  await phone.accounts.update(id, { refused: true });
+  window.dispatchEvent(new Event(ACCOUNT));
+}
 
-export const canSend = (account) => Boolean(account.token) && !account.refused;
+// Told when the account of somebody is another than it was.
+export const ACCOUNT = "thap-canh-account";
+
+export const canFetch = (account) => Boolean(account.token) && !account.refused;
+// A phone that was shut out still brings what it has: the service keeps that for staff to decide.
+export const canSend = (account) => Boolean(account.token);
 
 // How many things of others wait on this phone for their owners: a number, never what they are.
 export async function waitingOfOthers(id) {
