@@ -28,6 +28,7 @@ const later = (tries) => Date.now() + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 
 
 // Send for everybody who has not signed out, each by their own token. `atOnce`: somebody asks.
 export async function send({ atOnce = false } = {}) {
+  if (!navigator.onLine && !atOnce) return;
   for (const account of await accounts()) {
     if (!canSend(account)) continue;
     const pause = pauses.get(account.id);
@@ -40,8 +41,8 @@ export async function send({ atOnce = false } = {}) {
 
 async function sendFor(account, atOnce) {
   const db = storeOf(account.id);
+  if (!await db.queue.count()) return;
   try {
-    await clearOld(db);
     await sendOperations(account, db, atOnce);
     await sendPhotos(account, db);
     await confirm(account, db);
@@ -58,7 +59,7 @@ async function sendFor(account, atOnce) {
 
 // Why things still wait, so that everybody can read it.
 async function sayWhy(db, why) {
-  await db.queue.where("state").anyOf("waiting", "received").modify((row) => { row.why = why; });
+  await db.queue.where("state").anyOf("waiting", "received").and((row) => row.why !== why).modify({ why });
 }
 
 async function sendOperations(account, db, atOnce) {
@@ -202,4 +203,5 @@ export function keepSending() {
   document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") now(); });
   window.setInterval(now, 5_000);
   now();
+  accounts().then((all) => Promise.all(all.map((one) => clearOld(storeOf(one.id))))).catch((error) => { console.error(error); });
 }
