@@ -6,6 +6,7 @@ Everything stored is EPSG:4326 in degrees.
 
 from __future__ import annotations
 
+import functools
 import math
 import struct
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from geoalchemy2 import WKTElement
 from geoalchemy2.elements import WKBElement
 from geoalchemy2.shape import to_shape
+from pyproj import Geod
 
 SRID = 4326
 # How EWKB begins for a point in that system: little-endian, a point with its system's number.
@@ -71,6 +73,17 @@ def east_first(first: float, second: float, *, north_first: bool) -> tuple[float
     Latitude stands before longitude on papers, and on Vietnamese ones X, the northing, before Y.
     """
     return (second, first) if north_first else (first, second)
+
+
+@functools.cache
+def _ellipsoid() -> Geod:
+    return Geod(ellps="WGS84")
+
+
+def metres_between(one: Position, other: Position) -> float:
+    """Metres between two positions on the ellipsoid, as `ST_Distance` of geographies says."""
+    _, _, metres = _ellipsoid().inv(one.longitude, one.latitude, other.longitude, other.latitude)
+    return float(metres)
 
 
 def to_point(position: Position) -> WKTElement:

@@ -34,6 +34,7 @@ from core.i18n import translate
 from core.policy import Actor
 from core.problems import as_domain_error, field_texts, flat_messages
 from core.settings import Settings, kept_secret
+from core.store import Setting
 from core.validation import between, length
 from core.words import N_
 from inspections.doors import photo_store, visit_from
@@ -293,16 +294,21 @@ def process(sent: Sequence[Sent], wrong: Sequence[Refusal], sender: Sender) -> l
         one.place: refusal(one.said_id, one.error) for one in wrong
     }
     kept: dict[int, Kept] = {}
+    session = current_session()
+    known = sync.known_receipts(session, [one.id for one in sent], by=sender.actor)
+    # What every operation asks for stays in the session as long as somebody holds it.
+    settings_held = [session.get(Setting, key) for key in ASKED]
     for one in in_order(sent):
         try:
-            kept[one.place] = _kept(one, sender)
+            kept[one.place] = _kept(one, sender, known)
         except Exception as error:  # one bad item never blocks the others
-            known = as_domain_error(error)
-            if known.status >= 500:
+            wrong_with_it = as_domain_error(error)
+            if wrong_with_it.status >= 500:
                 structlog.get_logger().error(
                     "operation failed", operation=str(one.id), exc_info=error
                 )
-            answers[one.place] = refusal(one.said_id, known)
+            answers[one.place] = refusal(one.said_id, wrong_with_it)
+    del settings_held
     safe = sync.safe_photos(current_session(), [each.receipt for each in kept.values()])
     places = {one.place: one for one in sent}
     for place, done in kept.items():
@@ -339,17 +345,21 @@ def refusal(said_id: Any, error: DomainError) -> dict[str, Any]:
     return answer
 
 
-def _kept(one: Sent, sender: Sender) -> Kept:
-    """Do one operation in a transaction of its own."""
+# The settings that an inspection of a phone is looked at by.
+ASKED = ("clock_skew_s", "emergency_hours", "two_inspectors_days")
+
+
+def _kept(one: Sent, sender: Sender, known: Mapping[tuple[uuid.UUID, bytes], Kept]) -> Kept:
+    """Do one operation in a transaction of its own; `known` are the receipts that it may have."""
     if one.kind not in set(OperationKind):
         raise UnknownKind(N_("This kind of operation is not known here"))
     kind = OperationKind(one.kind)
     subject = _number(one.body.get("id"))
     operation = Operation(id=one.id, kind=kind, made_at=one.made_at, body=one.body, subject=subject)
+    before = known.get((operation.id, operation.content))
+    if before is not None:
+        return before
     with transaction() as session:
-        known = sync.known_receipt(session, operation, by=sender.actor)
-        if known is not None:
-            return known
         if sender.shut is not None:
             operation = replace(operation, photos=_photos(one.body.get("photos")))
             return sync.quarantine(session, operation, sender)

@@ -8,10 +8,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
-
 from core.errors import FieldText, Invalid
+from core.geo import metres_between, to_position
 from core.i18n import N_
 from inspections.models import Inspection
 from inspections.rules.evidence import Verdict, Weather
@@ -61,7 +59,7 @@ class Circumstances:
     device_at: datetime | None = None
 
 
-def write(session: Session, inspection: Inspection, said: Circumstances, *, now: datetime) -> None:
+def write(inspection: Inspection, said: Circumstances, tower: Tower, *, now: datetime) -> None:
     """Write the circumstances into a visit's row, with its distance to the tower in metres.
 
     Raises `Invalid` with a text for each field that is not right.
@@ -80,15 +78,7 @@ def write(session: Session, inspection: Inspection, said: Circumstances, *, now:
     inspection.received_at = now
     inspection.distance_m = None
     if inspection.position is not None:
-        session.flush()
-        metres = session.scalar(
-            select(
-                func.ST_Distance(func.geography(Inspection.position), func.geography(Tower.geom))
-            )
-            .join(Tower, Tower.id == Inspection.tower_id)
-            .where(Inspection.id == inspection.id)
-        )
-        assert metres is not None
+        metres = metres_between(to_position(inspection.position), to_position(tower.geom))
         inspection.distance_m = round(Decimal(metres), 1)
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
-from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Uuid, bindparam, delete, select, text
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
 from core import audit, policy
@@ -49,6 +49,13 @@ from towers import services as towers
 from towers.models import Tower
 from towers.rules import StructureType, overall_height
 
+# A checklist has forty answers: as one value they cost one statement, and as much as one row.
+ANSWERS = text(
+    "INSERT INTO answer (inspection_id, item_key, given, outcome, value, severity)"
+    " SELECT :inspection_id, item_key, given, outcome, value, severity"
+    " FROM jsonb_to_recordset(:answers)"
+    " AS one (item_key text, given jsonb, outcome text, value jsonb, severity text)"
+).bindparams(bindparam("inspection_id", type_=Uuid()), bindparam("answers", type_=JSONB()))
 # Nobody has records of inspections from before: an earlier day is a slip of the pen.
 EARLIEST = date(1990, 1, 1)
 
@@ -100,19 +107,22 @@ def record_inspection(
     by: Actor,
     now: datetime,
     zone: ZoneInfo,
+    held: bool = False,
 ) -> tuple[Inspection, bool]:
     """Record a visit under the id that its device made; returns it and whether it is new.
+
+    `held` says that this transaction holds the tower and found no such inspection since.
 
     The same id with the same body is the first answer again. With another body it is kept for
     review and `Conflict` is raised after the transaction has kept it: see `keep_conflict`.
     Raises `Invalid` with a text for each answer that is not right.
     """
     policy.require(by, "inspection.create")
-    known = session.get(Inspection, inspection_id)
+    known = None if held else session.get(Inspection, inspection_id)
     if known is None:
         _require_tower(by, tower)
         version = _version(session, visit)
-        made = session.execute(
+        made = session.scalars(
             insert(Inspection)
             .values(
                 id=inspection_id,
@@ -127,21 +137,22 @@ def record_inspection(
                 created_at=now,
             )
             .on_conflict_do_nothing(index_elements=["id"])
-            .returning(Inspection.id)
-        ).scalar()
-        known = session.get_one(Inspection, inspection_id, populate_existing=True)
+            .returning(Inspection)
+        ).one_or_none()
         if made is not None:
-            _write(session, known, visit, by=by, now=now, zone=zone)
+            here = tower if held else None
+            _write(session, made, visit, by=by, now=now, zone=zone, new=True, held=here)
             audit.record(
                 session,
                 "inspection.create",
                 "inspection",
-                known.id,
+                made.id,
                 by=by,
                 now=now,
-                after={"tower": tower.code, "kind": known.kind, "status": known.status},
+                after={"tower": tower.code, "kind": made.kind, "status": made.status},
             )
-            return known, True
+            return made, True
+        known = session.get_one(Inspection, inspection_id, populate_existing=True)
     if known.inspector_id != by.id:
         raise NotFound()
     if is_known(session, known, visit):
@@ -368,8 +379,14 @@ def _write(
     by: Actor,
     now: datetime,
     zone: ZoneInfo,
+    new: bool = False,
+    held: Tower | None = None,
 ) -> None:
-    """Write the visit into its row; a submitted one is judged and settled at once."""
+    """Write the visit into its row; a submitted one is judged and settled at once.
+
+    Of a `new` one nothing stands yet that it could take the place of; `held` is its tower where
+    this transaction holds it already.
+    """
     today = now.astimezone(zone).date()
     if visit.inspected_on > today:
         message = N_("The day of the inspection lies in the future")
@@ -378,7 +395,7 @@ def _write(
         message = N_("The day of the inspection lies too far in the past")
         raise Invalid(message, fields={"inspected_on": [message]})
     # One writer a tower, so that two inspections cannot open the same violation twice.
-    tower = towers.hold(session, inspection.tower_id)
+    tower = held or towers.hold(session, inspection.tower_id)
     inspection.inspected_on = visit.inspected_on
     inspection.position = to_point(visit.position) if visit.position else None
     inspection.position_accuracy_m = visit.position_accuracy_m if visit.position else None
@@ -387,7 +404,7 @@ def _write(
     inspection.clock_offset_s = visit.clock_offset_s
     inspection.methods = None if visit.methods is None else list(visit.methods)
     inspection.body_hash = visit.hash
-    circumstances.write(session, inspection, visit.circumstances, now=now)
+    circumstances.write(inspection, visit.circumstances, tower, now=now)
     inspection.assessment_requested = visit.asks_for_assessment
     inspection.structure_type = _structure_type(tower, visit)
     inspection.height_m = tower.height_m
@@ -403,28 +420,30 @@ def _write(
         raise Invalid(message, fields={"structure_type": [message]})
     if tower.structure_type == StructureType.UNKNOWN:
         towers.determine_structure_type(session, tower, inspection.structure_type, by=by, now=now)
-    evaluation = judge(session, inspection, tower, visit)
+    with session.no_autoflush:
+        evaluation = judge(session, inspection, tower, visit, new=new)
     inspection.status = "submitted"
     inspection.review_reason = ""
     inspection.draft = None
     first = inspection.submitted_at or now
     inspection.submitted_at = first
     inspection.complete = evaluation.complete
-    session.execute(delete(Answer).where(Answer.inspection_id == inspection.id))
-    session.expire(inspection, ["answers"])
-    for item_key, judgement in evaluation.judgements.items():
-        session.add(
-            Answer(
-                inspection_id=inspection.id,
-                item_key=item_key,
-                given=visit.answers[item_key],
-                outcome=judgement.outcome,
-                value=_plain(judgement.value),
-                severity=judgement.severity,
-            )
-        )
-    _keep_body(session, inspection, visit, "submitted", by=by, now=now)
     session.flush()
+    if not new:
+        session.execute(delete(Answer).where(Answer.inspection_id == inspection.id))
+    session.expire(inspection, ["answers"])
+    answers = [
+        {
+            "item_key": item_key,
+            "given": visit.answers[item_key],
+            "outcome": judgement.outcome,
+            "value": _plain(judgement.value),
+            "severity": judgement.severity,
+        }
+        for item_key, judgement in evaluation.judgements.items()
+    ]
+    session.execute(ANSWERS, {"inspection_id": inspection.id, "answers": answers})
+    _keep_body(session, inspection, visit, "submitted", by=by, now=now)
     settle(
         session,
         inspection,
@@ -433,6 +452,7 @@ def _write(
         now=now,
         today=today,
         found_on=first.astimezone(zone).date(),
+        new=new,
     )
     if visit.asks_for_assessment:
         request_assessment(
@@ -444,7 +464,7 @@ def _write(
             now=now,
             today=today,
         )
-    else:
+    elif not new:
         # A correction that no longer asks for an assessment takes the unanswered request back.
         withdraw_request(session, inspection)
     condition.refresh(session, tower)
@@ -460,8 +480,8 @@ def _keep_body(
     now: datetime,
 ) -> None:
     """Keep the body as it came: evidence, and how a resend of it is known for ever."""
-    session.add(
-        Submission(
+    session.execute(
+        insert(Submission).values(
             inspection_id=inspection.id,
             received_at=now,
             by_id=by.id,
@@ -484,8 +504,11 @@ def _structure_type(tower: Tower, visit: Visit) -> str:
     return visit.structure_type or StructureType.UNKNOWN
 
 
-def judge(session: Session, inspection: Inspection, tower: Tower, visit: Visit) -> Evaluation:
-    """Judge the answers by the version of the catalogue that the inspection names.
+def judge(
+    session: Session, inspection: Inspection, tower: Tower, visit: Visit, *, new: bool = False
+) -> Evaluation:
+    """Judge the answers by the version of the catalogue that the inspection names; a `new` one has
+    no photos yet but those that it names.
 
     Raises `Invalid` with a text for each answer that is not right or misses its photo.
     """
@@ -516,9 +539,11 @@ def judge(session: Session, inspection: Inspection, tower: Tower, visit: Visit) 
         outcomes = reinspection_outcomes(evaluation)
         # Nothing is closed without something that shows it.
         needs_photo |= {key for key in must if outcomes.get(key) is ReinspectionOutcome.FIXED}
-    with_photo = set(
-        session.scalars(select(Photo.item_key).where(Photo.inspection_id == inspection.id))
-    )
+    with_photo: set[str | None] = set()
+    if needs_photo and not new:
+        with_photo |= set(
+            session.scalars(select(Photo.item_key).where(Photo.inspection_id == inspection.id))
+        )
     # One that is declared is on its way: the record counts it as waiting until it is there.
     with_photo |= {one.item_key for one in visit.declared}
     if inspection.version > 1:

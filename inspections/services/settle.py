@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -37,8 +37,11 @@ def settle(
     now: datetime,
     today: date,
     found_on: date,
+    new: bool = False,
 ) -> list[Violation]:
     """Bring the violations in line with what this inspection now says; returns those touched.
+
+    A `new` one has said nothing before.
 
     `found_on` is the local day of the first submission, from which deadlines count. An
     inspection that does not count (any more) says nothing: what it said is withdrawn.
@@ -52,10 +55,14 @@ def settle(
         touched += _settle_reinspection(session, inspection, judged, asked, by=by, now=now)
         # Whatever else it found is a violation of its own.
         failing = {key: one for key, one in failing.items() if key not in asked}
-    touched += _settle_findings(session, inspection, failing, by=by, now=now, found_on=found_on)
+    earlier = [] if new else _touched_by(session, inspection)
+    touched += _settle_findings(
+        session, inspection, failing, earlier, by=by, now=now, found_on=found_on
+    )
     session.flush()
+    histories = events_of(session, [violation.id for violation in touched])
     for violation in touched:
-        project(session, violation, today=today)
+        _project(violation, histories[violation.id], today=today)
     session.flush()
     return touched
 
@@ -63,6 +70,8 @@ def settle(
 def events_of(session: Session, violation_ids: list[uuid.UUID]) -> dict[uuid.UUID, list[Event]]:
     """The events of some violations in their order."""
     events: dict[uuid.UUID, list[Event]] = {one: [] for one in violation_ids}
+    if not events:
+        return events
     for row in session.scalars(
         select(ViolationEvent)
         .where(ViolationEvent.violation_id.in_(violation_ids))
@@ -133,12 +142,12 @@ def _settle_findings(
     session: Session,
     inspection: Inspection,
     failing: Mapping[str, Any],
+    earlier: Sequence[Violation],
     *,
     by: Actor,
     now: datetime,
     found_on: date,
 ) -> list[Violation]:
-    earlier = _touched_by(session, inspection)
     histories = events_of(session, [violation.id for violation in earlier])
     touched: list[Violation] = []
     continued: set[str] = set()
@@ -170,6 +179,8 @@ def _settle_findings(
                 else secured_by(session, judgement.severity, now),
             )
             touched.append(violation)
+    if not failing.keys() - continued:
+        return touched
     open_ones = {
         violation.item_key: violation
         for violation in session.scalars(
@@ -193,9 +204,10 @@ def _settle_findings(
             deadline=deadline,
             found_on=found_on,
             state="open",
+            emergency_by=None,
+            ended_on=None,
         )
         session.add(violation)
-        session.flush()
         add_event(
             session,
             violation,
@@ -341,7 +353,10 @@ def _require_no_successor(session: Session, violation: Violation) -> None:
 
 def project(session: Session, violation: Violation, *, today: date) -> ViolationState:
     """Write the columns that follow from the events."""
-    events = events_of(session, [violation.id])[violation.id]
+    return _project(violation, events_of(session, [violation.id])[violation.id], today=today)
+
+
+def _project(violation: Violation, events: list[Event], *, today: date) -> ViolationState:
     state = fold(events)
     if state.severity is not None:
         violation.severity = state.severity

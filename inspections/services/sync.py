@@ -78,16 +78,14 @@ def content_hash(body: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
 
 
-def known_receipt(session: Session, operation: Operation, *, by: Actor) -> Kept | None:
-    """What was promised for this very operation before; `None` for a new one."""
-    found = session.scalar(
-        select(Receipt).where(
-            Receipt.operation_id == operation.id,
-            Receipt.content_sha256 == operation.content,
-            Receipt.by_id == by.id,
-        )
+def known_receipts(
+    session: Session, ids: Sequence[uuid.UUID], *, by: Actor
+) -> dict[tuple[uuid.UUID, bytes], Kept]:
+    """What was promised for some operations before, by their id and content."""
+    found = session.scalars(
+        select(Receipt).where(Receipt.operation_id.in_(ids), Receipt.by_id == by.id)
     )
-    return Kept(Verdict.KNOWN, found) if found is not None else None
+    return {(one.operation_id, one.content_sha256): Kept(Verdict.KNOWN, one) for one in found}
 
 
 def keep_inspection(
@@ -110,6 +108,9 @@ def keep_inspection(
     by, now = sender.actor, sender.clock.received_at
     if visit.declared:
         uploads.hold(session, inspection_id)
+    # One writer a tower: of two that come at once, also of the same one twice, the second sees the
+    # first.
+    tower = towers.hold(session, tower.id)
     known = session.get(Inspection, inspection_id, populate_existing=True)
     if known is not None and known.inspector_id != by.id:
         raise NotFound()
@@ -126,7 +127,7 @@ def keep_inspection(
         made, new = known, True
     else:
         made, new = record.record_inspection(
-            session, inspection_id, tower, visit, by=by, now=now, zone=zone
+            session, inspection_id, tower, visit, by=by, now=now, zone=zone, held=True
         )
     if visit.declared:
         uploads.attach(session, made, by=by, now=now)
@@ -207,8 +208,6 @@ def _doubt(
         if ended:
             return Reason.VIOLATION_ENDED, {"violations": ended}, None
     elif known is None:
-        # One writer a tower: of two inspectors at once the second sees the first.
-        towers.hold(session, tower.id)
         other = _other_inspector(session, tower, visit, by)
         if other is not None:
             return Reason.TWO_INSPECTORS, {}, other
@@ -352,9 +351,8 @@ def _promise(
         .returning(Receipt)
     )
     if made is None:
-        kept = known_receipt(session, operation, by=sender.actor)
-        assert kept is not None
-        return kept
+        known = known_receipts(session, [operation.id], by=sender.actor)
+        return known[operation.id, operation.content]
     return Kept(Verdict.KNOWN if again and verdict is Verdict.ACCEPTED else verdict, made)
 
 

@@ -14,6 +14,7 @@ from tests.bench import (
     imports,
     lists,
     map_page,
+    phone,
     search,
     start_up,
     tiles,
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "exports": exports.measure,
     "imports": imports.measure,
     "field": field.measure,
+    "phone": phone.measure,
 }
 # Those that take minutes or gigabytes run only when they are named.
 LONG: dict[str, Callable[[Stage], Iterator[Figure]]] = {

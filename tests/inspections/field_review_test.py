@@ -16,7 +16,7 @@ from core.audit import AuditEntry
 from inspections.field_models import ReviewItem
 from inspections.models import Inspection, Photo
 from tests import doors, makers
-from tests.inspections.phones import Phone, inspection, operation, phone, photo
+from tests.inspections.phones import Phone, inspection, operation, phone, photo, waiting
 
 
 @pytest.fixture
@@ -29,11 +29,6 @@ def tower(session: Session, world: doors.World):
 @pytest.fixture
 def own(app: Flask, world: doors.World) -> Phone:
     return phone(app, world["inspector"])
-
-
-def the_item(session: Session) -> ReviewItem:
-    session.expire_all()
-    return session.scalars(select(ReviewItem)).one()
 
 
 def decide(world: doors.World, item: ReviewItem, decision: str, **form: str):
@@ -52,7 +47,7 @@ def test_another_body_is_taken_as_the_next_version(
     changed = {**first["body"], "note": "sau", "answers": answers, "photos": [picture.facts()]}
     own.send({**first, "body": changed})
     own.upload(number, picture)
-    item = the_item(session)
+    item = waiting(session)
     listed = world["staff"].get("/field/review").get_data(as_text=True)
     assert (str(item.id) in listed, tower.code in listed) == (True, True)
     page = world["staff"].get(f"/field/review/{item.id}").get_data(as_text=True)
@@ -61,7 +56,7 @@ def test_another_body_is_taken_as_the_next_version(
     kept = session.get_one(Inspection, uuid.UUID(number), populate_existing=True)
     assert (kept.note, kept.version, kept.status) == ("sau", 2, "submitted")
     assert [str(one.id) for one in kept.photos] == [picture.id]
-    assert the_item(session).state == "accepted"
+    assert waiting(session).state == "accepted"
     versions = world["staff"].get(f"/inspections/{number}/versions").get_data(as_text=True)
     assert all(text in versions for text in ("trước", "sau"))
     # Two people who decide at once do not both decide.
@@ -76,10 +71,10 @@ def test_two_inspectors_both_count_once_staff_say_so(
     own.send(inspection(tower.code))
     second = inspection(tower.code)
     theirs.send(second)
-    assert decide(world, the_item(session), "accept").status_code == 302
+    assert decide(world, waiting(session), "accept").status_code == 302
     kept = session.get_one(Inspection, uuid.UUID(second["body"]["id"]))
     assert (kept.inspector_id, kept.status) == (colleague.id, "submitted")
-    item = the_item(session)
+    item = waiting(session)
     assert kept.received_at == item.received_at
     entry = session.scalars(
         select(AuditEntry).where(AuditEntry.action == "review_item.accepted")
@@ -98,11 +93,11 @@ def test_what_is_not_taken_changes_nothing_and_stays_readable(
     own.send(first)
     own.send({**first, "body": {**first["body"], "note": "khác hẳn"}})
     before = session.get_one(Inspection, uuid.UUID(first["body"]["id"])).version
-    item = the_item(session)
+    item = waiting(session)
     assert decide(world, item, "reject").status_code == 422
     assert decide(world, item, "dance").status_code == 422
     assert decide(world, item, decision, **form).status_code == 302
-    item = the_item(session)
+    item = waiting(session)
     assert (item.state, item.decision_reason) == (state, form.get("reason", ""))
     kept = session.get_one(Inspection, uuid.UUID(first["body"]["id"]), populate_existing=True)
     assert (kept.version, kept.note) == (before, "")
@@ -118,7 +113,7 @@ def test_what_a_lost_phone_sent_counts_once_staff_take_it(
     doors.answered(world["admin"].delete(f"/api/v1/devices/{own.id}"), 204)
     # A photo of what was there before waits alone; a new inspection waits with its own.
     own.upload(first["body"]["id"], early)
-    item = the_item(session)
+    item = waiting(session)
     assert (item.kind, item.reason) == ("photo", "revoked_device")
     assert decide(world, item, "accept").status_code == 302
     photos = select(Photo.id).where(Photo.inspection_id == uuid.UUID(first["body"]["id"]))
@@ -129,9 +124,8 @@ def test_what_a_lost_phone_sent_counts_once_staff_take_it(
     number = second["body"]["id"]
     own.upload(number, late)
     own.send(second)
-    session.expire_all()
-    waiting = session.scalars(select(ReviewItem).where(ReviewItem.kind == "inspection")).one()
-    assert decide(world, waiting, "accept").status_code == 302
+    item = waiting(session, kind="inspection")
+    assert decide(world, item, "accept").status_code == 302
     kept = session.get_one(Inspection, uuid.UUID(number))
     assert [str(one.id) for one in kept.photos] == [late.id]
     head = doors.answered(world["staff"].get(f"/api/v1/inspections/{number}"), 200)
@@ -144,7 +138,7 @@ def test_it_is_for_staff_of_the_territory(
     first = inspection(tower.code)
     own.send(first)
     own.send({**first, "body": {**first["body"], "note": "khác"}})
-    item = the_item(session)
+    item = waiting(session)
     for role in ("inspector", "admin", "operator"):
         assert world[role].get(f"/field/review/{item.id}").status_code == 403
     person = makers.user(session, "staff", territories=[world.there.commune])

@@ -10,7 +10,10 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from inspections.field_models import ReviewItem
 from tests import doors
 
 OCTETS = "application/offset+octet-stream"
@@ -87,6 +90,14 @@ class Phone:
     def receipts(self, *ids: str) -> list[dict[str, Any]]:
         answer = self.client.get("/api/v1/field/receipts", query_string={"ids": ",".join(ids)})
         return doors.answered(answer, 200)["items"]
+
+
+def waiting(session: Session, **wanted: Any) -> ReviewItem:
+    """The one thing that this test's phones brought and staff must decide about."""
+    session.expire_all()
+    # The world has some of its own.
+    brought = select(ReviewItem).where(ReviewItem.body_hash != bytes(32)).filter_by(**wanted)
+    return session.scalars(brought).one()
 
 
 def phone(app: Flask, client: FlaskClient, device_id: str | None = None) -> Phone:

@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 
 from core import clock
 from core.settings import Settings
-from inspections.field_models import Receipt, ReviewItem
+from inspections.field_models import Receipt
 from inspections.models import Inspection, Submission
 from tests import doors, makers
-from tests.inspections.phones import Phone, inspection, operation, phone, photo
+from tests.inspections.phones import Phone, inspection, operation, phone, photo, waiting
 
 
 @pytest.fixture
@@ -112,10 +112,10 @@ def test_another_body_under_a_known_id_waits_for_staff(session: Session, own: Ph
     (result,) = own.send(other)
     assert (result["verdict"], result["receipt"]["complete"]) == ("review", True)
     assert stored(session, number).note == ""
-    item = session.scalars(select(ReviewItem)).one()
+    item = waiting(session)
     assert (item.reason, item.kind, str(item.other_id)) == ("different_body", "inspection", number)
     assert own.send(other)[0]["verdict"] == "known"
-    assert session.scalar(select(func.count()).select_from(ReviewItem)) == 1
+    assert waiting(session).id == item.id
     outcomes = select(Submission.outcome).where(Submission.inspection_id == uuid.UUID(number))
     assert sorted(session.scalars(outcomes)) == ["conflict", "submitted"]
 
@@ -159,7 +159,7 @@ def test_a_returned_inspection_comes_back_as_its_second_version(
     third["body"]["id"] = number
     (late,) = own.send(third)
     assert late["verdict"] == "review"
-    assert session.scalars(select(ReviewItem.reason)).one() == "changed_meanwhile"
+    assert waiting(session).reason == "changed_meanwhile"
     assert stored(session, number).status == "accepted"
 
 
@@ -172,7 +172,7 @@ def test_two_inspectors_at_one_tower_make_a_review_item(
     own.send(first)
     (result,) = theirs.send(inspection(tower.code))
     assert result["verdict"] == "review"
-    item = session.scalars(select(ReviewItem)).one()
+    item = waiting(session)
     assert (item.reason, str(item.other_id)) == ("two_inspectors", first["body"]["id"])
     day = (clock.today() - timedelta(days=3)).isoformat()
     assert theirs.send(inspection(tower.code, inspected_on=day))[0]["verdict"] == "accepted"
@@ -198,7 +198,7 @@ def test_a_violation_that_ended_meanwhile_makes_a_review_item(
     )
     (result,) = own.send(again)
     assert result["verdict"] == "review"
-    assert session.scalars(select(ReviewItem.reason)).one() == "violation_ended"
+    assert waiting(session).reason == "violation_ended"
 
 
 def test_skew_is_kept_and_flagged_and_days_are_ours(session: Session, own: Phone, tower) -> None:
@@ -231,7 +231,7 @@ def test_a_revoked_phone_is_quarantined_and_an_unknown_token_refused(
     assert own.upload(sent["body"]["id"], picture)["state"] == "safe"
     (receipt,) = own.receipts(sent["id"])
     assert receipt["complete"] is True
-    item = session.scalars(select(ReviewItem)).one()
+    item = waiting(session)
     assert (item.reason, str(item.device_id)) == ("revoked_device", own.id)
     # Everything else is shut.
     for path in ("/api/v1/field/work", "/api/v1/inspections", "/account", "/api/v1/devices"):
@@ -252,4 +252,4 @@ def test_a_disabled_account_loses_no_work(
     session.commit()
     (result,) = own.send(inspection(tower.code))
     assert result["verdict"] == "quarantined"
-    assert session.scalars(select(ReviewItem.reason)).one() == "disabled_account"
+    assert waiting(session).reason == "disabled_account"
