@@ -147,12 +147,10 @@ class Phone(Walk):
         expect(self.page.locator("html")).to_have_attribute("lang", self.language)
         self.look("field-welcome")
         self.page.locator(".welcome a.btn").click()
-        known, asked = self.page.locator("#device"), self.page.locator("main [name=email]")
-        expect(known.or_(asked)).to_be_visible()
-        if asked.is_visible():
-            asked.fill(email)
-            self.page.locator("main [name=password]").fill(self.server.passwords[email])
-            self.page.locator("main [name=password]").press("Enter")
+        self.page.locator("main [name=email]").fill(email)
+        password = self.page.locator("main [name=password]")
+        password.fill(self.server.passwords[email])
+        password.press("Enter")
         self.page.locator("#device button").click()
         self.page.wait_for_url("**/field")
         expect(self.page.locator(".tabs")).to_be_visible()
@@ -218,10 +216,6 @@ class Phone(Walk):
         self.page.locator(".end-sheet").get_by_role(
             "button", name=self.text("Send"), exact=True
         ).click()
-
-    def press_form(self, english: str) -> None:
-        """Press a button of an ordinary page."""
-        super().press(english)
 
     def press(self, english: str, **facts: Any) -> None:
         """Buttons of this app stand below its content too."""
@@ -441,9 +435,10 @@ def test_two_people_on_one_phone_and_a_check_that_is_refused(service, phones, sc
     one.look("field-others-wait")
 
     # The next one on this phone sees nothing of it, and sends nothing of it either.
+    # The session of the browser that was left open ends before anybody can go on with it.
     one.online()
     page.goto(f"{one.server.url}/field/sign-in?lang=en")
-    one.press_form("I am somebody else")
+    page.wait_for_url("**/field")
     one.begin("binh@example.org")
     one.go("sending")
     one.sees("Nothing waits to be sent")
@@ -454,8 +449,6 @@ def test_two_people_on_one_phone_and_a_check_that_is_refused(service, phones, sc
     one.go("phone")
     one.press("Sign out on this phone")
     expect(page.locator(".welcome")).to_be_visible()
-    page.goto(f"{one.server.url}/field/sign-in?lang=en")
-    one.press_form("I am somebody else")
     one.begin("anna@example.org")
     one.go("sending")
     one.sees("Not taken: correct it and send it again")

@@ -44,7 +44,7 @@ async function sendFor(account, atOnce) {
   if (!await db.queue.count()) return;
   try {
     await sendOperations(account, db, atOnce);
-    await sendPhotos(account, db);
+    await sendPhotos(account, db, atOnce);
     await confirm(account, db);
     pauses.delete(account.id);
     await sayWhy(db, "");
@@ -63,7 +63,8 @@ async function sayWhy(db, why) {
 }
 
 async function sendOperations(account, db, atOnce) {
-  const waiting = await db.queue.where({ state: "waiting" }).sortBy("made_at");
+  // Whoever asks for it may also try again what was refused: the reason may be gone.
+  const waiting = await db.queue.where("state").anyOf(atOnce ? ["waiting", "refused"] : ["waiting"]).sortBy("made_at");
   let left = waiting.filter((row) => atOnce || row.next_at <= Date.now());
   while (left.length) {
     const batch = [];
@@ -119,12 +120,12 @@ async function refuse(db, row, { code, title, fields }) {
   await db.queue.update(row.id, { state: "refused", verdict: "refused", code: code || "", title: title || "", fields: fields || {}, why: "" });
 }
 
-async function sendPhotos(account, db) {
+async function sendPhotos(account, db, atOnce) {
   const received = await db.queue.where({ state: "received" }).sortBy("made_at");
   for (const row of received) {
     if (!row.visit) continue;
     for (const photo of await photosOf(db, row)) {
-      if (photo.state === "waiting") await sendPhoto(account, db, row, photo);
+      if (photo.state === "waiting" || (atOnce && photo.state === "refused")) await sendPhoto(account, db, row, photo);
     }
   }
 }
