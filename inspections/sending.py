@@ -20,6 +20,7 @@ import orjson
 import structlog
 from flask import current_app
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from accounts.models import Device, User
@@ -53,6 +54,7 @@ from inspections.services.declared import Declared
 from inspections.services.record import Visit
 from inspections.services.sync import Kept, Operation, Sender
 from inspections.services.uploads import Facts, Standing
+from towers import services as towers
 from towers.findings import NewProposal, finding_of
 from towers.models import Tower
 from towers.queries import merges
@@ -300,7 +302,11 @@ def process(sent: Sequence[Sent], wrong: Sequence[Refusal], sender: Sender) -> l
     settings_held = [session.get(Setting, key) for key in ASKED]
     for one in in_order(sent):
         try:
-            kept[one.place] = _kept(one, sender, known)
+            try:
+                kept[one.place] = _kept(one, sender, known)
+            except IntegrityError:
+                # Somebody else wrote the same in the same moment: now it is there to be seen.
+                kept[one.place] = _kept(one, sender, known)
         except Exception as error:  # one bad item never blocks the others
             wrong_with_it = as_domain_error(error)
             if wrong_with_it.status >= 500:
@@ -375,7 +381,7 @@ def _kept(one: Sent, sender: Sender, known: Mapping[tuple[uuid.UUID, bytes], Kep
             session,
             operation,
             data["id"],
-            tower_of(session, sender.actor, data["tower"]),
+            held_tower(session, sender.actor, data["tower"]),
             visit,
             based_on=data["based_on"],
             violations=data["violations"],
@@ -447,6 +453,12 @@ def _number(given: Any) -> uuid.UUID | None:
         return uuid.UUID(given)
     except (ValueError, TypeError, AttributeError):
         return None
+
+
+def held_tower(session: Session, reader: Actor, code: str) -> Tower:
+    """The same, held by this transaction: one writer a tower."""
+    found = None if "\x00" in code else towers.hold_by_code(session, reader, code)
+    return found or towers.hold(session, tower_of(session, reader, code).id)
 
 
 def tower_of(session: Session, reader: Actor, code: str) -> Tower:

@@ -20,6 +20,7 @@ from inspections.models import Inspection
 from inspections.rules.sync import ItemState
 from inspections.services import record, uploads
 from inspections.services.record import Visit
+from towers import services as towers
 from towers.models import Tower, TowerProposal
 from towers.services.proposals import Finding, propose
 
@@ -47,6 +48,8 @@ def accept_inspection(
     _require_open(item, by)
     assert item.inspection_id is not None
     policy.require(by, "inspection.review")
+    # In the order in which a phone's own sending takes them.
+    tower = towers.hold(session, tower.id)
     uploads.hold(session, item.inspection_id)
     known = session.get(Inspection, item.inspection_id, populate_existing=True)
     if known is None:

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
-from sqlalchemy import Uuid, bindparam, delete, select, text
+from sqlalchemy import DateTime, LargeBinary, Uuid, bindparam, delete, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
@@ -49,13 +49,24 @@ from towers import services as towers
 from towers.models import Tower
 from towers.rules import StructureType, overall_height
 
-# A checklist has forty answers: as one value they cost one statement, and as much as one row.
+# A checklist has forty answers: as one value they cost no more than one row, and go with the body
+# that they come from.
 ANSWERS = text(
-    "INSERT INTO answer (inspection_id, item_key, given, outcome, value, severity)"
+    "WITH kept AS (INSERT INTO submission"
+    " (inspection_id, received_at, by_id, body, body_hash, outcome)"
+    " VALUES (:inspection_id, :now, :by_id, :body, :body_hash, 'submitted'))"
+    " INSERT INTO answer (inspection_id, item_key, given, outcome, value, severity)"
     " SELECT :inspection_id, item_key, given, outcome, value, severity"
     " FROM jsonb_to_recordset(:answers)"
     " AS one (item_key text, given jsonb, outcome text, value jsonb, severity text)"
-).bindparams(bindparam("inspection_id", type_=Uuid()), bindparam("answers", type_=JSONB()))
+).bindparams(
+    bindparam("inspection_id", type_=Uuid()),
+    bindparam("by_id", type_=Uuid()),
+    bindparam("now", type_=DateTime(timezone=True)),
+    bindparam("body", type_=JSONB()),
+    bindparam("body_hash", type_=LargeBinary()),
+    bindparam("answers", type_=JSONB()),
+)
 # Nobody has records of inspections from before: an earlier day is a slip of the pen.
 EARLIEST = date(1990, 1, 1)
 
@@ -122,23 +133,30 @@ def record_inspection(
     if known is None:
         _require_tower(by, tower)
         version = _version(session, visit)
-        made = session.scalars(
-            insert(Inspection)
-            .values(
-                id=inspection_id,
-                tower_id=tower.id,
-                checklist_version_id=version.id,
-                kind=visit.kind,
-                status="draft",
-                structure_type=tower.structure_type,
-                inspector_id=by.id,
-                inspected_on=visit.inspected_on,
-                body_hash=visit.hash,
-                created_at=now,
-            )
-            .on_conflict_do_nothing(index_elements=["id"])
-            .returning(Inspection)
-        ).one_or_none()
+        values = {
+            "id": inspection_id,
+            "tower_id": tower.id,
+            "checklist_version_id": version.id,
+            "kind": visit.kind,
+            "status": "draft",
+            "structure_type": tower.structure_type,
+            "inspector_id": by.id,
+            "inspected_on": visit.inspected_on,
+            "body_hash": visit.hash,
+            "created_at": now,
+        }
+        made: Inspection | None
+        if held:
+            # It is written once it is whole: who holds its tower is not overtaken.
+            made = Inspection(**values, version=1, tower=tower, checklist_version=version)
+            session.add(made)
+        else:
+            made = session.scalars(
+                insert(Inspection)
+                .values(**values)
+                .on_conflict_do_nothing(index_elements=["id"])
+                .returning(Inspection)
+            ).one_or_none()
         if made is not None:
             here = tower if held else None
             _write(session, made, visit, by=by, now=now, zone=zone, new=True, held=here)
@@ -412,8 +430,8 @@ def _write(
     declare(session, inspection, visit.declared, now=now)
     if not visit.submit:
         inspection.draft = visit.answers
-        _keep_body(session, inspection, visit, "draft", by=by, now=now)
         session.flush()
+        _keep_draft(session, inspection, visit, by=by, now=now)
         return
     if inspection.structure_type == StructureType.UNKNOWN:
         message = N_("Determine the structure type first")
@@ -442,8 +460,17 @@ def _write(
         }
         for item_key, judgement in evaluation.judgements.items()
     ]
-    session.execute(ANSWERS, {"inspection_id": inspection.id, "answers": answers})
-    _keep_body(session, inspection, visit, "submitted", by=by, now=now)
+    session.execute(
+        ANSWERS,
+        {
+            "inspection_id": inspection.id,
+            "answers": answers,
+            "now": now,
+            "by_id": by.id,
+            "body": visit.body,
+            "body_hash": visit.hash,
+        },
+    )
     settle(
         session,
         inspection,
@@ -470,14 +497,8 @@ def _write(
     condition.refresh(session, tower)
 
 
-def _keep_body(
-    session: Session,
-    inspection: Inspection,
-    visit: Visit,
-    outcome: str,
-    *,
-    by: Actor,
-    now: datetime,
+def _keep_draft(
+    session: Session, inspection: Inspection, visit: Visit, *, by: Actor, now: datetime
 ) -> None:
     """Keep the body as it came: evidence, and how a resend of it is known for ever."""
     session.execute(
@@ -487,7 +508,7 @@ def _keep_body(
             by_id=by.id,
             body=visit.body,
             body_hash=visit.hash,
-            outcome=outcome,
+            outcome="draft",
         )
     )
 

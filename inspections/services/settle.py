@@ -194,7 +194,9 @@ def _settle_findings(
             continue
         deadline = deadline_for(found_on, judgement.remedy_days)
         # The same defect found again continues the open violation, it opens no twin.
-        violation = open_ones.get(item_key) or Violation(
+        known = open_ones.get(item_key)
+        emergency_by = secured_by(session, judgement.severity, now)
+        violation = known or Violation(
             id=uuid.uuid4(),
             tower_id=inspection.tower_id,
             item_key=item_key,
@@ -204,7 +206,7 @@ def _settle_findings(
             deadline=deadline,
             found_on=found_on,
             state="open",
-            emergency_by=None,
+            emergency_by=emergency_by,
             ended_on=None,
         )
         session.add(violation)
@@ -217,9 +219,11 @@ def _settle_findings(
             now=now,
             severity=judgement.severity,
             deadline=deadline,
-            emergency_by=secured_by(session, judgement.severity, now),
+            emergency_by=emergency_by,
         )
-        touched.append(violation)
+        # A new one is made as its one event says.
+        if known is not None:
+            touched.append(violation)
     return touched
 
 

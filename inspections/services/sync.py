@@ -30,7 +30,6 @@ from inspections.rules.sync import Clock, OperationKind, Reason, Verdict
 from inspections.services import record, uploads
 from inspections.services.record import Visit
 from inspections.services.settle import looked_at
-from towers import services as towers
 from towers.models import Tower, TowerProposal
 from towers.services.proposals import Finding, propose
 
@@ -102,25 +101,24 @@ def keep_inspection(
 ) -> Kept:
     """Record an inspection that a phone brings, or correct one; or keep it for staff.
 
+    `tower` is held: of two that come at once, also of one sent twice, the second sees the first.
     `based_on` is the version that it corrects, `violations` are those that it was asked about.
     Raises as `record.record_inspection`.
     """
     by, now = sender.actor, sender.clock.received_at
     if visit.declared:
         uploads.hold(session, inspection_id)
-    # One writer a tower: of two that come at once, also of the same one twice, the second sees the
-    # first.
-    tower = towers.hold(session, tower.id)
-    known = session.get(Inspection, inspection_id, populate_existing=True)
+    there, other = _there(session, inspection_id, tower, visit, by)
+    known = session.get(Inspection, inspection_id, populate_existing=True) if there else None
     if known is not None and known.inspector_id != by.id:
         raise NotFound()
     if known is not None and record.is_known(session, known, visit):
         return _promise(session, operation, sender, Verdict.ACCEPTED, known, again=True)
-    doubt = _doubt(session, known, tower, visit, based_on, violations, by)
+    doubt = _doubt(session, known, other, tower, visit, based_on, violations)
     if doubt is not None:
-        reason, facts, other = doubt
+        reason, facts, against = doubt
         return _ask_staff(
-            session, operation, sender, reason, tower=tower, facts=facts, other_id=other
+            session, operation, sender, reason, tower=tower, facts=facts, other_id=against
         )
     if known is not None:
         record.correct_inspection(session, known, visit, by=by, now=now, zone=zone)
@@ -183,11 +181,11 @@ def quarantine(session: Session, operation: Operation, sender: Sender) -> Kept:
 def _doubt(
     session: Session,
     known: Inspection | None,
+    other: uuid.UUID | None,
     tower: Tower,
     visit: Visit,
     based_on: int | None,
     violations: Sequence[uuid.UUID],
-    by: Actor,
 ) -> tuple[Reason, dict[str, Any], uuid.UUID | None] | None:
     """Why staff must look at an inspection before it counts; `None` where nothing stands against
     it."""
@@ -207,17 +205,18 @@ def _doubt(
         ended = _ended(session, known, tower, violations)
         if ended:
             return Reason.VIOLATION_ENDED, {"violations": ended}, None
-    elif known is None:
-        other = _other_inspector(session, tower, visit, by)
-        if other is not None:
-            return Reason.TWO_INSPECTORS, {}, other
+    elif known is None and other is not None:
+        return Reason.TWO_INSPECTORS, {}, other
     return None
 
 
-def _other_inspector(session: Session, tower: Tower, visit: Visit, by: Actor) -> uuid.UUID | None:
-    """An inspection of the same tower by somebody else within `two_inspectors_days`."""
+def _there(
+    session: Session, inspection_id: uuid.UUID, tower: Tower, visit: Visit, by: Actor
+) -> tuple[bool, uuid.UUID | None]:
+    """Whether there is an inspection with this number, and one of the same tower by somebody else
+    within `two_inspectors_days`."""
     days = timedelta(days=int(store.value_of(session, "two_inspectors_days")))
-    return session.scalar(
+    other = (
         select(Inspection.id)
         .where(
             Inspection.tower_id == tower.id,
@@ -229,6 +228,9 @@ def _other_inspector(session: Session, tower: Tower, visit: Visit, by: Actor) ->
         .order_by(Inspection.inspected_on.desc(), Inspection.id)
         .limit(1)
     )
+    same = select(Inspection.id).where(Inspection.id == inspection_id)
+    there, stands = session.execute(select(same.exists(), other.scalar_subquery())).one()
+    return there, stands
 
 
 def _ended(

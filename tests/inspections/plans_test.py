@@ -104,7 +104,7 @@ def test_the_dashboard_reads_its_lists_by_indexes(crowd: Crowd):
     asked = crowd.get("/")
     urgent = the_one(asked, *FOLLOW_UP)
     assert "ix_violation_open_urgency" in urgent.indexes
-    latest = the_one(asked, "SELECT inspection.id, inspection.tower_id")
+    latest = the_one(asked, "inspection.id, inspection.tower_id")
     assert "ix_inspection_moment_id" in latest.indexes, latest.plan
 
 

@@ -288,6 +288,16 @@ def hold(session: Session, tower_id: uuid.UUID) -> Tower:
     return held
 
 
+def hold_by_code(session: Session, by: Actor, code: str) -> Tower | None:
+    """The tower with a code as it is now, held as `hold` does; `None` outside `by`'s sight."""
+    return session.scalars(
+        select(Tower)
+        .where(Tower.code == code, policy.visible(by, "tower"))
+        .with_for_update(key_share=True, of=Tower)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
 def set_condition(
     session: Session,
     tower: Tower,
