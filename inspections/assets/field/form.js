@@ -183,7 +183,7 @@ function guarded(form, found, item) {
   const judgement = found.judgements[key];
   const photos = form.visit.photos.filter((one) => one.item === key).map((one) => one.id);
   return guard([
-    form.visit.answers[key], judgement?.outcome, judgement?.severity, judgement?.remedy_days, found.reached.has(key),
+    form.visit.answers[key], judgement?.outcome, judgement?.severity, judgement?.remedy_days, String(judgement?.value), found.reached.has(key),
     found.needsPhoto.has(key), form.noting(key), form.problems(key).join(), photos.join(),
   ], () => itemOf(form, item));
 }
