@@ -127,8 +127,8 @@ MENU = (
     MenuItem("towers.index", N_("Towers"), "tower", "tower.view"),
     MenuItem("inspections.index", N_("Inspections"), "inspection", "inspection.view"),
     MenuItem("inspections.assignments", N_("My assignments"), "assignment", "assignment.take"),
-    MenuItem("field.app", N_("Field app"), "phone", "inspection.create"),
     MenuItem("inspections.follow_up", N_("Follow-up"), "follow-up", "violation.view"),
+    MenuItem("field.app", N_("Field app"), "phone", "inspection.create", "work"),
     MenuItem("inspections.violations", N_("Violations"), "violation", "violation.view", "work"),
     MenuItem(
         "notices.index",

@@ -1,12 +1,18 @@
 // Makes this phone a device of whoever is signed in, and hands its token to the app.
 import { _, ready } from "core/texts";
-import { deviceOf, signIn } from "./field/session.js";
+import { deviceOf, hasLeft, leave, signIn } from "./field/session.js";
 
 await ready;
 const form = document.querySelector("#device");
 const wrong = form.querySelector("[role=alert]");
 
-form.querySelector("button").disabled = false;
+// Who signed out of the app without a network is signed out here before anybody goes on.
+if (await hasLeft(form.dataset.user)) {
+  await leave(document.querySelector("#leave"));
+  window.location.replace("/field");
+} else {
+  form.querySelector("button").disabled = false;
+}
 
 const asked = (id) => fetch("/api/v1/devices", {
   method: "POST",

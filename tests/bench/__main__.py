@@ -15,9 +15,9 @@ from tests.bench import (
     imports,
     lists,
     map_page,
+    phone,
     search,
     start_up,
-    sync,
     tiles,
     tipg,
 )
@@ -37,7 +37,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "audit": audits.measure,
     "backup": audits.measure_backup,
     "field": field.measure,
-    "sync": sync.measure,
+    "phone": phone.measure,
 }
 # Those that take minutes or gigabytes run only when they are named.
 LONG: dict[str, Callable[[Stage], Iterator[Figure]]] = {

@@ -1,120 +1,220 @@
-"""The field app on a cheap phone: Chromium whose processor is four times as slow."""
+"""What phones bring and take along, as ratios to plain SQL and to the time that people wait."""
 
 from __future__ import annotations
 
-import os
+import uuid
 from collections.abc import Iterator
-from statistics import median
+from datetime import UTC, datetime
+from decimal import Decimal
+from time import perf_counter
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+import psycopg
+from flask.testing import FlaskClient
+from psycopg.types.json import Jsonb
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from core.settings import Settings
+from core.policy import SYSTEM
+from inspections.rules.evaluation import Structure, applicable_items
+from inspections.services import checklists
+from tests import makers
 from tests.bench.figures import Figure
-from tests.bench.stage import Stage
-from tests.browser.conftest import FLAGS
-from tests.browser.server import serving
+from tests.bench.stage import Stage, bare
+from tests.inspections.visits import CATALOGUE, passing_item
+from towers.models import Tower
 
+INSPECTIONS = 1_000
+ANSWERS = 40
+BATCH = 50
 TOWERS = 20_000
-SLOWER = 4
-OPENED, ANSWERED = 5, 20
+# One answer in twenty is a defect, as at real towers.
+HEIGHT_M, SERVICES = 60, ("bts", "tv", "radio")
+FAILS = {"clb_ladder": "no", "sit_fence": "no"}
 
-# As many towers on the phone as one can hold, each like the first one that was fetched.
-FILL = """async (number) => {
-  const name = (await indexedDB.databases()).map((one) => one.name).find((one) => one !== "thap-canh-phone");
-  const db = await new Promise((done) => { const asked = indexedDB.open(name); asked.onsuccess = () => done(asked.result); });
-  const towers = await new Promise((done) => {
-    const asked = db.transaction("towers").objectStore("towers").getAll(); asked.onsuccess = () => done(asked.result);
-  });
-  const kept = db.transaction(["towers", "facts"], "readwrite");
-  const index = [];
-  for (let count = 0; count < number; count += 1) {
-    const like = towers[count % towers.length];
-    const tower = count < towers.length ? like : { ...like, code: `MORE-${count}` };
-    kept.objectStore("towers").put(tower);
-    index.push([tower.code, tower.name, tower.lat, tower.lon, tower.condition, tower.commune, tower.open.length, tower.structure_type]);
-  }
-  kept.objectStore("facts").put({ name: "index", value: index });
-  await new Promise((done) => { kept.oncomplete = done; });
-  db.close();
-}"""  # noqa: E501
-
-# From the tap until the first items of the form have been painted.
-OPEN = """async (place) => {
-  window.location.hash = "#/work";
-  await new Promise((done) => setTimeout(done, 600));
-  const begun = performance.now();
-  window.location.hash = place;
-  while (!document.querySelector(".item")) await new Promise((done) => requestAnimationFrame(done));
-  await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-  return performance.now() - begun;
-}"""
-
-# From the tap until the answer is on the disk.
-ANSWER = """async (count) => {
-  const buttons = [...document.querySelectorAll(".item .choices.two .choice")];
-  const before = Number(document.documentElement.dataset.stored || 0);
-  const begun = performance.now();
-  buttons[count % buttons.length].click();
-  while (Number(document.documentElement.dataset.stored || 0) === before) {
-    await new Promise((done) => { const channel = new MessageChannel(); channel.port1.onmessage = done; channel.port2.postMessage(0); });
-  }
-  return performance.now() - begun;
-}"""  # noqa: E501
-
-
-def signed_in(page: Page, url: str, email: str, password: str) -> None:
-    page.goto(f"{url}/field/sign-in")
-    page.locator("main [name=email]").fill(email)
-    page.locator("main [name=password]").fill(password)
-    page.locator("main [name=password]").press("Enter")
-    page.locator("#device button").click()
-    page.locator(".tabs").wait_for()
-
-
-def fetched(page: Page, url: str) -> None:
-    page.goto(f"{url}/field#/phone")
-    for _ in ("size", "fetch"):
-        page.locator("main .btn-primary").first.click()
-        page.locator("main p.size").wait_for(state="hidden" if _ == "fetch" else "visible")
-    page.locator("main p.mb-2").first.wait_for()
+# The rows of one inspection, as they stand in its tables; the order is that of their keys.
+TABLES = (
+    ("inspection", "id"),
+    ("answer", "inspection_id"),
+    ("submission", "inspection_id"),
+    ("violation", "id"),
+    ("violation_event", "inspection_id"),
+    ("receipt", "inspection_id"),
+)
 
 
 def measure(stage: Stage) -> Iterator[Figure]:
-    urls = stage.province(1_000)
-    kept = (stage.folder / "demo-accounts.txt").read_text().splitlines()
-    passwords = dict(line.split("  ") for line in kept)
-    settings: Any = Settings(
-        instance=stage.folder, database_url=urls.app_url, migration_database_url=urls.owner_url
-    ).with_secret()
-    with serving(settings, passwords) as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM") or "/usr/bin/chromium", args=FLAGS
+    """1,000 inspections with 40 answers each by `POST /api/v1/sync`, and as rows alone."""
+    urls = stage.empty("field")
+    app = stage.app(urls)
+    with app.app_context():
+        from core.db import database
+
+        with database().new_session() as session:
+            codes = _prepared(session)
+            token = makers.token(session, makers.user(session, "inspector"))
+            session.commit()
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    warm, *rest = [_inspection(code) for code in codes]
+    _send(client, [warm])
+    sync = plain = 0.0
+    # One batch after the other is sent, and its rows are written once more: a machine that is busy
+    # meanwhile is so for both.
+    with bare(urls.owner_url) as owner, bare(urls.app_url) as alone:
+        for start in range(0, len(rest), BATCH):
+            batch = rest[start : start + BATCH]
+            started = perf_counter()
+            _send(client, batch)
+            sync += perf_counter() - started
+            rows = _rows(owner, [one["body"]["id"] for one in batch])
+            owner.execute(
+                "TRUNCATE receipt, violation_event, violation, answer, submission, inspection"
+                " CASCADE"
+            )
+            owner.commit()
+            plain += _written(alone, rows)
+    number = len(rest)
+    yield Figure(
+        f"E sync of {INSPECTIONS:,} inspections of {ANSWERS} answers",
+        plain / sync,
+        f"of plain SQL in as many transactions ({number / sync:.0f}/s, SQL {number / plain:.0f}/s)",
+        least=0.3,
+    )
+
+
+def _prepared(session: Session) -> list[str]:
+    """A published checklist and a tower for each inspection."""
+    now = datetime.now(UTC)
+    checklists.publish(session, checklists.shipped_document(), by=SYSTEM, now=now)
+    commune = makers.commune(session)
+    for number in range(INSPECTIONS + 1):
+        makers.tower(
+            session,
+            latitude=10.1 + number % 100 / 120,
+            longitude=105.1 + number // 100 / 20,
+            commune=commune,
+            height_m=HEIGHT_M,
+            services=SERVICES,
         )
-        context = browser.new_context(
-            viewport={"width": 390, "height": 844},
-            has_touch=True,
-            is_mobile=True,
-            geolocation={"latitude": 10.46, "longitude": 105.63, "accuracy": 10},
-            permissions=["geolocation"],
-        )
-        page = context.new_page()
-        email = "inspector@example.org"
-        signed_in(page, server.url, email, passwords[email])
-        fetched(page, server.url)
-        page.evaluate(FILL, TOWERS)
-        # A visit of the last of them.
-        page.goto(f"{server.url}/field#/tower/MORE-{TOWERS - 1}")
-        page.reload()
-        page.locator("main section").last.locator(".btn.wide").click()
-        page.locator(".item").first.wait_for()
-        place = page.evaluate("() => window.location.hash")
-        context.set_offline(True)
-        slow = context.new_cdp_session(page)
-        slow.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
-        opened = [page.evaluate(OPEN, place) for _ in range(OPENED)]
-        answered = [page.evaluate(ANSWER, count) for count in range(ANSWERED)]
-        browser.close()
-    yield Figure("E form opens, 20,000 towers on a slow phone", median(opened), "ms", most=1000)
-    yield Figure("E answer to stored on a slow phone", median(answered), "ms", most=50)
-    yield Figure("E answer to stored on a slow phone, slowest of 20", max(answered), "ms")
+    session.commit()
+    return list(session.scalars(select(Tower.code).order_by(Tower.code)))
+
+
+def _answers() -> dict[str, dict[str, Any]]:
+    height = Decimal(HEIGHT_M)
+    structure = Structure("lattice_self_support", frozenset(SERVICES), height, height)
+    items = [one for one in applicable_items(CATALOGUE, structure) if one.asked_when is None]
+    chosen = [one for one in items if one.key in FAILS]
+    chosen += [one for one in items if one.key not in FAILS]
+    assert len(chosen) >= ANSWERS, len(chosen)
+    return {
+        one.key: {"outcome": "ok", "value": FAILS[one.key]}
+        if one.key in FAILS
+        else passing_item(one)
+        for one in chosen[:ANSWERS]
+    }
+
+
+def _inspection(code: str) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    return {
+        "id": str(uuid.uuid4()),
+        "kind": "inspection",
+        "made_at": now.isoformat(),
+        "body": {
+            "id": str(uuid.uuid4()),
+            "tower": code,
+            "kind": "periodic",
+            "inspected_on": now.date().isoformat(),
+            "methods": ["ground", "climb", "documents", "instrument"],
+            "position": {"latitude": 10.2, "longitude": 105.2, "accuracy_m": 8},
+            "started_at": now.isoformat(),
+            "ended_at": now.isoformat(),
+            "answers": _answers(),
+            "photos": [],
+            "submit": True,
+        },
+    }
+
+
+def _send(client: FlaskClient, operations: list[dict[str, Any]]) -> None:
+    body = {"device_time": datetime.now(UTC).isoformat(), "operations": operations}
+    answer = client.post("/api/v1/sync", json=body)
+    assert answer.status_code == 200, answer.data[:500]
+    for result in answer.get_json()["results"]:
+        assert result["verdict"] == "accepted", result
+
+
+Rows = list[list[tuple[str, list[tuple[Any, ...]]]]]
+
+
+def _rows(connection: psycopg.Connection, ids: list[str]) -> Rows:
+    """By inspection the statements that write its rows, with the values of each row."""
+    found: dict[str, list[tuple[str, list[tuple[Any, ...]]]]] = {one: [] for one in ids}
+    of_violation = dict(
+        connection.execute(
+            "SELECT DISTINCT violation_id::text, inspection_id::text FROM violation_event"
+        ).fetchall()
+    )
+    for table, key in TABLES:
+        columns = [
+            name
+            for (name,) in connection.execute(
+                "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
+                " AND NOT attisdropped AND attgenerated = '' AND attidentity = ''"
+                " ORDER BY attnum",
+                [f"public.{table}"],
+            )
+        ]
+        names = ", ".join(columns)
+        places = ", ".join(["%s"] * len(columns))
+        insert = f"INSERT INTO {table} ({names}) VALUES ({places})"
+        rows: dict[str, list[tuple[Any, ...]]] = {}
+        for row in connection.execute(f"SELECT {key}::text, {names} FROM {table}"):  # type: ignore[arg-type]
+            whose = of_violation.get(row[0]) if table == "violation" else row[0]
+            values = tuple(Jsonb(one) if isinstance(one, dict) else one for one in row[1:])
+            rows.setdefault(str(whose), []).append(_typed(table, columns, values))
+        for number in ids:
+            if number in rows:
+                found[number].append((insert, rows[number]))
+    audit = (
+        "INSERT INTO audit_entry (at, actor_id, actor, action, kind, object_id, after)"
+        " VALUES (now(), %s, %s, %s, %s, %s, %s)"
+    )
+    condition = (
+        "UPDATE tower SET condition = condition, open_violations = open_violations"
+        " WHERE id = (SELECT tower_id FROM inspection WHERE id = %s)"
+    )
+    for number, statements in found.items():
+        after = Jsonb({"tower": number, "kind": "periodic", "status": "submitted"})
+        said = (number, "bench@example.org", "inspection.create", "inspection", number, after)
+        statements.append((audit, [said]))
+        statements.append((condition, [(number,)]))
+    return list(found.values())
+
+
+def _typed(table: str, columns: list[str], values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """JSON columns hold lists too, and plain values."""
+    plain = {"answer": {"value"}, "receipt": {"photos"}, "inspection": {"instruments"}}
+    wanted = plain.get(table, set())
+    return tuple(
+        Jsonb(value) if name in wanted and value is not None else value
+        for name, value in zip(columns, values, strict=True)
+    )
+
+
+def _written(connection: psycopg.Connection, rows: Rows) -> float:
+    """The seconds that the same rows take, in a transaction for each inspection."""
+    started = perf_counter()
+    with connection.cursor() as cursor:
+        for statements in rows:
+            for statement, values in statements:
+                if len(values) == 1:
+                    cursor.execute(statement, values[0])
+                else:
+                    head, _, places = statement.rpartition(" VALUES ")
+                    many = ", ".join([places] * len(values))
+                    cursor.execute(f"{head} VALUES {many}", [one for row in values for one in row])
+            connection.commit()
+    return perf_counter() - started

@@ -101,3 +101,30 @@ def test_the_way_round_is_short() -> None:
     assert way == list(range(1, 10))
     assert abs(metres - 9 * 1111.95) < 10
     assert both_ways < 7.1 * 1112
+
+
+def test_nothing_is_let_go_without_a_receipt_of_all_of_it() -> None:
+    module = (ROOT / "inspections/assets/field/receipts.js").as_uri()
+    script = f"""
+    const {{ contentHash, doubt }} = await import("{module}");
+    const row = {{ id: "one", body: {{ id: "visit", answers: {{ a: 1 }} }} }};
+    const photos = [{{ id: "p", sha256: "aa" }}, {{ id: "q", sha256: "bb" }}];
+    const safe = photos.map((one) => ({{ ...one, state: "safe" }}));
+    const whole = {{ operation: "one", complete: true, signature: "s", photos: safe,
+      content_sha256: await contentHash(row.body) }};
+    const cases = [
+      whole, null, {{ ...whole, complete: false }}, {{ ...whole, signature: "" }},
+      {{ ...whole, operation: "two" }}, {{ ...whole, content_sha256: "00" }},
+      {{ ...whole, photos: safe.slice(1) }},
+      {{ ...whole, photos: [safe[0], {{ ...safe[1], sha256: "cc" }}] }},
+      {{ ...whole, photos: [safe[0], {{ ...safe[1], state: "waiting" }}] }},
+    ];
+    const found = [];
+    for (const one of cases) found.push(await doubt(row, photos, one));
+    console.log(JSON.stringify(found.map((one) => one === "")));
+    """
+    done = subprocess.run(
+        [Path(sys.executable).parent / "node", "--input-type=module", "-e", script],
+        capture_output=True, check=True,
+    )  # fmt: skip
+    assert orjson.loads(done.stdout) == [True, *[False] * 8]

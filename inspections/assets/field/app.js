@@ -4,7 +4,7 @@ import { _ } from "core/texts";
 import { signInAt } from "./language.js";
 import { fetchWork } from "./pack.js";
 import { fact, storeOf } from "./store.js";
-import { active, canSend, waitingOfOthers } from "./session.js";
+import { ACCOUNT, active, canFetch, waitingOfOthers } from "./session.js";
 import { html, icon, nothing, number } from "./show.js";
 import { keepSending, onChange } from "./sync.js";
 import * as work from "./work.js";
@@ -42,6 +42,7 @@ export async function start(element) {
   window.addEventListener("hashchange", open);
   for (const event of ["online", "offline"]) window.addEventListener(event, draw);
   onChange(look);
+  window.addEventListener(ACCOUNT, look);
   keepSending();
   await open();
   if (account) refreshWork();
@@ -65,7 +66,7 @@ async function register() {
 // The work list comes along whenever there is a network, and is never waited for.
 async function refreshWork() {
   const db = storeOf(account.id);
-  if (!canSend(account) || Date.now() - (await fact(db, "work_at", 0)) < STALE_MS) return;
+  if (!canFetch(account) || Date.now() - (await fact(db, "work_at", 0)) < STALE_MS) return;
   try {
     await fetchWork(account, db);
     if (name === "work") await open();

@@ -163,6 +163,8 @@ export async function finish(db, visit, found) {
 
 export async function enqueue(db, operation, about) {
   await db.transaction("rw", db.queue, db.drafts, async () => {
+    // Once is enough, whoever taps twice or has the visit open in two windows.
+    if (about.visit && (await db.drafts.get(about.visit))?.queued) return;
     await db.queue.add({ ...operation, ...about, state: "waiting", why: "", tries: 0, next_at: 0 });
     if (about.visit) await db.drafts.update(about.visit, { queued: operation.id });
   });

@@ -28,8 +28,9 @@ export async function open({ db, draw, go }, id) {
   let saving = 0;
   let saved = false;
   let finishing = false;
-  // Nobody is told what is missing before they have begun with it.
   const noting = new Set();
+  const working = new Set();
+  // Nobody is told what is missing before they have begun with it.
   const touched = new Set(Object.keys(visit.answers));
 
   const again = () => { known = null; draw(); };
@@ -79,9 +80,10 @@ export async function open({ db, draw, go }, id) {
       draw();
       document.querySelector(`[data-item="${key}"] .note-field textarea`).focus();
     },
-    async addPhotos(key, files, camera) {
-      trouble = await keepFiles(db, visit, key, files, camera);
-      again();
+    addPhotos(key, files, camera) {
+      const work = keepFiles(db, visit, key, files, camera).then((said) => { trouble = said; again(); });
+      working.add(work);
+      work.finally(() => working.delete(work));
     },
     async keepPhoto(photo) {
       await keep(db.photos.add(photo).then(() => { visit.photos.push(photo); }));
@@ -105,6 +107,8 @@ export async function open({ db, draw, go }, id) {
   if (here() && Date.now() - here().at < 60_000) place(here());
 
   const queue = async () => {
+    // A photo that is just being made small goes along.
+    await Promise.all(working);
     const fresh = { ...visit, photos: await db.photos.where({ visit: id }).toArray() };
     if (judged(fresh).problems.length) { finishing = true; again(); return; }
     await finish(db, fresh, judged(fresh));
@@ -179,7 +183,7 @@ function guarded(form, found, item) {
   const judgement = found.judgements[key];
   const photos = form.visit.photos.filter((one) => one.item === key).map((one) => one.id);
   return guard([
-    form.visit.answers[key], judgement?.outcome, judgement?.severity, judgement?.remedy_days, found.reached.has(key),
+    form.visit.answers[key], judgement?.outcome, judgement?.severity, judgement?.remedy_days, String(judgement?.value), found.reached.has(key),
     found.needsPhoto.has(key), form.noting(key), form.problems(key).join(), photos.join(),
   ], () => itemOf(form, item));
 }

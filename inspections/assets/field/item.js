@@ -4,7 +4,7 @@ import { _ } from "core/texts";
 import { dayOf } from "./drafts.js";
 import { answerText, limitsOf, unitOf } from "./limits.js";
 import { photosOfItem } from "./photos.js";
-import { day, html, icon, inWords, nothing, severity, word } from "./show.js";
+import { day, html, icon, inWords, nothing, number, severity, word } from "./show.js";
 
 const REASONS = () => [_("No access"), _("Cannot be seen from here"), _("No instrument at hand"), _("Weather too bad")];
 
@@ -42,6 +42,7 @@ export function itemOf(form, item) {
     <div class="limits">${limitsOf(item, found.structure).map(([kind, text]) => html`<div class="limit ${kind}">${word(kind, "severity")}: ${text}</div>`)}</div>
     ${earlier ? html`<p class="before-value">${icon("clock")} ${_("Last time")}${visit.tower.last_inspected_on && !line ? ` (${day(visit.tower.last_inspected_on)})` : ""}: <strong>${answerText(item, earlier)}</strong></p>` : nothing}
     ${leftOut ? nothing : html`${answer(item, given, put, line)}${beside(item, given, put)}`}
+    ${item.answer.derived && judgement?.outcome === "ok" ? html`<p class="computed">= ${number(judgement.value.toNumber(), item.answer.decimals || 0)} ${unitOf(item.answer)}</p>` : nothing}
     ${outcomeOf(item, given, form, leftOut, line)}
     ${judgement?.severity ? html`<p class="verdict ${judgement.severity}" role="status">${icon(`severity-${judgement.severity}`)} ${line
       ? _("Not fixed: %(severity)s", { severity: word(judgement.severity, "severity") })

@@ -72,6 +72,6 @@ export async function open({ account, db, draw }) {
       <section class="block"><h2>${account.name}</h2><p class="sub">${account.email}</p>
         ${account.refused ? html`<a class="btn btn-primary wide mb-2" href=${signInAt}>${_("Sign in again")}</a>` : nothing}
         <button type="button" class="btn btn-outline-danger wide" @click=${leave}>${icon("sign-out")} ${_("Sign out on this phone")}</button></section>
-      <p class="px-2"><a href="/">${_("To the ordinary pages")}</a></p>`,
+      <p class="px-2"><a class="btn btn-outline-primary wide" href="/">${_("To the ordinary pages")}</a></p>`,
   };
 }

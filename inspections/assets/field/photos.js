@@ -33,12 +33,18 @@ const thumb = (form, photo) => html`<figure class="thumb"><img src=${addressOf(p
 export async function keepFiles(db, visit, key, files, camera) {
   let trouble = "";
   for (const file of files) {
+    let photo;
     try {
-      const photo = await fromFile(file, { visit: visit.draft.id, item: key, longEdge: visit.settings.photo_long_edge_px, camera });
+      photo = await fromFile(file, { visit: visit.draft.id, item: key, longEdge: visit.settings.photo_long_edge_px, camera });
+    } catch {
+      trouble = _("This file is no picture that the phone can read.");
+      continue;
+    }
+    try {
       await db.photos.add(photo);
       visit.photos.push(photo);
     } catch (error) {
-      trouble = isFull(error) ? _("The phone's storage is full: this photo was not kept. Free some room, then take it again.") : _("This file is no picture that the phone can read.");
+      trouble = isFull(error) ? _("The phone's storage is full: this photo was not kept. Free some room, then take it again.") : _("This could not be kept on the phone: %(reason)s", { reason: String(error.message || error) });
     }
   }
   return trouble;

@@ -32,6 +32,7 @@ export async function open({ account, db, draw, go }) {
   let rows = [];
   let receipts = [];
   let clock = null;
+  const days = (await fact(db, "work"))?.settings.keep_receipts_days || 30;
   let busy = false;
   const texts = new Map();
 
@@ -84,8 +85,8 @@ export async function open({ account, db, draw, go }) {
       ${clock?.skewed ? html`<p class="note warn">${icon("clock")} ${_("The clock of this phone is wrong by %(minutes)s minutes. Set it by the network.", { minutes: number(Math.abs(Math.round(clock.offset_s / 60))) })}</p>` : nothing}
       <ul class="cards">${rows.map((row) => item(row, account, texts, correct))}</ul>
       ${rows.length ? html`<details class="block"><summary>${_("This phone cannot send?")}</summary><p class="sub mt-2">${_("Save everything that waits into a file and bring it to the department: they read it in.")}</p><button type="button" class="btn btn-outline-primary wide" @click=${save}>${icon("download")} ${_("Save into a file")}</button></details>` : nothing}
-      ${receipts.length ? html`<details class="block" ?open=${!rows.length}><summary><strong>${_("Safe")}</strong> <span class="sub">${_("Receipts are kept for %(days)s days.", { days: 30 })}</span></summary>
-        <ul class="plain-list">${receipts.map((one) => html`<li class="receipt">${icon("success")} <strong>${one.tower}</strong> · ${whatOf(one)}${one.version > 1 ? ` · ${_("version %(version)s", { version: one.version })}` : ""}<div class="sub">${photosSay(one.photos)} · ${moment(one.receipt.received_at || one.safe_at)}${one.verdict === "review" || one.verdict === "quarantined" ? ` · ${_("kept for the department to decide")}` : ""}</div><div class="sub code">${(one.receipt.signature || "").slice(0, 16)}</div></li>`)}</ul></details>` : nothing}`,
+      ${receipts.length ? html`<details class="block" ?open=${!rows.length}><summary><strong>${_("Safe")}</strong> <span class="sub">${_("Receipts are kept for %(days)s days.", { days: number(days) })}</span></summary>
+        <ul class="plain-list">${receipts.map((one) => html`<li class="receipt">${icon("success")} <strong>${one.tower}</strong> · ${whatOf(one)}${one.version > 1 ? ` · ${_("version %(version)s", { version: one.version })}` : ""}<div class="sub">${one.photos ? `${photosSay(one.photos)} · ` : ""}${moment(one.receipt.received_at || one.safe_at)}${one.verdict === "review" || one.verdict === "quarantined" ? ` · ${_("kept for the department to decide")}` : ""}</div><div class="sub code">${(one.receipt.signature || "").slice(0, 16)}</div></li>`)}</ul></details>` : nothing}`,
   };
 }
 
@@ -96,11 +97,11 @@ function item(row, account, texts, correct) {
   const sent = row.photos.reduce((sum, one) => sum + (one.state === "safe" ? one.byte_size : one.offset || 0), 0);
   const size = row.photos.reduce((sum, one) => sum + one.byte_size, 0);
   return html`<li class="task-card ${state}"><div class="line"><strong>${row.tower || _("New tower")}</strong><span class="kind">${whatOf(row)}</span></div>
-    <div class="line sub">${moment(row.made_at)} · ${arrived(safe, row.photos.length)}${size ? ` · ${bytes(size)}` : ""}</div>
+    <div class="line sub">${moment(row.made_at)}${size ? ` · ${arrived(safe, row.photos.length)} · ${bytes(size)}` : ""}</div>
     <div class="queue-state ${state}">${icon(sign)} ${text()}</div>
     ${row.state === "received" && size ? html`<progress max=${size} value=${sent} aria-label=${_("Photos")}></progress>` : nothing}
     ${row.photos.filter((one) => one.state === "refused").map((one) => html`<p class="wrong mb-0">${_("A photo was not taken: %(reason)s", { reason: one.title || "" })}</p>`)}
     ${row.doubt && row.doubt !== "not whole yet" ? html`<p class="wrong mb-0">${_("The receipt does not fit what was sent: it stays on the phone.")}</p>` : nothing}
-    ${row.state === "refused" ? html`<p class="wrong mb-1">${row.title}</p><ul class="plain-list">${Object.entries(row.fields || {}).map(([name, said]) => html`<li class="sub">${texts.has(name.replace("answers.", "")) ? html`<strong>${texts.get(name.replace("answers.", ""))}</strong>: ` : nothing}${[].concat(said).join(" ")}</li>`)}</ul>
+    ${row.state === "refused" ? html`<p class="wrong mb-1">${row.title}</p><ul class="plain-list">${Object.entries(row.fields || {}).filter(([, said]) => [].concat(said).join(" ") !== row.title).map(([name, said]) => html`<li class="sub">${texts.has(name.replace("answers.", "")) ? html`<strong>${texts.get(name.replace("answers.", ""))}</strong>: ` : nothing}${[].concat(said).join(" ")}</li>`)}</ul>
       <button type="button" class="btn btn-primary wide" @click=${() => correct(row)}>${icon("edit")} ${_("Open and correct")}</button>` : nothing}</li>`;
 }

@@ -19,13 +19,51 @@ export async function signIn({ id: device, name: deviceName, token, user, expire
   });
 }
 
-// The token goes; what is stored stays, until the same person signs in again.
-export const signOut = (id) => phone.accounts.update(id, { token: null, active: false, refused: false });
+// The token goes; what is stored stays, until the same person signs in again. The session of the
+// browser must end as well, or whoever is next on this phone could go on as the one before: where
+// there is no network now, the page to sign in ends it (`left`).
+export async function signOut(id) {
+  await phone.accounts.update(id, { token: null, active: false, refused: false, left: true });
+  if (await endSession()) await phone.accounts.update(id, { left: false });
+}
 
-// The service no longer knows the token: nothing is sent until its owner signs in again.
-export const tokenRefused = (id) => phone.accounts.update(id, { refused: true });
+// Whether no session of the ordinary pages is left on this phone.
+async function endSession() {
+  try {
+    const answer = await fetch("/field/sign-in", { redirect: "manual" });
+    if (answer.type === "opaqueredirect") return true;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    return await leave(page.querySelector("#leave"));
+  } catch {
+    return false;
+  }
+}
 
-export const canSend = (account) => Boolean(account.token) && !account.refused;
+// Send the form that ends a session; true where it has.
+export async function leave(form) {
+  const answer = await fetch(form.getAttribute("action"), { method: "POST", body: new URLSearchParams(new FormData(form)) });
+  return answer.ok;
+}
+
+// Whether somebody signed out here whose session has not ended; asked once.
+export async function hasLeft(id) {
+  const left = Boolean((await phone.accounts.get(id))?.left);
+  if (left) await phone.accounts.update(id, { left: false });
+  return left;
+}
+
+// The service no longer knows the token: nothing is fetched until its owner signs in again.
+export async function tokenRefused(id) {
+  await phone.accounts.update(id, { refused: true });
+  window.dispatchEvent(new Event(ACCOUNT));
+}
+
+// Told when the account of somebody is another than it was.
+export const ACCOUNT = "thap-canh-account";
+
+export const canFetch = (account) => Boolean(account.token) && !account.refused;
+// A phone that was shut out still brings what it has: the service keeps that for staff to decide.
+export const canSend = (account) => Boolean(account.token);
 
 // How many things of others wait on this phone for their owners: a number, never what they are.
 export async function waitingOfOthers(id) {

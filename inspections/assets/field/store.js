@@ -39,9 +39,11 @@ export async function fact(db, name, otherwise = null) {
 
 export const keepFact = (db, name, value) => db.facts.put({ name, value });
 
-// Whether an error says that the phone has no room left.
+// Whether an error says that the phone has no room left. Chromium says that of its own limit; where
+// the disk itself is full it cannot write a photo (DataError) or a transaction (UnknownError).
+const FULL = new Set(["QuotaExceededError", "DataError", "UnknownError"]);
 export function isFull(error) {
-  return [error, error?.inner, error?.cause].some((one) => one?.name === "QuotaExceededError");
+  return [error, error?.inner, error?.cause].some((one) => FULL.has(one?.name));
 }
 
 // What the browser says of room: bytes used and allowed, and whether it may throw our data away.

@@ -28,6 +28,7 @@ const later = (tries) => Date.now() + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 
 
 // Send for everybody who has not signed out, each by their own token. `atOnce`: somebody asks.
 export async function send({ atOnce = false } = {}) {
+  if (!navigator.onLine && !atOnce) return;
   for (const account of await accounts()) {
     if (!canSend(account)) continue;
     const pause = pauses.get(account.id);
@@ -40,10 +41,10 @@ export async function send({ atOnce = false } = {}) {
 
 async function sendFor(account, atOnce) {
   const db = storeOf(account.id);
+  if (!await db.queue.count()) return;
   try {
-    await clearOld(db);
     await sendOperations(account, db, atOnce);
-    await sendPhotos(account, db);
+    await sendPhotos(account, db, atOnce);
     await confirm(account, db);
     pauses.delete(account.id);
     await sayWhy(db, "");
@@ -58,11 +59,12 @@ async function sendFor(account, atOnce) {
 
 // Why things still wait, so that everybody can read it.
 async function sayWhy(db, why) {
-  await db.queue.where("state").anyOf("waiting", "received").modify((row) => { row.why = why; });
+  await db.queue.where("state").anyOf("waiting", "received").and((row) => row.why !== why).modify({ why });
 }
 
 async function sendOperations(account, db, atOnce) {
-  const waiting = await db.queue.where({ state: "waiting" }).sortBy("made_at");
+  // Whoever asks for it may also try again what was refused: the reason may be gone.
+  const waiting = await db.queue.where("state").anyOf(atOnce ? ["waiting", "refused"] : ["waiting"]).sortBy("made_at");
   let left = waiting.filter((row) => atOnce || row.next_at <= Date.now());
   while (left.length) {
     const batch = [];
@@ -118,12 +120,12 @@ async function refuse(db, row, { code, title, fields }) {
   await db.queue.update(row.id, { state: "refused", verdict: "refused", code: code || "", title: title || "", fields: fields || {}, why: "" });
 }
 
-async function sendPhotos(account, db) {
+async function sendPhotos(account, db, atOnce) {
   const received = await db.queue.where({ state: "received" }).sortBy("made_at");
   for (const row of received) {
     if (!row.visit) continue;
     for (const photo of await photosOf(db, row)) {
-      if (photo.state === "waiting") await sendPhoto(account, db, row, photo);
+      if (photo.state === "waiting" || (atOnce && photo.state === "refused")) await sendPhoto(account, db, row, photo);
     }
   }
 }
@@ -202,4 +204,5 @@ export function keepSending() {
   document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") now(); });
   window.setInterval(now, 5_000);
   now();
+  accounts().then((all) => Promise.all(all.map((one) => clearOld(storeOf(one.id))))).catch((error) => { console.error(error); });
 }
