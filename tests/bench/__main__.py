@@ -14,6 +14,7 @@ from tests.bench import (
     field,
     imports,
     lists,
+    map_browser,
     map_page,
     phone,
     search,
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "lists": lists.measure,
     "search": search.measure,
     "map": map_page.measure,
+    "map-browser": map_browser.measure,
     "tiles": tiles.measure,
     "tipg": tipg.measure,
     "exports": exports.measure,
@@ -47,6 +49,7 @@ LONG: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "lists-million": lists.measure_million,
     "follow-up-million": lists.measure_follow_up_million,
     "search-million": search.measure_million,
+    "map-browser-million": map_browser.measure_million,
     "tiles-million": tiles.measure_million,
     "tipg-million": tipg.measure_million,
 }
