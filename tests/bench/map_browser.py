@@ -29,7 +29,7 @@ STEP = """(zoom) => new Promise((done) => {
   map.once("towerscounted", () => requestAnimationFrame(() => done(performance.now() - begun)));
   map.setZoom(zoom, { animate: false });
 })"""
-SIGNS = ".leaflet-marker-icon [data-towers]"
+SIGNS = ".leaflet-marker-icon"
 
 
 @dataclass(frozen=True)
