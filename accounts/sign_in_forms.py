@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app
+import structlog
+from flask import current_app, request
 from flask_security import (
     ChangePasswordForm,
     LoginForm,
@@ -21,6 +22,8 @@ from core import clock
 from core.db import current_session, transaction
 from core.errors import Invalid
 from core.problems import field_texts
+
+log = structlog.get_logger()
 
 
 class Passwords(PasswordUtil):
@@ -98,6 +101,7 @@ def _patiently(form: Any, validate: Any, **kwargs: Any) -> bool:
 
 
 def _count_failure(said: str) -> None:
+    log.warning("sign-in refused", address=request.remote_addr)
     # The view that asked writes nothing where the answer is no.
     current_session().rollback()
     with transaction() as session:

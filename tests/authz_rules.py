@@ -25,7 +25,9 @@ from towers.imports.models import ImportBatch
 from towers.models import Document, Tower, TowerProposal
 
 # Kinds whose things are the same for whoever may have anything to do with them.
-UNBOUND = {"area", "checklist", "statistics", "user"}
+UNBOUND = {"area", "checklist", "user"}
+# What is made of the towers in scope, and is no thing of its own.
+COUNTED = {"statistics"}
 # Of each other kind: its table, and what names one of its things among the values of an address.
 THINGS = {
     "assessment": (Tower, "tower_id"),
@@ -84,7 +86,7 @@ ACTIONS = {
 }
 
 
-def wrong(bench: Bench, kinds: Iterable[str] = tuple(THINGS)) -> Iterator[Wrong]:
+def wrong(bench: Bench, kinds: Iterable[str] = (*THINGS, *COUNTED)) -> Iterator[Wrong]:
     """What is not as it should be of some kinds, beside the lines of `authz.yaml`."""
     session = bench.session
     for role in COLUMNS[1:]:
@@ -95,6 +97,10 @@ def wrong(bench: Bench, kinds: Iterable[str] = tuple(THINGS)) -> Iterator[Wrong]
                 seen = inside if case == "other" else SEEN.get(kind, inside)
                 seen = seen & VIEWERS.get(kind, seen)
                 yield from _thing(bench, kind, case, role, actor, role in inside, role in seen)
+        if "statistics" in kinds and role in TERRITORY:
+            body = bench.ask(role, "GET", "/api/v1/statistics").get_json()
+            if body["whole"]["now"]["towers"] != 1:
+                yield Wrong(role, "visible", "statistics", "counts what is not theirs")
         for action, roles in ACTIONS.items():
             if policy.allows(actor, action) != (not actor.roles.isdisjoint(roles)):
                 yield Wrong(role, "may", action, "the roles are others")
@@ -120,4 +126,4 @@ def shown(session: Session, actor: Actor, kind: str, table: type, value: object)
 
 def kinds_without_a_rule() -> set[str]:
     """Kinds that the policy knows and this file does not, or the other way round."""
-    return set(policy._registry.rules) ^ (set(THINGS) | UNBOUND)
+    return set(policy._registry.rules) ^ (set(THINGS) | UNBOUND | COUNTED)

@@ -105,8 +105,12 @@ def mutants(app: Flask) -> list[Mutant]:
         ]
         everything = {"visible": lambda actor: true(), "reaches": lambda actor, thing: True}
         for name, weaker in everything.items():
-            # Some kinds have no scope: whoever may look at one of them may look at all.
-            if kind in authz_rules.UNBOUND and (name == "reaches" or is_everything(rule_.visible)):
+            # Some kinds have no scope: whoever may look at one of them may look at all. And of what
+            # is counted there is no single thing to reach.
+            free = kind in authz_rules.UNBOUND
+            if name == "reaches" and (free or kind in authz_rules.COUNTED):
+                continue
+            if free and is_everything(rule_.visible):
                 continue
             found.append(
                 Mutant(

@@ -78,7 +78,7 @@ class Scope:
         """Predicates on `Tower`; which of them stand is asked of each day."""
         every = replace(self.filters, include_dismantled=True)
         return [
-            policy.visible(self.actor, "tower"),
+            policy.visible(self.actor, "statistics"),
             *narrowed(self.actor, every, self.today),
             *self.only,
         ]
