@@ -21,7 +21,7 @@ from core.errors import Conflict, FieldText, Invalid, NotFound, PreconditionFail
 from core.geo import Position, to_point
 from core.i18n import N_
 from core.policy import Actor
-from inspections.field_models import DeclaredPhoto
+from inspections.field_models import DeclaredPhoto, ReviewItem
 from inspections.models import (
     Answer,
     ChecklistVersion,
@@ -39,6 +39,7 @@ from inspections.rules.evaluation import (
     evaluate,
 )
 from inspections.rules.evidence import Verdict
+from inspections.rules.sync import Reason
 from inspections.rules.violation import ReinspectionOutcome
 from inspections.services import checklists, circumstances, condition
 from inspections.services.assessments import request_assessment, withdraw_request
@@ -211,7 +212,8 @@ class DifferentBody(Conflict):
 def keep_conflict(
     session: Session, inspection_id: uuid.UUID, visit: Visit, *, by: Actor, now: datetime
 ) -> None:
-    """Keep a body that came under a known id, so that nothing is lost; sent again it is one."""
+    """Keep a body that came under a known id for staff, so that nothing is lost; sent again it is
+    one."""
     kept = session.scalar(
         select(Submission.id).where(
             Submission.inspection_id == inspection_id,
@@ -230,6 +232,24 @@ def keep_conflict(
             body_hash=visit.hash,
             outcome="conflict",
         )
+    )
+    known = session.get_one(Inspection, inspection_id)
+    session.execute(
+        insert(ReviewItem)
+        .values(
+            reason=Reason.DIFFERENT_BODY,
+            kind="inspection",
+            operation_id=inspection_id,
+            inspection_id=inspection_id,
+            other_id=inspection_id,
+            tower_id=known.tower_id,
+            body={**visit.body, "id": str(inspection_id)},
+            body_hash=visit.hash,
+            by_id=by.id,
+            device_at=visit.circumstances.device_at,
+            received_at=now,
+        )
+        .on_conflict_do_nothing()
     )
     session.flush()
 

@@ -16,23 +16,33 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from core import store
-from core.errors import NotFound
+from core.errors import NotFound, TooMany
+from core.i18n import N_
 from core.policy import Actor
 from inspections.field_models import Receipt, ReviewItem, Upload
 from inspections.models import Inspection, Photo, Submission, Violation
 from inspections.queries.facts import COUNTING
-from inspections.rules.sync import Clock, OperationKind, Reason, Verdict
+from inspections.rules.sync import (
+    QUARANTINE,
+    Clock,
+    ItemState,
+    OperationKind,
+    Reason,
+    Verdict,
+)
 from inspections.services import record, uploads
 from inspections.services.record import Visit
 from inspections.services.settle import looked_at
 from towers.models import Tower, TowerProposal
 from towers.services.proposals import Finding, propose
 
+# So much of one person's phones waits at most after they were shut out.
+MOST_KEPT = 2_000
 # What may still be corrected by who made it.
 OPEN_TO_CORRECTION = ("draft", "submitted", "returned")
 
@@ -169,6 +179,18 @@ def keep_discard(
 def quarantine(session: Session, operation: Operation, sender: Sender) -> Kept:
     """Keep what a phone sends that was shut out: staff decide about it, nothing of it counts."""
     assert sender.shut is not None
+    waiting = session.scalar(
+        select(func.count())
+        .select_from(ReviewItem)
+        .where(
+            ReviewItem.by_id == sender.actor.id,
+            ReviewItem.state == ItemState.OPEN,
+            ReviewItem.reason.in_(QUARANTINE),
+        )
+    )
+    if (waiting or 0) >= MOST_KEPT:
+        # Whoever found a phone must not fill the list of those who have to read it.
+        raise TooMany(N_("Too much of this phone waits for the department already"))
     code = operation.body.get("tower")
     tower = None
     if isinstance(code, str):

@@ -226,3 +226,18 @@ def test_a_file_that_is_no_queue_is_refused(own: Phone, world: doors.World) -> N
     ):
         assert import_file(world, content).status_code == 422
     assert world["staff"].post("/field/import", data={}).status_code == 422
+
+
+def test_another_body_that_a_program_sends_waits_for_staff_too(
+    session: Session, tower, world: doors.World
+) -> None:
+    body = {"id": str(uuid.uuid4()), **doors.visit(tower.code)}
+    doors.answered(world["inspector"].post("/api/v1/inspections", json=body), 201)
+    other = {**body, "note": "khác"}
+    for _ in range(2):
+        doors.refused(world["inspector"].post("/api/v1/inspections", json=other), 409)
+    item = waiting(session)
+    assert (item.reason, item.state) == ("different_body", "open")
+    assert decide(world, item, "accept").status_code == 302
+    kept = session.get_one(Inspection, uuid.UUID(body["id"]), populate_existing=True)
+    assert (kept.note, kept.version) == ("khác", 2)
