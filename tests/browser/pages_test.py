@@ -96,6 +96,7 @@ SHOWN_ELSEWHERE = {
     "/sign-in",
     "/search",  # leads on
     "/authority",  # only with TLS=1: tests/core/tls_test.py
+    "/metrics",  # for programs
     "/towers/export",  # a file
     "/proposals/<uuid:proposal_id>",
     # checklist_edit_test.py walks a draft.
