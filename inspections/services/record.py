@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
-from sqlalchemy import Uuid, bindparam, delete, select, text
+from sqlalchemy import DateTime, LargeBinary, Uuid, bindparam, delete, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
@@ -49,13 +49,24 @@ from towers import services as towers
 from towers.models import Tower
 from towers.rules import StructureType, overall_height
 
-# A checklist has forty answers: as one value they cost one statement, and as much as one row.
+# A checklist has forty answers: as one value they cost no more than one row, and go with the body
+# that they come from.
 ANSWERS = text(
-    "INSERT INTO answer (inspection_id, item_key, given, outcome, value, severity)"
+    "WITH kept AS (INSERT INTO submission"
+    " (inspection_id, received_at, by_id, body, body_hash, outcome)"
+    " VALUES (:inspection_id, :now, :by_id, :body, :body_hash, 'submitted'))"
+    " INSERT INTO answer (inspection_id, item_key, given, outcome, value, severity)"
     " SELECT :inspection_id, item_key, given, outcome, value, severity"
     " FROM jsonb_to_recordset(:answers)"
     " AS one (item_key text, given jsonb, outcome text, value jsonb, severity text)"
-).bindparams(bindparam("inspection_id", type_=Uuid()), bindparam("answers", type_=JSONB()))
+).bindparams(
+    bindparam("inspection_id", type_=Uuid()),
+    bindparam("by_id", type_=Uuid()),
+    bindparam("now", type_=DateTime(timezone=True)),
+    bindparam("body", type_=JSONB()),
+    bindparam("body_hash", type_=LargeBinary()),
+    bindparam("answers", type_=JSONB()),
+)
 # Nobody has records of inspections from before: an earlier day is a slip of the pen.
 EARLIEST = date(1990, 1, 1)
 
@@ -419,8 +430,8 @@ def _write(
     declare(session, inspection, visit.declared, now=now)
     if not visit.submit:
         inspection.draft = visit.answers
-        _keep_body(session, inspection, visit, "draft", by=by, now=now)
         session.flush()
+        _keep_draft(session, inspection, visit, by=by, now=now)
         return
     if inspection.structure_type == StructureType.UNKNOWN:
         message = N_("Determine the structure type first")
@@ -449,8 +460,17 @@ def _write(
         }
         for item_key, judgement in evaluation.judgements.items()
     ]
-    session.execute(ANSWERS, {"inspection_id": inspection.id, "answers": answers})
-    _keep_body(session, inspection, visit, "submitted", by=by, now=now)
+    session.execute(
+        ANSWERS,
+        {
+            "inspection_id": inspection.id,
+            "answers": answers,
+            "now": now,
+            "by_id": by.id,
+            "body": visit.body,
+            "body_hash": visit.hash,
+        },
+    )
     settle(
         session,
         inspection,
@@ -477,14 +497,8 @@ def _write(
     condition.refresh(session, tower)
 
 
-def _keep_body(
-    session: Session,
-    inspection: Inspection,
-    visit: Visit,
-    outcome: str,
-    *,
-    by: Actor,
-    now: datetime,
+def _keep_draft(
+    session: Session, inspection: Inspection, visit: Visit, *, by: Actor, now: datetime
 ) -> None:
     """Keep the body as it came: evidence, and how a resend of it is known for ever."""
     session.execute(
@@ -494,7 +508,7 @@ def _keep_body(
             by_id=by.id,
             body=visit.body,
             body_hash=visit.hash,
-            outcome=outcome,
+            outcome="draft",
         )
     )
 

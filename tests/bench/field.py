@@ -20,6 +20,7 @@ from inspections.rules.evaluation import Structure, applicable_items
 from inspections.services import checklists
 from tests import makers
 from tests.bench.figures import Figure
+from tests.bench.lists import Reader
 from tests.bench.stage import Stage, bare
 from tests.inspections.visits import CATALOGUE, passing_item
 from towers.models import Tower
@@ -58,21 +59,22 @@ def measure(stage: Stage) -> Iterator[Figure]:
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     warm, *rest = [_inspection(code) for code in codes]
     _send(client, [warm])
-    started = perf_counter()
-    for start in range(0, len(rest), BATCH):
-        _send(client, rest[start : start + BATCH])
-    sync = perf_counter() - started
-    alone = bare(urls.app_url)
-    try:
-        with stage.as_owner(urls) as connection:
-            rows = _rows(bare(urls.owner_url), [one["body"]["id"] for one in rest])
-            connection.exec_driver_sql(
+    sync = plain = 0.0
+    # One batch after the other is sent, and its rows are written once more: a machine that is busy
+    # meanwhile is so for both.
+    with bare(urls.owner_url) as owner, bare(urls.app_url) as alone:
+        for start in range(0, len(rest), BATCH):
+            batch = rest[start : start + BATCH]
+            started = perf_counter()
+            _send(client, batch)
+            sync += perf_counter() - started
+            rows = _rows(owner, [one["body"]["id"] for one in batch])
+            owner.execute(
                 "TRUNCATE receipt, violation_event, violation, answer, submission, inspection"
                 " CASCADE"
             )
-        plain = _written(alone, rows)
-    finally:
-        alone.close()
+            owner.commit()
+            plain += _written(alone, rows)
     number = len(rest)
     yield Figure(
         f"E sync of {INSPECTIONS:,} inspections of {ANSWERS} answers",
@@ -80,6 +82,25 @@ def measure(stage: Stage) -> Iterator[Figure]:
         f"of plain SQL in as many transactions ({number / sync:.0f}/s, SQL {number / plain:.0f}/s)",
         least=0.3,
     )
+    yield from _packs(stage)
+
+
+def _packs(stage: Stage) -> Iterator[Figure]:
+    """What a phone takes along of a territory with 20,000 towers."""
+    urls = stage.province(TOWERS)
+    app = stage.app(urls)
+    reader = Reader(app, stage.client(app, urls, "inspector@example.org"), bare(urls.app_url))
+    try:
+        for name, path, query in (
+            ("work of a phone", "/api/v1/field/work", {}),
+            ("2,000 towers of 20,000 for a phone", "/api/v1/field/towers", {"limit": 2000}),
+            ("areas for a phone", "/api/v1/field/areas", {}),
+        ):
+            whole, sql, statements = reader.seconds(path, **query)
+            told = f"ms, SQL {sql * 1000:.0f} ms, {statements} statements"
+            yield Figure(f"E {name}", whole * 1000, told)
+    finally:
+        reader.connection.close()
 
 
 def _prepared(session: Session) -> list[str]:
@@ -190,7 +211,6 @@ def _rows(connection: psycopg.Connection, ids: list[str]) -> Rows:
         said = (number, "bench@example.org", "inspection.create", "inspection", number, after)
         statements.append((audit, [said]))
         statements.append((condition, [(number,)]))
-    connection.close()
     return list(found.values())
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import random
 import uuid
+from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from core import clock
+from core.db import database
+from core.jobs import Running
 from core.settings import Settings
+from inspections import field_jobs
 from inspections.field_models import Upload
 from inspections.models import Photo
 from tests import doors, makers
@@ -137,3 +143,39 @@ def test_an_id_is_one_photo_and_a_foreign_one_is_not_there(
     body = photo("c").facts(inspection=number)
     doors.refused(theirs.client.post("/api/v1/uploads", json=body), 404)
     doors.refused(own.client.post("/api/v1/uploads", json={}), 422)
+
+
+def test_pieces_that_nobody_goes_on_with_are_cleared_and_whole_photos_are_not(
+    app: Flask, session: Session, own: Phone, tower, settings: Settings
+) -> None:
+    """What is whole waits for its inspection for ever: it may come from a phone that was found."""
+    number = str(uuid.uuid4())
+    cut, whole, fresh = photo("cut off"), photo("whole"), photo("fresh")
+    own.begin(number, cut)
+    own.patch(cut, 0, cut.content[:100])
+    own.upload(number, whole)
+    own.begin(number, fresh)
+    own.patch(fresh, 0, fresh.content[:100])
+    folder = settings.instance / "field"
+    # A process that was killed between the row and the file left this one.
+    orphan = folder / f"{uuid.uuid4()}.part"
+    orphan.write_bytes(b"x")
+    long_ago = clock.now() - timedelta(days=31)
+    os.utime(orphan, (long_ago.timestamp(),) * 2)
+    session.execute(
+        update(Upload)
+        .where(Upload.id.in_([uuid.UUID(cut.id), uuid.UUID(whole.id)]))
+        .values(touched_at=long_ago)
+    )
+    session.commit()
+    field_jobs.clear_uploads(Running(1, 1, database().sessions, lambda: False))
+    left = {str(one) for one in session.scalars(select(Upload.id))}
+    assert left == {whole.id, fresh.id}
+    ours = {cut.id, whole.id, fresh.id, orphan.stem}
+    assert {path.stem for path in folder.glob("*.part")} & ours == {fresh.id}
+    # The phone begins it again.
+    assert own.begin(number, cut, 201)["offset"] == 0
+    sent = inspection(tower.code, photos=[whole.facts()])
+    sent["body"]["id"] = number
+    own.send(sent)
+    assert seen(session, number) == [whole.id]
