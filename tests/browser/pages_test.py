@@ -116,6 +116,7 @@ SHOWN_ELSEWHERE = {
     "/field/manifest.json",
     "/field/worker.js",
     "/field/sign-in",
+    "/metrics",  # for programs
     "/towers/export",  # a file
     "/audit/export",  # a file
     "/proposals/<uuid:proposal_id>",
