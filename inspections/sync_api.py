@@ -38,7 +38,8 @@ KEPT_FROM_SHUT_OUT = (
     "api_receipts.Receipts",
 )
 MOST_RECEIPTS = 200
-OCTETS = "application/offset+octet-stream"
+# The first is that of resumable uploads (tus.io), the second what any program sends.
+OCTETS = ("application/offset+octet-stream", "application/octet-stream")
 
 
 class ResultsSchema(StrictSchema):
@@ -214,7 +215,7 @@ class UploadById(MethodView):
         ],
         requestBody={
             "required": True,
-            "content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}},
+            "content": {OCTETS[1]: {"schema": {"type": "string", "format": "binary"}}},
         },
     )
     @upload_routes.response(200, ObjectSchema)
@@ -226,9 +227,9 @@ class UploadById(MethodView):
         """
         # Whose it is comes first: what is wrong with the bytes is nobody else's business.
         self._standing(photo_id)
-        if request.mimetype != OCTETS:
+        if request.mimetype not in OCTETS:
             raise UnsupportedMedia(
-                N_("Send the bytes with the header Content-Type: %(kind)s"), kind=OCTETS
+                N_("Send the bytes with the header Content-Type: %(kind)s"), kind=OCTETS[0]
             )
         given = request.headers.get("Upload-Offset", "")
         if not (given.isascii() and given.isdecimal() and len(given) < 12):
