@@ -295,6 +295,10 @@ def test_a_visit_below_the_mast_comes_home_once_and_whole(service, phones, scree
     # What somebody named a tower is a text, whatever it looks like.
     expect(one.page.locator("main")).to_contain_text("<img src=x onerror=alert(1)> ${alert(2)}")
     one.look("field-towers")
+    one.go("map")
+    expect(one.page.locator("#field-map canvas")).to_be_visible()
+    expect(one.page.locator("#field-map path.land").first).to_be_attached()
+    one.look("field-map")
     one.start("FIELD-1")
     one.answer("sit_fence", "No")
     expect(one.item("sit_fence").locator(".verdict")).to_be_visible()
