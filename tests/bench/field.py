@@ -20,6 +20,7 @@ from inspections.rules.evaluation import Structure, applicable_items
 from inspections.services import checklists
 from tests import makers
 from tests.bench.figures import Figure
+from tests.bench.lists import Reader
 from tests.bench.stage import Stage, bare
 from tests.inspections.visits import CATALOGUE, passing_item
 from towers.models import Tower
@@ -81,6 +82,25 @@ def measure(stage: Stage) -> Iterator[Figure]:
         f"of plain SQL in as many transactions ({number / sync:.0f}/s, SQL {number / plain:.0f}/s)",
         least=0.3,
     )
+    yield from _packs(stage)
+
+
+def _packs(stage: Stage) -> Iterator[Figure]:
+    """What a phone takes along of a territory with 20,000 towers."""
+    urls = stage.province(TOWERS)
+    app = stage.app(urls)
+    reader = Reader(app, stage.client(app, urls, "inspector@example.org"), bare(urls.app_url))
+    try:
+        for name, path, query in (
+            ("work of a phone", "/api/v1/field/work", {}),
+            ("2,000 towers of 20,000 for a phone", "/api/v1/field/towers", {"limit": 2000}),
+            ("areas for a phone", "/api/v1/field/areas", {}),
+        ):
+            whole, sql, statements = reader.seconds(path, **query)
+            told = f"ms, SQL {sql * 1000:.0f} ms, {statements} statements"
+            yield Figure(f"E {name}", whole * 1000, told)
+    finally:
+        reader.connection.close()
 
 
 def _prepared(session: Session) -> list[str]:
