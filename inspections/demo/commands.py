@@ -281,8 +281,9 @@ def remove(everything: bool) -> None:
                 f"{real} towers do not belong to the demo. Take --everything to remove them too."
             )
         removed = {"towers": session.scalar(text("SELECT count(*) FROM tower"))}
-        files = {
-            kept: session.scalars(text(f"SELECT DISTINCT sha256 FROM {table}")).all()  # noqa: S608
+        # Several tables name files of one store.
+        files = [
+            (kept, session.scalars(text(f"SELECT DISTINCT sha256 FROM {table}")).all())  # noqa: S608
             for table, kept in (
                 ("photo", photo_store()),
                 ("upload", photo_store()),
@@ -290,7 +291,7 @@ def remove(everything: bool) -> None:
                 ("notice_document", notice_store()),
                 ("notice_reply_file", notice_store()),
             )
-        }
+        ]
         session.execute(text(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY CASCADE"))
         session.execute(
             text('DELETE FROM access_token WHERE user_id IN (SELECT id FROM "user" WHERE demo)')
@@ -332,7 +333,7 @@ def remove(everything: bool) -> None:
         )
     engine.dispose()
     # After the rows, so that no row is without its files.
-    for kept, hashes in files.items():
+    for kept, hashes in files:
         for sha256 in hashes:
             kept.remove(sha256)
     (current_app.config["SETTINGS"].instance / "demo-accounts.txt").unlink(missing_ok=True)
