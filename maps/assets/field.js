@@ -24,7 +24,8 @@ export function openMap(box, { areas, towers, tasks, choose }) {
       .addTo(map);
   }
   const wanted = places.filter((one) => tasks.has(one.code));
-  const bounds = wanted.length ? L.latLngBounds(wanted.map((one) => [one.latitude, one.longitude])) : communes?.getBounds();
+  const around = (some) => L.latLngBounds(some.map((one) => [one.latitude, one.longitude]));
+  const bounds = wanted.length ? around(wanted) : communes?.getBounds() || around(places);
   if (bounds?.isValid()) map.fitBounds(bounds.pad(0.15), { maxZoom: 14 });
   let me = null;
   return {

@@ -33,7 +33,7 @@ FULL = "The phone's storage is full: this photo was not kept. Free some room, th
 TOWERS = """code,name,structure_type,height_m,latitude,longitude,owner,services
 FIELD-1,Trạm ven sông,guyed_mast,42,10.4604,105.6325,,bts
 FIELD-2,Trạm cầu,lattice_self_support,60,10.4650,105.6400,,bts
-FIELD-3,Trạm chợ,monopole,30,10.5000,105.7000,,bts
+FIELD-3,<img src=x onerror=alert(1)> ${alert(2)},monopole,30,10.5000,105.7000,,bts
 """
 
 
@@ -292,7 +292,13 @@ def test_a_visit_below_the_mast_comes_home_once_and_whole(service, phones, scree
     one.page.reload()
     one.go("towers")
     expect(one.page.locator(".task-card")).to_have_count(3)
+    # What somebody named a tower is a text, whatever it looks like.
+    expect(one.page.locator("main")).to_contain_text("<img src=x onerror=alert(1)> ${alert(2)}")
     one.look("field-towers")
+    one.go("map")
+    expect(one.page.locator("#field-map canvas")).to_be_visible()
+    expect(one.page.locator("#field-map path.land").first).to_be_attached()
+    one.look("field-map")
     one.start("FIELD-1")
     one.answer("sit_fence", "No")
     expect(one.item("sit_fence").locator(".verdict")).to_be_visible()

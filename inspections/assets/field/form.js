@@ -116,6 +116,7 @@ export async function open({ db, draw, go }, id) {
     send({ atOnce: true }).catch((error) => { console.error(error); });
   };
 
+  const toEnd = () => { finishing = true; again(); document.querySelector(".end-sheet").focus(); };
   const jump = (key) => { finishing = false; draw(); document.querySelector(`[data-item="${key}"], [data-part="${key}"]`)?.scrollIntoView({ block: "center" }); };
   const itemText = (key) => inWords(found().items.find((one) => one.key === key)) || key;
 
@@ -134,13 +135,13 @@ export async function open({ db, draw, go }, id) {
       ${endPart(form, change)}
       ${finishing ? endSheet() : nothing}`),
     footer: () => (draft.queued ? nothing : html`<div class="finish"><div class="progress-note"><strong>${number(found().answered.length)}/${number(found().asked.length)}</strong> ${_("answered")}<br>${icon("camera")} ${number(visit.photos.length)}</div>
-      <button type="button" class="btn btn-primary" @click=${() => { finishing = true; again(); }}>${_("Finish")}</button></div>`),
+      <button type="button" class="btn btn-primary" @click=${toEnd}>${_("Finish")}</button></div>`),
   };
 
   function endSheet() {
     const open = found().asked.length - found().answered.length;
     const failing = Object.entries(found().judgements).filter(([, one]) => one.severity);
-    return html`<div class="sheet-behind" @click=${() => { finishing = false; again(); }}></div><section class="end-sheet" role="dialog" aria-modal="true" aria-label=${_("Finish")}>
+    return html`<div class="sheet-behind" @click=${() => { finishing = false; again(); }}></div><section class="end-sheet" role="dialog" tabindex="-1" aria-modal="true" aria-label=${_("Finish")}>
       ${found().problems.length ? html`<h2>${_("Before it can be sent")}</h2><p class="sub">${_("Everything is kept. These are still to be put right:")}</p>
         <ul class="plain-list">${found().problems.map((one) => html`<li><button type="button" class="link" @click=${() => jump(one.item || "visit")}>${one.item ? html`<strong>${itemText(one.item)}</strong><br>` : nothing}${translated(one.message, one.facts)}</button></li>`)}</ul>`
       : html`<h2>${_("Ready to be sent")}</h2>

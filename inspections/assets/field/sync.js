@@ -44,8 +44,9 @@ async function sendFor(account, atOnce) {
   if (!await db.queue.count()) return;
   try {
     await sendOperations(account, db, atOnce);
-    await sendPhotos(account, db, atOnce);
+    const failed = await sendPhotos(account, db, atOnce);
     await confirm(account, db);
+    if (failed) throw failed;
     pauses.delete(account.id);
     await sayWhy(db, "");
   } catch (error) {
@@ -120,19 +121,37 @@ async function refuse(db, row, { code, title, fields }) {
   await db.queue.update(row.id, { state: "refused", verdict: "refused", code: code || "", title: title || "", fields: fields || {}, why: "" });
 }
 
+// One photo that the service cannot take now holds up no other one; returns why that was.
 async function sendPhotos(account, db, atOnce) {
+  let failed = null;
   const received = await db.queue.where({ state: "received" }).sortBy("made_at");
   for (const row of received) {
     if (!row.visit) continue;
     for (const photo of await photosOf(db, row)) {
-      if (photo.state === "waiting" || (atOnce && photo.state === "refused")) await sendPhoto(account, db, row, photo);
+      if (photo.state !== "waiting" && !(atOnce && photo.state === "refused")) continue;
+      try {
+        await sendPhoto(account, db, row, photo);
+      } catch (error) {
+        if (!(error instanceof Unanswered) || error.kind !== "failing") throw error;
+        failed = error;
+      }
     }
   }
+  return failed;
 }
 
 export async function photosOf(db, row) {
   const named = new Set((row.body.photos || []).map((one) => one.id));
   return (await db.photos.where({ visit: row.visit || "" }).toArray()).filter((one) => named.has(one.id));
+}
+
+// A piece of a photo; one that the phone itself can no longer read holds up no other one.
+async function piece(blob, from) {
+  try {
+    return await blob.slice(from, from + PIECE_BYTES).arrayBuffer();
+  } catch (error) {
+    throw new Unanswered("refused", { detail: String(error.message || error) });
+  }
 }
 
 // Begin, or go on where the service says that it stands.
@@ -145,7 +164,7 @@ async function sendPhoto(account, db, row, photo) {
     for (let wrong = 0; at.state !== "safe";) {
       const before = at.offset;
       // At the end of a photo that is not safe yet an empty piece lets the service finish it.
-      const body = blob.slice(before, before + PIECE_BYTES);
+      const body = await piece(blob, before);
       try {
         const headers = { "Upload-Offset": String(before), "Content-Type": "application/offset+octet-stream" };
         at = await askJson(account, `/api/v1/uploads/${id}`, { method: "PATCH", body, headers });
