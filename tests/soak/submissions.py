@@ -65,6 +65,7 @@ def sent_through(
         for one in range(number)
     ]
     ledger = Ledger(running.instance / "soak-ledger.jsonl")
+    running.killed = dict.fromkeys(running.killed, 0)
     begun = time.monotonic()
     deaths = schedule(running, kills, chance)
     with network(running.port, mean_bytes=MEAN_BYTES, chance=random.Random(chance.random())) as way:
