@@ -17,6 +17,7 @@ from core import policy
 from core.exports import Export
 from core.policy import Actor
 from inspections.campaign_models import Assignment, Campaign
+from inspections.field_models import ReviewItem
 from inspections.models import Inspection, SavedList, Violation
 from inspections.notice_models import Notice
 from inspections.reminder_models import Reminder
@@ -25,7 +26,7 @@ from towers.imports.models import ImportBatch
 from towers.models import Document, Tower, TowerProposal
 
 # Kinds whose things are the same for whoever may have anything to do with them.
-UNBOUND = {"area", "checklist", "user"}
+UNBOUND = {"area", "audit", "checklist", "field", "user"}
 # What is made of the towers in scope, and is no thing of its own.
 COUNTED = {"statistics"}
 # Of each other kind: its table, and what names one of its things among the values of an address.
@@ -43,6 +44,7 @@ THINGS = {
     "own_violation": (Violation, "violation_id"),
     "proposal": (TowerProposal, "proposal_id"),
     "reminder": (Reminder, "reminder_id"),
+    "review_item": (ReviewItem, "item_id"),
     "saved_list": (SavedList, "saved_id"),
     "tower": (Tower, "tower_id"),
     "violation": (Violation, "violation_id"),
@@ -76,6 +78,7 @@ VIEWERS = {
     "export": EVERYBODY,
     "import": {"staff", "staff_here"},
     "reminder": {"admin", "staff", "staff_here"},
+    "review_item": {"staff", "staff_here"},
     "saved_list": EVERYBODY,
 }
 # What services and pages ask for, and no route by its name: who has it.
