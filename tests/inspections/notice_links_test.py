@@ -192,7 +192,7 @@ def test_whoever_holds_a_link_may_claim_and_ask_and_nothing_else(session, case, 
     for action in (
         "violation.view", "violation.follow_up", "violation.decide", "violation.export",
         "notice.view", "notice.draft", "notice.issue", "tower.view", "inspection.view",
-        "organisation.view", "document.view", "user.view", "setting.edit",
+        "organisation.view", "document.view", "user.view", "user.edit",
     ):  # fmt: skip
         assert not allows(owner, action), action
     violation = case.violations["clb_ladder"]
