@@ -38,7 +38,11 @@ class Network:
             asyncio.ensure_future(self.pass_on("up", reader, there[1], direction)),
             asyncio.ensure_future(self.pass_on("down", there[0], writer, direction)),
         ]
-        done, others = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            done, others = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            # The network itself ends, and what is connected with it.
+            done, others = set(), set(ways)
         was_cut = any(one.exception() is None and one.result() for one in done)
         for one in others:
             one.cancel()
