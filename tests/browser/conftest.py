@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from core.settings import Settings
 from tests.browser.server import PASSWORD, Server, commands, prepared, serving
-from tests.browser.walk import Walk, start_walk
+from tests.browser.walk import PHONE, WAIT_MS, Walk, start_walk
 
 # Debian's browser, without whatever talks to other hosts or needs a graphics card.
 FLAGS = [
@@ -126,3 +126,34 @@ def walk(
     for one in walks:
         log = (one.server.settings.instance / "server.log").read_text(errors="replace")
         assert one.troubles == [], "\n".join([*one.troubles, log[-3000:]])
+
+
+@pytest.fixture
+def phones(
+    chromium: Browser, tmp_path: Path, screenshots: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., BrowserContext]]:
+    """`phones("anna")` takes a phone by its name out of the pocket; what it stored is there."""
+    opened: list[BrowserContext] = []
+
+    def take(name: str, locale: str = "vi-VN") -> BrowserContext:
+        context = chromium.browser_type.launch_persistent_context(
+            tmp_path / name,
+            executable_path=os.environ.get("CHROMIUM") or "/usr/bin/chromium",
+            args=FLAGS,
+            viewport=PHONE,
+            has_touch=True,
+            is_mobile=True,
+            locale=locale,
+            timezone_id="Asia/Ho_Chi_Minh",
+            geolocation={"latitude": 10.4603, "longitude": 105.6325, "accuracy": 8},
+            permissions=["geolocation"],
+        )
+        context.set_default_timeout(WAIT_MS)
+        opened.append(context)
+        return context
+
+    yield take
+    if request.node.stash.get(FAILED, False):
+        opened[-1].pages[0].screenshot(path=screenshots / f"failed-{request.node.name}.png")
+    for context in opened:
+        context.close()

@@ -26,13 +26,17 @@ const changed = () => { for (const tell of listeners) tell(); };
 
 const later = (tries) => Date.now() + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(tries, 12)) * (0.8 + 0.4 * Math.random());
 
+// Whether a wait has ended. One that would take longer than any was begun by a clock that ran ahead
+// and has been put right since.
+const isOver = (until) => until <= Date.now() || until > Date.now() + LONGEST_WAIT_MS * 1.2;
+
 // Send for everybody who has not signed out, each by their own token. `atOnce`: somebody asks.
 export async function send({ atOnce = false } = {}) {
   if (!navigator.onLine && !atOnce) return;
   for (const account of await accounts()) {
     if (!canSend(account)) continue;
     const pause = pauses.get(account.id);
-    if (!atOnce && pause && pause.until > Date.now()) continue;
+    if (!atOnce && pause && !isOver(pause.until)) continue;
     await navigator.locks.request(`thap-canh-send-${account.id}`, { ifAvailable: !atOnce }, async (lock) => {
       if (lock) await sendFor(account, atOnce);
     });
@@ -66,7 +70,7 @@ async function sayWhy(db, why) {
 async function sendOperations(account, db, atOnce) {
   // Whoever asks for it may also try again what was refused: the reason may be gone.
   const waiting = await db.queue.where("state").anyOf(atOnce ? ["waiting", "refused"] : ["waiting"]).sortBy("made_at");
-  let left = waiting.filter((row) => atOnce || row.next_at <= Date.now());
+  let left = waiting.filter((row) => atOnce || isOver(row.next_at));
   while (left.length) {
     const batch = [];
     let bytes = 0;
@@ -196,13 +200,13 @@ async function confirm(account, db) {
   for (let from = 0; from < whole.length; from += 50) {
     const some = whole.slice(from, from + 50);
     const unknown = some.filter(({ row }) => !row.receipt?.complete).map(({ row }) => row.id);
-    const { items } = unknown.length ? await askJson(account, `/api/v1/field/receipts?ids=${unknown.join(",")}`) : { items: [] };
+    const { items, server_time: now } = unknown.length ? await askJson(account, `/api/v1/field/receipts?ids=${unknown.join(",")}`) : { items: [] };
     const found = new Map(items.map((one) => [one.operation, one]));
     for (const { row, photos } of some) {
       const receipt = found.get(row.id) || row.receipt;
       const wrong = await doubt(row, photos, receipt);
       if (wrong) await db.queue.update(row.id, { receipt, doubt: wrong });
-      else await letGo(db, row, photos, receipt);
+      else await letGo(db, row, photos, receipt, now || receipt.received_at);
       changed();
     }
   }
