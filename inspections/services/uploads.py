@@ -166,6 +166,10 @@ def begin(
         .on_conflict_do_nothing(index_elements=["id"])
         .returning(Upload.id)
     ).scalar()
+    if made is not None and session.get(Photo, facts.id, populate_existing=True) is not None:
+        # Another request finished it since it was looked for.
+        session.delete(session.get_one(Upload, facts.id))
+        return Standing(facts.byte_size, True), False
     upload = _own(session, facts.id, by)
     if (upload.inspection_id, upload.sha256, upload.byte_size) != (
         facts.inspection_id,
@@ -182,19 +186,26 @@ def begin(
 
 def standing(session: Session, photo_id: uuid.UUID, *, folder: Path, by: Actor) -> Standing:
     """How far one's own photo has come; raises `NotFound` for one that was never begun."""
+    # Another request may finish it meanwhile: then the photo is there once the upload is gone.
+    upload = session.get(Upload, photo_id, populate_existing=True)
+    if upload is not None and upload.by_id == by.id:
+        return _standing(upload, folder)
     size = session.scalar(select(Photo.byte_size).where(Photo.id == photo_id, Photo.by_id == by.id))
-    if size is not None:
-        return Standing(size, True)
-    return _standing(_own(session, photo_id, by), folder)
+    if size is None:
+        raise NotFound()
+    return Standing(size, True)
 
 
 def touch(
     session: Session, photo_id: uuid.UUID, *, by: Actor, now: datetime, quarantined: bool = False
 ) -> Upload | None:
     """The upload that pieces are brought for, marked as alive; `None` where the photo is safe."""
-    if session.scalar(select(Photo.id).where(Photo.id == photo_id, Photo.by_id == by.id)):
-        return None
-    upload = _own(session, photo_id, by)
+    # Held, so that it is still there when it is marked.
+    upload = session.get(Upload, photo_id, populate_existing=True, with_for_update=True)
+    if upload is None or upload.by_id != by.id:
+        if session.scalar(select(Photo.id).where(Photo.id == photo_id, Photo.by_id == by.id)):
+            return None
+        raise NotFound()
     if upload.whole_at is not None:
         return None
     upload.touched_at, upload.quarantined = now, quarantined

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import itertools
 import random
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 from sqlalchemy.orm import Session
 
 from core.db import database, make_engine
@@ -125,6 +126,36 @@ def test_a_photo_that_many_finish_at_once_is_one(committed: Committed) -> None:
     assert committed.count(Upload) == 0
     asked = committed.phone.client.get(f"/api/v1/uploads/{picture.id}")
     assert doors.answered(asked, 200)["state"] == "safe"
+
+
+def test_a_photo_that_is_finished_meanwhile_is_never_unknown(committed: Committed) -> None:
+    """Between two statements of one request another one keeps the photo and removes its upload."""
+    picture = photo("meanwhile")
+    sent = inspection(committed.towers[2], photos=[picture.facts()])
+    committed.phone.send(sent)
+    committed.phone.begin(sent["body"]["id"], picture)
+    other, finished = committed.another(), []
+
+    def finish(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if finished or not re.search(r"FROM (photo|upload)\b", statement):
+            return
+        finished.append(statement)
+        bring = (other.patch, picture, 0, picture.content)
+        thread = Thread(target=contextvars.Context().run, args=bring)
+        thread.start()
+        thread.join(timeout=60)
+
+    engine = database().engine
+    event.listen(engine, "after_cursor_execute", finish)
+    try:
+        asked = committed.phone.client.get(f"/api/v1/uploads/{picture.id}")
+    finally:
+        event.remove(engine, "after_cursor_execute", finish)
+    assert finished
+    assert committed.count(Photo, id=uuid.UUID(picture.id)) == 1
+    doors.answered(asked, 200)
+    again = committed.phone.patch(picture, 0, picture.content)
+    assert doors.answered(again, 200)["state"] == "safe"
 
 
 # Every table that a queue may touch, without what differs by itself from run to run.
