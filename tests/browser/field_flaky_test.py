@@ -16,9 +16,9 @@ import pytest
 from playwright.sync_api import expect
 
 from core.files import FileStore
-from tests.browser.cutting import network
 from tests.browser.field import Phone, Service, in_service
 from tests.browser.walk import vietnamese
+from tests.soak.proxy import network
 
 pytestmark = pytest.mark.browser
 AHEAD = timedelta(days=3 * 365 + 40)

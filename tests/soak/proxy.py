@@ -1,4 +1,4 @@
-"""A network that breaks: a proxy that cuts connections after so many bytes, in either direction."""
+"""A network that breaks as the tests say at each moment: how much passes, each way by itself."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ RESET = struct.pack("ii", 1, 0)
 
 @dataclass
 class Network:
-    """Where phones connect to. `mean_bytes` is how much passes between cuts, on average."""
+    """Where phones connect to. `mean_bytes` is how much passes between cuts, on average: in each
+    direction, and at any moment another number; `math.inf` cuts nothing."""
 
     target: int
-    mean_bytes: float
+    mean_bytes: dict[str, float]
     chance: random.Random
     port: int = 0
     cuts: dict[str, int] = field(default_factory=lambda: {"up": 0, "down": 0})
@@ -32,13 +33,16 @@ class Network:
             close(writer, reset=True)
             return
         direction = self.chance.choice(("up", "down"))
-        left = {direction: int(self.chance.expovariate(1 / self.mean_bytes))}
         reset = self.chance.random() < 0.5
         ways = [
-            asyncio.ensure_future(self.pass_on("up", reader, there[1], left)),
-            asyncio.ensure_future(self.pass_on("down", there[0], writer, left)),
+            asyncio.ensure_future(self.pass_on("up", reader, there[1], direction)),
+            asyncio.ensure_future(self.pass_on("down", there[0], writer, direction)),
         ]
-        done, others = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            done, others = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            # The network itself ends, and what is connected with it.
+            done, others = set(), set(ways)
         was_cut = any(one.exception() is None and one.result() for one in done)
         for one in others:
             one.cancel()
@@ -50,18 +54,19 @@ class Network:
         direction: str,
         source: asyncio.StreamReader,
         target: asyncio.StreamWriter,
-        left: dict[str, int],
+        cut: str,
     ) -> bool:
         """Pass bytes on until there are no more; whether the connection was cut before that."""
         with suppress(OSError):
             while piece := await source.read(65536):
-                if direction in left:
-                    if len(piece) > left[direction]:
-                        target.write(piece[: left[direction]])
+                if direction == cut:
+                    # Where the next cut falls does not depend on what has passed before.
+                    whole = self.mean_bytes[direction] * self.chance.expovariate(1.0)
+                    if len(piece) > whole:
+                        target.write(piece[: int(whole)])
                         await target.drain()
                         self.cuts[direction] += 1
                         return True
-                    left[direction] -= len(piece)
                 target.write(piece)
                 await target.drain()
         return False
@@ -77,7 +82,8 @@ def close(writer: asyncio.StreamWriter, *, reset: bool) -> None:
 @contextmanager
 def network(target: int, *, mean_bytes: float, chance: random.Random) -> Iterator[Network]:
     """The proxy in a thread of its own, while the block lasts."""
-    made, ready = Network(target, mean_bytes, chance), threading.Event()
+    means = {"up": mean_bytes, "down": mean_bytes}
+    made, ready = Network(target, means, chance), threading.Event()
     loop = asyncio.new_event_loop()
 
     async def serve() -> None:
