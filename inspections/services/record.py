@@ -287,20 +287,7 @@ def correct_inspection(
         raise Conflict(N_("The kind of an inspection cannot be changed"))
     if inspection.body_hash == visit.hash and inspection.status != "returned":
         return inspection
-    before = {"status": inspection.status, "version": inspection.version}
-    inspection.version += 1
-    _write(session, inspection, visit, by=by, now=now, zone=zone)
-    audit.record(
-        session,
-        "inspection.correct",
-        "inspection",
-        inspection.id,
-        by=by,
-        now=now,
-        before=before,
-        after={"status": inspection.status, "version": inspection.version},
-    )
-    return inspection
+    return _next_version(session, inspection, visit, by=by, now=now, zone=zone)
 
 
 def take_version(
@@ -324,6 +311,19 @@ def take_version(
         raise Conflict(N_("The kind of an inspection cannot be changed"))
     if inspection.status != "draft" and not visit.submit:
         raise Conflict(N_("A submitted inspection cannot become a draft again"))
+    return _next_version(session, inspection, visit, by=by, now=now, zone=zone)
+
+
+def _next_version(
+    session: Session,
+    inspection: Inspection,
+    visit: Visit,
+    *,
+    by: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+) -> Inspection:
+    """Write what a visit says now in the place of what it said."""
     before = {"status": inspection.status, "version": inspection.version}
     inspection.version += 1
     _write(session, inspection, visit, by=by, now=now, zone=zone)
