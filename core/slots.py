@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Flask, current_app, request, url_for
 from sqlalchemy import Executable, ScalarSelect, select
@@ -54,6 +54,17 @@ class MenuItem:
     @property
     def text(self) -> str:
         return translate(self.label)
+
+
+class Entry(NamedTuple):
+    """What a page writes of one entry of the menu, in the reader's language."""
+
+    section: str
+    url: str
+    text: str
+    icon: str
+    active: bool
+    waiting: int
 
 
 @dataclass(frozen=True)
@@ -127,13 +138,22 @@ class Slots:
     events: dict[str, list[EventSource]] = field(default_factory=dict)
 
 
-def _waiting(actor: Actor, items: tuple[MenuItem, ...]) -> dict[str, int]:
-    """How many things wait behind entries of the menu, by their endpoints, in one statement."""
-    asked = [item for item in items if item.waiting]
-    if not asked:
-        return {}
-    numbers = current_session().execute(_numbers(actor, items)).one()
-    return {item.endpoint: number for item, number in zip(asked, numbers, strict=True)}
+def _menu(actor: Actor, items: tuple[MenuItem, ...], *, broken: bool) -> tuple[Entry, ...]:
+    """The menu with how many things wait behind its entries; a broken page asks for no numbers."""
+    asked = [] if broken else [item for item in items if item.waiting]
+    numbers = current_session().execute(_numbers(actor, items)).one() if asked else ()
+    waiting = {item.endpoint: number for item, number in zip(asked, numbers, strict=True)}
+    return tuple(
+        Entry(
+            item.section,
+            item.url,
+            item.text,
+            item.icon,
+            item.active,
+            waiting.get(item.endpoint, 0),
+        )
+        for item in items
+    )
 
 
 @lru_cache(maxsize=64)
@@ -153,9 +173,7 @@ def init_app(app: Flask) -> Slots:
         return {
             "actor": actor,
             "may": lambda action, thing=None: policy.may(actor, action, thing),
-            "menu_items": items,
-            # Asked by the page: one that says what broke asks nothing.
-            "menu_waiting": lambda: _waiting(actor, items),
+            "menu_entries": lambda broken: _menu(actor, items, broken=broken),
             "menu_folds": [(key, translate(text), icon) for key, text, icon in slots.folds],
             "topbar": panels("topbar", None),
         }

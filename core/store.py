@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -33,8 +34,7 @@ class Setting(Base):
 
 def value_of(session: Session, key: str) -> Any:
     """The value of a setting, or `None` where nobody set it."""
-    setting = session.get(Setting, key)
-    return setting.value if setting else None
+    return session.scalar(select(Setting.value).where(Setting.key == key))
 
 
 def envelope(session: Session) -> Envelope:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -133,7 +132,6 @@ def index() -> str:
 def around(reading: Reading) -> str:
     """The towers nearest to a position that was searched for; the other filters still hold."""
     today = clock.today()
-    filters = replace(filters_from(request.args), q="")
     return render_template(
         "towers/around.html",
         q=request.args["q"],
@@ -143,7 +141,7 @@ def around(reading: Reading) -> str:
         near=lists.around(
             current_session(),
             current_actor(),
-            filters,
+            filters_from(request.args),
             reading.position,
             today=today,
             only=shown(AROUND),
@@ -164,9 +162,9 @@ def choose_columns() -> Response:
     return redirect(local_target(request.form.get("next")))
 
 
-def shown(columns: Iterable[str]) -> set[str]:
+def shown(columns: Iterable[str]) -> frozenset[str]:
     """The fields of `lists.LISTED` that a table with these columns shows."""
-    return {"code", *chain(*(SHOWN.get(one, (one,)) for one in columns))}
+    return frozenset({"code", *chain(*(SHOWN.get(one, (one,)) for one in columns))})
 
 
 def named(columns: Iterable[str]) -> dict[str, str]:

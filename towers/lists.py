@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -13,11 +14,13 @@ from geoalchemy2 import Geometry
 from psycopg.errors import QueryCanceled
 from sqlalchemy import (
     ColumnElement,
+    Float,
     Row,
     Select,
     Text,
     Uuid,
     any_,
+    bindparam,
     case,
     cast,
     func,
@@ -390,33 +393,45 @@ def around(
     *,
     today: date,
     limit: int = MOST_NEAR,
-    only: Container[str] | None = None,
+    only: frozenset[str] | None = None,
 ) -> Sequence[Row[Any]]:
     """The towers nearest to a place, however far they are: rows as of `listed`, and `metres`.
+
+    What is written in the filters is the place: their text is not searched for.
 
     The spatial index knows what is near in degrees. As far as the farthest of these are in metres
     all are looked at, so that none that is nearer is missed.
     """
-    point = literal(to_point(position), Geometry("POINT", srid=SRID))
+    farthest, listing = _around(actor, replace(filters, q="", wanted=None), today, limit, only)
+    point = to_point(position)
+    metres = session.scalar(farthest, {"point": point})
+    if metres is None:
+        return []
+    # A little more, so that rounding leaves out none.
+    return session.execute(listing, {"point": point, "metres": metres + 0.01}).all()
+
+
+@lru_cache(maxsize=64)
+def _around(
+    actor: Actor, filters: Filters, today: date, limit: int, only: frozenset[str] | None
+) -> tuple[Select[Any], Select[Any]]:
+    """How far away the last of the nearest is, and the rows of all that are so near: made once,
+    for a `point` and a number of `metres`, they are soon understood."""
+    point = bindparam("point", type_=Geometry("POINT", srid=SRID))
     near = (
         filtered(select(Tower.geom), actor, filters, today=today)
         .order_by(Tower.geom.op("<->")(point))
         .limit(limit)
         .subquery()
     )
-    metres = session.scalar(
-        select(func.max(func.ST_Distance(func.geography(near.c.geom), func.geography(point))))
-    )
-    if metres is None:
-        return []
-    # A little more, so that rounding leaves out none.
-    distance, here = within(position, metres + 0.01)
-    return session.execute(
+    distance, here = within(point, bindparam("metres", type_=Float))
+    return (
+        select(func.max(func.ST_Distance(func.geography(near.c.geom), func.geography(point)))),
         filtered(_rows(only).add_columns(distance.label("metres")), actor, filters, today=today)
         .where(*here)
         .order_by(distance, Tower.code)
-        .limit(limit)
-    ).all()
+        .limit(limit),
+    )
 
 
 @dataclass(frozen=True)

@@ -331,13 +331,12 @@ def by_id(session: Session, actor: Actor, tower_id: uuid.UUID) -> Tower | None:
 
 
 def within(
-    position: Position, metres: float
+    point: ColumnElement[Any], metres: float | ColumnElement[float]
 ) -> tuple[ColumnElement[float], list[ColumnElement[bool]]]:
-    """The distance of a `Tower` from a place in metres, and predicates of being at most so far."""
-    point = func.geography(literal(to_point(position), Geometry("POINT", srid=SRID)))
-    distance = func.ST_Distance(func.geography(Tower.geom), point)
+    """The distance of a `Tower` from a point in metres, and predicates of being at most so far."""
+    distance = func.ST_Distance(func.geography(Tower.geom), func.geography(point))
     # About as many degrees as metres at these latitudes, a little wide, for the index.
-    near = Tower.geom.op("&&")(func.ST_Expand(to_point(position), metres / 90_000))
+    near = Tower.geom.op("&&")(func.ST_Expand(point, metres / 90_000))
     return distance, [near, distance <= metres]
 
 
@@ -354,7 +353,7 @@ def nearest(
 
     `but` is the tower that is asked about: it is no neighbour of its own.
     """
-    distance, here = within(position, metres)
+    distance, here = within(literal(to_point(position), Geometry("POINT", srid=SRID)), metres)
     rows = session.execute(
         select(Tower, distance)
         .where(
