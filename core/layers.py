@@ -27,9 +27,10 @@ from sqlalchemy.types import Text
 from core.geo import SRID
 from core.tables import BETWEEN, Column, Kind, Table, Watch, batches, unwatched
 
+STRING = nanoarrow.string()
 TYPES = {
-    Kind.TEXT: nanoarrow.string(),
-    Kind.TEXTS: nanoarrow.string(),
+    Kind.TEXT: STRING,
+    Kind.TEXTS: STRING,
     Kind.WHOLE: nanoarrow.int32(),
     Kind.NUMBER: nanoarrow.float64(),
     Kind.DAY: nanoarrow.date32(),
@@ -65,7 +66,7 @@ def _written(
 ) -> IO[bytes]:
     plain = driver == "KML"
     with (
-        closing(batches(session, _rows(table, plain), watch)) as rows,
+        closing(batches(session, _rows(table, plain), watch, undecoded=True)) as rows,
         tempfile.TemporaryDirectory(prefix="thap-canh-") as folder,
     ):
         stream = _Stream(table.attributes, plain, rows)
@@ -124,13 +125,12 @@ class _Stream(io.RawIOBase):
     def __init__(
         self, columns: Sequence[Column], plain: bool, rows: Iterator[list[tuple[Any, ...]]]
     ) -> None:
-        kinds = [
-            nanoarrow.string() if plain and one.kind is Kind.DAY else TYPES[one.kind]
-            for one in columns
-        ]
-        self._types = [*kinds, nanoarrow.binary()]
+        kinds = [STRING if plain and one.kind is Kind.DAY else TYPES[one.kind] for one in columns]
         names = [*(one.name for one in columns), POINT]
-        self._schema = nanoarrow.struct(dict(zip(names, self._types, strict=True)))
+        types = [*kinds, nanoarrow.binary()]
+        self._schema = nanoarrow.struct(dict(zip(names, types, strict=True)))
+        # A text lies in memory as its bytes do: neither is decoded to be encoded again.
+        self._types = [nanoarrow.binary() if one is STRING else one for one in types]
         self._rows = rows
         self._bytes = io.BytesIO()
         self._writer = StreamWriter.from_writable(self._bytes)

@@ -14,6 +14,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any
 
+from psycopg.types.string import ByteaBinaryLoader
 from sqlalchemy import ColumnElement, Select, Text, case, cast, func, literal, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
@@ -99,21 +100,21 @@ def unwatched(rows: int) -> None:
 
 
 def batches(
-    session: Session, statement: Select[Any], watch: Watch
+    session: Session, statement: Select[Any], watch: Watch, *, undecoded: bool = False
 ) -> Generator[list[tuple[Any, ...]]]:
     """The rows as plain tuples, some at a time; the database makes the next ones meanwhile.
 
-    Whoever stops taking them ends the query.
+    `undecoded`: texts as their bytes in UTF-8. Whoever stops taking rows ends the query.
     """
     allow_long_statements(session)
     sql, values = _compiled(statement)
-    with (
-        _driver(session).cursor() as cursor,
-        closing(cursor.stream(sql, values, binary=True, size=BATCH)) as rows,
-    ):
-        while batch := list(islice(rows, BATCH)):
-            watch(len(batch))
-            yield batch
+    with _driver(session).cursor() as cursor:
+        for kind in ("text", "varchar") if undecoded else ():
+            cursor.adapters.register_loader(kind, ByteaBinaryLoader)
+        with closing(cursor.stream(sql, values, binary=True, size=BATCH)) as rows:
+            while batch := list(islice(rows, BATCH)):
+                watch(len(batch))
+                yield batch
 
 
 def _compiled(statement: Select[Any]) -> tuple[str, Any]:
