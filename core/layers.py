@@ -38,7 +38,14 @@ TYPES = {
 }
 POINT = "geometry"
 # A file that is not done when something fails is thrown away: until then it need not survive that.
-set_gdal_config_options({"OGR_SQLITE_SYNCHRONOUS": "OFF", "OGR_SQLITE_JOURNAL": "OFF"})
+# Of pages of 16 KiB there are fewer to fill than of 4, in less time and space.
+set_gdal_config_options(
+    {
+        "OGR_SQLITE_SYNCHRONOUS": "OFF",
+        "OGR_SQLITE_JOURNAL": "OFF",
+        "OGR_SQLITE_PRAGMA": "page_size=16384",
+    }
+)
 FIRST_DAY = date(1970, 1, 1)
 
 
