@@ -50,8 +50,8 @@ lint: install-test ## style, types, architecture contracts
 fast: install-test ## all tests but those in a browser
 	$(PYTEST) -m "not browser" $(TESTS)
 
-browser: install-test ## the tests in Chromium
-	$(PYTEST) -m browser $(TESTS)
+browser: install-test ## the tests in Chromium, with pictures in instance/screenshots
+	SCREENSHOTS=1 $(PYTEST) -m browser $(TESTS)
 
 fuzz: install-test ## the API against its own document, for minutes
 	$(IN) FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} python -m pytest tests/fuzz_test.py -n 2 $(TESTS)

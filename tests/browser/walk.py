@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ WAIT_MS = 20_000
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 expect.set_options(timeout=WAIT_MS)
+# A picture takes as long as all the looking: `make browser` keeps them, `make test` does not.
+PICTURES = os.environ.get("SCREENSHOTS") == "1"
 
 # What a page must have for those who do not see it or have no mouse: its faults as texts.
 FAULTS = """() => {
@@ -249,7 +252,7 @@ class Walk:
         return self.page.frame_locator(selector)
 
     def look(self, name: str) -> None:
-        """The page must be sound; a picture of it is kept."""
+        """The page must be sound; a picture of it is kept where somebody wants to see them."""
         page = self.page
         page.wait_for_load_state()
         page.evaluate(ALL_IMAGES)
@@ -265,12 +268,13 @@ class Walk:
             faults.append(f"its main headings are {heads}")
         if page.locator("html").get_attribute("lang") != self.language:
             faults.append("another language")
-        # JPEG takes half the time of PNG.
-        path = self.screenshots / f"{name}-{self.language}-{self.width}.jpg"
-        # A picture of the whole page shows what sticks to the window where it belongs.
-        style = ".sticky-actions, .topbar { position: static !important; }"
-        page.screenshot(path=path, full_page=True, style=style, quality=80)
         self.troubles.extend(f"{page.url} ({name}, {self.width} px): {text}" for text in faults)
+        if PICTURES:
+            # A picture of the whole page shows what sticks to the window where it belongs.
+            style = ".sticky-actions, .topbar { position: static !important; }"
+            # JPEG takes half the time of PNG.
+            path = self.screenshots / f"{name}-{self.language}-{self.width}.jpg"
+            page.screenshot(path=path, full_page=True, style=style, quality=80)
 
     def look_wide_and_narrow(self, name: str) -> None:
         """Look at the page in this window, then in one as narrow as a phone."""
