@@ -199,7 +199,7 @@ def npm_order(version: str) -> tuple[Any, ...] | None:
     *numbers, before = found.groups()
     parts = before.split(".") if before else []
     words = [(0, int(part)) if part.isdigit() else (1, part) for part in parts]
-    return (*map(int, numbers), words or [(2,)])
+    return (*map(int, numbers), words or [(2, "")])
 
 
 _SEMANTIC = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:-([\w.-]+))?(?:\+[\w.-]+)?", re.ASCII)
