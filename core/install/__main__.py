@@ -148,7 +148,7 @@ def leftovers() -> list[str]:
 def lock(upgrade: str = "") -> None:
     """Write the lock files from setup.cfg; versions stay, but of a library to `upgrade`, or all.
 
-    For every system and each Python from the oldest that setup.cfg allows.
+    One version of each, for every system and each Python from the oldest that setup.cfg allows.
     """
     newer = {"": [], "all": ["--upgrade"]}.get(upgrade, ["--upgrade-package", upgrade])
     asked: list[str] = []
@@ -160,8 +160,8 @@ def lock(upgrade: str = "") -> None:
             wanted.flush()
             run(f"Writing {file.relative_to(ROOT)}",
                 [VENV / "bin/uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes",
-                 "--python", PYTHON, "--python-version", "3.11", "--no-build-isolation",
-                 "--no-annotate", "--custom-compile-command", "make lock",
+                 "--python", PYTHON, "--python-version", "3.11", "--fork-strategy", "fewest",
+                 "--no-build-isolation", "--no-annotate", "--custom-compile-command", "make lock",
                  *newer, *same, "--output-file", file, wanted.name])  # fmt: skip
         same = ["--constraint", file]
 
