@@ -123,7 +123,8 @@ def make_libraries(extra: str) -> None:
         if gone := leftovers():
             run(f"Removing what is not needed any more: {', '.join(gone)}",
                 [PYTHON, "-m", "pip", "uninstall", "--yes", *gone])  # fmt: skip
-        stamp(before, "")
+        if again:
+            stamp(before, "")
 
     step(f"{before} by hash", [LOCKS[extra]], make)
 
