@@ -23,7 +23,7 @@ PYTEST = $(IN) CHROMIUM="$$(python3 -m core.install chromium)" python -m pytest 
 DATABASE = $(if $(DATABASE_URL),,database)
 
 help: ## this list
-	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
 	@echo "Settings: PORT=8000 HOST=127.0.0.1 TLS=1 DATABASE_URL=… INSTANCE_DIR=instance (see README)"
 
 run: install ## install what is missing, start everything, print the address (phones: HOST=0.0.0.0 TLS=1)
@@ -79,7 +79,7 @@ lock: install-test ## write the lock files of Python's libraries from setup.cfg 
 sbom: install-test ## write instance/sbom.cdx.json: every library with version, hashes and licence
 	$(IN) python -m tests.sbom
 
-check-libraries: install ## are they as locked, allowed, without known vulnerabilities (ADVISORIES=folder)
+check-libraries: install ## as locked? allowed? without known vulnerabilities? (ADVISORIES=folder)
 	@exec $(PYTHON) -m core.install.check $(if $(ADVISORIES),"$(ADVISORIES)")
 
 install:

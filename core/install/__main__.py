@@ -139,7 +139,7 @@ def install_command(lock: Path, *options: str) -> list[str | Path]:
 
 
 def leftovers() -> list[str]:
-    """Installed libraries that neither lock file names."""
+    """Installed libraries that no lock file names."""
     locked = {one.name for lock in LOCKS.values() for one in read(lock)}
     places = [str(place) for place in VENV.glob("lib/python*/site-packages")]
     found = {canonical(one.name) for one in importlib.metadata.distributions(path=places)}

@@ -246,7 +246,7 @@ def npm_online(npm: Path, lock: Path, held: Held) -> Answer:
         text=True,
         check=False,
     )
-    report = json.loads(told.stdout)
+    report = json.loads(told.stdout or "{}")
     if "vulnerabilities" not in report:
         errors = [line for line in told.stderr.splitlines() if line.startswith("npm error")]
         raise NotChecked(report.get("message") or next(iter(errors), "no answer"))

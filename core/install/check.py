@@ -1,4 +1,4 @@
-"""`python -m core.install.check [FOLDER]`: are the libraries as locked, allowed, known to be bad?
+"""`python -m core.install.check [FOLDER]`: are the libraries as locked, allowed, without faults?
 
 FOLDER holds the databases of OSV, `PyPI/all.zip` and `npm/all.zip`; without it pip-audit and npm
 ask online. The exit code is 1 where something is wrong, 2 where nothing is but not all could be

@@ -127,6 +127,19 @@ def test_nothing_is_called_good_that_nobody_could_look_at(capsys):
     assert "Python: none, 1 libraries looked up (PyPI)" in said
 
 
+@pytest.mark.parametrize(("wrong", "told", "code"), [
+    (0, Answer(), 0),
+    (0, Answer([Advisory("flask", "3.1.3", frozenset({"CVE-1"}), "Bad")]), 1),
+    (0, Answer(not_checked={"flask": "nobody answers"}), 2),
+    (1, Answer(not_checked={"flask": "nobody answers"}), 1),
+])  # fmt: skip
+def test_the_exit_code_tells_wrong_from_not_looked_at(monkeypatch, capsys, wrong, told, code):
+    monkeypatch.setattr(check, "check_installed", lambda lock: wrong)
+    monkeypatch.setattr(check, "answer", lambda lock, held, folder: told)
+    assert check.main([]) == code
+    assert ("make check-libraries ADVISORIES=" in capsys.readouterr().out) is bool(told.not_checked)
+
+
 def test_an_advisory_counts_until_somebody_read_and_accepted_it(capsys, tmp_path, monkeypatch):
     answer = Answer([Advisory("flask", "3.0", frozenset({"CVE-1", "GHSA-1"}), "Bad")])
     monkeypatch.setattr(check, "ACCEPTED", tmp_path / "advisories.yaml")

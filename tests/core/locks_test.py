@@ -28,9 +28,10 @@ def test_the_locks_have_what_setup_cfg_asks_for():
 
 
 def test_the_tests_run_with_the_files_of_the_service():
-    tests = {one.name: one for one in read(LOCKS["test"])}
-    for one in read(LOCKS[""]):
-        assert tests[one.name] == one
+    *served, tests = (read(lock) for lock in LOCKS.values())
+    known = {one.name: one for one in tests}
+    assert len(known) == len(tests), "one version of each"
+    assert all(known[one.name] == one for lock in served for one in lock)
 
 
 def test_every_library_that_others_bring_along_is_locked():
