@@ -233,6 +233,7 @@ def python_online(lock: Path, held: Held) -> Answer:
                 Advisory(name, version, frozenset({found["id"], *found["aliases"]}),
                          found["description"][:150], frozenset(found["fix_versions"]))
             )  # fmt: skip
+    answer.advisories = merged(answer.advisories)
     return answer
 
 

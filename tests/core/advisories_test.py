@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from core.install import advisories
 from core.install.__main__ import VENV
 from core.install.advisories import Advisory, NotChecked, merged, npm_order
+from core.install.locks import LOCKS
 
 
 def entry(id="PYSEC-1", *, name="Some.Library", ecosystem="PyPI", **facts):
@@ -180,3 +181,69 @@ def test_the_order_of_events_does_not_matter(numbers, here):
         for order in (some, some[::-1])
     }
     assert answers == {sum(number <= here for number in numbers) % 2 == 1}
+
+
+@pytest.fixture
+def program(tmp_path):
+    """A program that answers a question with a report, as the real ones give it."""
+
+    def answering(report, error=""):
+        (tmp_path / "report").write_text(report)
+        path = tmp_path / "program"
+        path.write_text(f"#!/bin/sh\ncat '{tmp_path}/report'\necho '{error}' >&2\nexit 1\n")
+        path.chmod(0o755)
+        return path
+
+    return answering
+
+
+HELD = {"flask": ["3.1.3"], "numpy": ["2.4.6"], "pillow": ["13.0.0"]}
+
+
+def test_what_pip_audit_skipped_or_left_out_was_not_checked(program, monkeypatch):
+    found = {
+        "id": "PYSEC-1",
+        "fix_versions": ["13.0.1"],
+        "aliases": ["CVE-1"],
+        "description": "Bad",
+    }
+    report = {"dependencies": [
+        {"name": "Pillow", "version": "13.0.0", "vulns": [found]},
+        {"name": "flask", "skip_reason": "Dependency not found on PyPI"},
+    ], "fixes": []}  # fmt: skip
+    monkeypatch.setattr(advisories.sys, "executable", str(program(json.dumps(report))))
+    answer = advisories.python_online(LOCKS[""], HELD)
+    assert answer.not_checked == {
+        "flask": "Dependency not found on PyPI",
+        "numpy": "pip-audit did not name it",
+    }
+    (told,) = answer.advisories
+    assert str(told) == "pillow 13.0.0: CVE-1 PYSEC-1: Bad; fixed in 13.0.1"
+
+
+def test_pip_audit_without_an_answer_found_nothing_out(program, monkeypatch):
+    monkeypatch.setattr(advisories.sys, "executable", str(program("", "ConnectionError: no")))
+    with pytest.raises(NotChecked, match="ConnectionError: no"):
+        advisories.python_online(LOCKS[""], HELD)
+
+
+def test_what_npm_found_is_told_once_where_it_is(program, tmp_path):
+    found = {"source": 1, "name": "pbf", "dependency": "pbf", "title": "Bad", "severity": "high",
+             "url": "https://github.com/advisories/GHSA-1", "range": "<6"}  # fmt: skip
+    report = {"auditReportVersion": 2, "vulnerabilities": {
+        "pbf": {"name": "pbf", "via": [found], "range": "<6", "fixAvailable": True},
+        "pmtiles": {"name": "pmtiles", "via": ["pbf"], "range": "*", "fixAvailable": True},
+    }}  # fmt: skip
+    held = {"pbf": {"5.1.2"}, "pmtiles": {"4.5.0"}}
+    answer = advisories.npm_online(program(json.dumps(report)), tmp_path / "lock", held)
+    assert [str(one) for one in answer.advisories] == ["pbf 5.1.2: GHSA-1: Bad"]
+
+
+@pytest.mark.parametrize(("report", "error", "why"), [
+    ('{"message": "405 Method Not Allowed", "error": {}}', "npm error other", "405 Method"),
+    ('{"error": {"code": "ENOTFOUND"}}', "npm error no such host", "no such host"),
+    ("", "", "no answer"),
+])  # fmt: skip
+def test_npm_without_an_answer_found_nothing_out(program, tmp_path, report, error, why):
+    with pytest.raises(NotChecked, match=why):
+        advisories.npm_online(program(report, error), tmp_path / "lock", {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import email.message
 import hashlib
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -73,6 +74,14 @@ def test_libraries_that_differ_from_the_lock_are_named(site):
         "werkzeug 2 is missing",
     ]
     assert list(installed.differences(site, [])) == ["flask 3.0 is installed and not locked"]
+
+
+def test_packages_of_npm_that_are_missing_are_named(tmp_path):
+    assert list(installed.browser_differences(check.NPM, check.ROOT)) == []
+    wanted = {"name": "here", "version": "1.0.0", "dependencies": {"leaflet": "1.9.4"}}
+    (tmp_path / "package.json").write_text(json.dumps(wanted))
+    (told,) = installed.browser_differences(check.NPM, tmp_path)
+    assert told == "missing: leaflet@1.9.4, required by here@1.0.0"
 
 
 @pytest.mark.parametrize(("expression", "fits"), [
