@@ -142,8 +142,10 @@ def leftovers() -> list[str]:
     """Installed libraries that no lock file names."""
     locked = {one.name for lock in LOCKS.values() for one in read(lock)}
     places = [str(place) for place in VENV.glob("lib/python*/site-packages")]
-    found = {canonical(one.name) for one in importlib.metadata.distributions(path=places)}
-    return sorted(found - locked - SEEDS)
+    found = importlib.metadata.distributions(path=places)
+    # What an interrupted pip left has no name.
+    names = {canonical(one.name) for one in found if one.name}
+    return sorted(names - locked - SEEDS)
 
 
 def lock(upgrade: str = "") -> None:

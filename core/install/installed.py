@@ -24,7 +24,7 @@ def needed(locked: Sequence[Locked]) -> list[Locked]:
 def libraries(site: Path) -> dict[str, Distribution]:
     """The libraries in a folder `site-packages`, by name."""
     found = distributions(path=[str(site)])
-    return dict(sorted((canonical(one.metadata["Name"]), one) for one in found))
+    return dict(sorted((canonical(one.name), one) for one in found if one.name))
 
 
 def differences(site: Path, locked: Sequence[Locked]) -> Iterator[str]:

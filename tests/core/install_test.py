@@ -112,6 +112,7 @@ def test_what_came_before_there_were_hashes_is_fetched_once_more(environment):
 
 def test_a_library_that_is_not_locked_any_more_is_removed(environment, tmp_path):
     site = tmp_path / "lib/python3.11/site-packages"
+    (site / "~lask-1.dist-info").mkdir(parents=True)
     for name in ("Flask", "Left_over", "pip"):
         (site / f"{name}-1.dist-info").mkdir(parents=True)
         (site / f"{name}-1.dist-info/METADATA").write_text(f"Name: {name}\nVersion: 1\n")
