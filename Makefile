@@ -2,7 +2,7 @@
 # Both install what they need; a second call does that in an instant.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run serve upgrade stop test lint fast browser fuzz mutate bench soak i18n install install-test clean
+.PHONY: help run serve upgrade stop test lint fast browser fuzz mutate bench soak i18n lock sbom check-libraries install install-test clean
 
 # Steps of `make test` follow each other also under `make -j`.
 .NOTPARALLEL:
@@ -23,7 +23,7 @@ PYTEST = $(IN) CHROMIUM="$$(python3 -m core.install chromium)" python -m pytest 
 DATABASE = $(if $(DATABASE_URL),,database)
 
 help: ## this list
-	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
 	@echo "Settings: PORT=8000 HOST=127.0.0.1 TLS=1 DATABASE_URL=… INSTANCE_DIR=instance (see README)"
 
 run: install ## install what is missing, start everything, print the address (phones: HOST=0.0.0.0 TLS=1)
@@ -72,6 +72,15 @@ i18n: install-test ## collect the interface's texts into translations/ and compi
 	$(IN) pybabel update -l vi -d translations -i instance/messages.pot --no-fuzzy-matching \
 	    --ignore-obsolete --ignore-pot-creation-date --no-wrap
 	@python3 -m core.install test
+
+lock: install-test ## write the lock files of Python's libraries from setup.cfg (UPGRADE=name or all)
+	@python3 -m core.install lock $(UPGRADE)
+
+sbom: install-test ## write instance/sbom.cdx.json: every library with version, hashes and licence
+	$(IN) python -m tests.sbom
+
+check-libraries: install ## as locked? allowed? without known vulnerabilities? (ADVISORIES=folder)
+	@exec $(PYTHON) -m core.install.check $(if $(ADVISORIES),"$(ADVISORIES)")
 
 install:
 	@core/install/packages.sh python $(DATABASE) documents

@@ -1,6 +1,7 @@
 """`python3 -m core.install [test]`: the virtual environment, assets and translations.
 
-`python3 -m core.install chromium` prints the browser that tests drive.
+`python3 -m core.install chromium` prints the browser that tests drive;
+`python3 -m core.install lock [NAME]` writes the lock files anew, with the newest NAME (or `all`).
 
 Every step keeps a digest of what it was made from, so that a second call does nothing.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import configparser
 import fcntl
 import hashlib
+import importlib.metadata
 import json
 import os
 import re
@@ -22,11 +24,13 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from core.install.locks import LOCKS, ROOT, SEEDS, canonical, read
+
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin/python"
-CONSTRAINTS = ROOT / "core/install/constraints.txt"
 STAMPS = VENV / "made-from.json"
+# There is no wheel of it; it is built here, by the setuptools of the lock.
+SOURCE_ONLY = "flask-principal"
 BROWSER = VENV / "browser"
 DIST = ROOT / "core/static/dist"
 # npm by itself waits more than a minute before it says that there is no network.
@@ -52,11 +56,11 @@ def main(arguments: list[str]) -> int:
         with (ROOT / "Makefile").open() as claim:
             fcntl.flock(claim, fcntl.LOCK_EX)
             make_environment()
-            step("libraries", [CONSTRAINTS, *requirements("")], lambda: install(""))
-            if "test" in arguments:
-                step(
-                    "test libraries", [CONSTRAINTS, *requirements("test")], lambda: install("test")
-                )
+            if arguments[:1] == ["lock"]:
+                lock(*arguments[1:])
+                return 0
+            for extra in ("build", "", "test") if "test" in arguments else ("build", ""):
+                make_libraries(extra)
             make_assets()
             make_translations()
             if "test" in arguments:
@@ -108,12 +112,61 @@ def requirements(extra: str) -> list[str]:
     return [line.strip() for line in lines.splitlines() if line.strip()]
 
 
-def install(extra: str) -> None:
-    run(
-        "Installing the test libraries" if extra else "Installing the Python libraries",
-        [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input",
-         "--constraint", CONSTRAINTS, *requirements(extra)],
-    )  # fmt: skip
+def make_libraries(extra: str) -> None:
+    """What a lock file names and no library besides; pip refuses a file with another hash."""
+    before = f"{extra} libraries".strip()
+    # What came by its version alone, before there were hashes, is fetched once more.
+    again = ["--force-reinstall"] if stamps().get(before) else []
+
+    def make() -> None:
+        run(f"Installing the {extra or 'Python'} libraries", install_command(LOCKS[extra], *again))
+        if gone := leftovers():
+            run(f"Removing what is not needed any more: {', '.join(gone)}",
+                [PYTHON, "-m", "pip", "uninstall", "--yes", *gone])  # fmt: skip
+        if again:
+            stamp(before, "")
+
+    step(f"{before} by hash", [LOCKS[extra]], make)
+
+
+def install_command(lock: Path, *options: str) -> list[str | Path]:
+    """Nothing without a hash, nothing built but by what came with one."""
+    return [
+        PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input",
+        "--require-hashes", "--only-binary", ":all:", "--no-binary", SOURCE_ONLY,
+        "--no-build-isolation", "--use-pep517", *options, "--requirement", lock,
+    ]  # fmt: skip
+
+
+def leftovers() -> list[str]:
+    """Installed libraries that no lock file names."""
+    locked = {one.name for lock in LOCKS.values() for one in read(lock)}
+    places = [str(place) for place in VENV.glob("lib/python*/site-packages")]
+    found = importlib.metadata.distributions(path=places)
+    # What an interrupted pip left has no name.
+    names = {canonical(one.name) for one in found if one.name}
+    return sorted(names - locked - SEEDS)
+
+
+def lock(upgrade: str = "") -> None:
+    """Write the lock files from setup.cfg; versions stay, but of a library to `upgrade`, or all.
+
+    One version of each, for every system and each Python from the oldest that setup.cfg allows.
+    """
+    newer = {"": [], "all": ["--upgrade"]}.get(upgrade, ["--upgrade-package", upgrade])
+    asked: list[str] = []
+    same: list[str | Path] = []
+    for extra, file in LOCKS.items():
+        asked += requirements(extra)
+        with tempfile.NamedTemporaryFile("w", suffix=".in") as wanted:
+            wanted.write("\n".join(asked))
+            wanted.flush()
+            run(f"Writing {file.relative_to(ROOT)}",
+                [VENV / "bin/uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes",
+                 "--python", PYTHON, "--python-version", "3.11", "--fork-strategy", "fewest",
+                 "--no-build-isolation", "--no-annotate", "--custom-compile-command", "make lock",
+                 *newer, *same, "--output-file", file, wanted.name])  # fmt: skip
+        same = ["--constraint", file]
 
 
 def make_assets() -> None:

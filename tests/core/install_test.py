@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import os
 import pwd
-import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from core.install.locks import LOCKS
 from core.settings import ROOT
 
 install = importlib.import_module("core.install.__main__")
@@ -85,41 +84,40 @@ def test_a_machine_without_network_is_told_so():
         install.run("Trying", ["sh", "-c", "echo 'Temporary failure in name resolution'; exit 1"])
 
 
-def canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+@pytest.fixture
+def environment(tmp_path, monkeypatch):
+    """An environment that holds nothing; gives the pip commands that were run for it."""
+    monkeypatch.setattr(install, "VENV", tmp_path)
+    monkeypatch.setattr(install, "STAMPS", tmp_path / "made-from.json")
+    commands: list[list[str]] = []
+    monkeypatch.setattr(install, "run", lambda text, command: commands.append(command))
+    return commands
 
 
-def constraints() -> dict[str, str]:
-    lines = install.CONSTRAINTS.read_text().splitlines()
-    pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
-    return {canonical(name): version for name, version in pairs}
+def test_libraries_are_installed_once_for_their_lock_file(environment):
+    install.make_libraries("")
+    install.make_libraries("")
+    install.make_libraries("test")
+    assert [command[-1] for command in environment] == [LOCKS[""], LOCKS["test"]]
+    assert all("--require-hashes" in command for command in environment)
 
 
-def test_the_constraints_agree_with_what_setup_cfg_asks_for():
-    for line in [*install.requirements(""), *install.requirements("test")]:
-        name, version = re.fullmatch(r"([\w.-]+)(?:\[\w+\])?==(\S+)", line).groups()
-        assert constraints().get(canonical(name)) == version, line
+def test_what_came_before_there_were_hashes_is_fetched_once_more(environment):
+    install.stamp("libraries", "by version alone")
+    install.make_libraries("")
+    install.stamp("libraries by hash", "of another lock file")
+    install.make_libraries("")
+    assert ["--force-reinstall" in command for command in environment] == [True, False]
 
 
-def test_every_library_that_others_bring_along_is_pinned():
-    pinned = constraints()
-    for line in [*install.requirements(""), *install.requirements("test")]:
-        check_pinned(re.match(r"[\w.-]+", line)[0], pinned, set())
-
-
-def check_pinned(name: str, pinned: dict[str, str], seen: set[str]) -> None:
-    name = canonical(name)
-    if name in seen:
-        return
-    seen.add(name)
-    try:
-        found = importlib.metadata.distribution(name)
-    except importlib.metadata.PackageNotFoundError:
-        return  # An extra that nobody asked for, or one for another system.
-    assert pinned.get(name) == found.version, f"make core/install/constraints.txt anew: {name}"
-    for wanted in found.requires or []:
-        if "extra ==" not in wanted:
-            check_pinned(re.match(r"[\w.-]+", wanted)[0], pinned, seen)
+def test_a_library_that_is_not_locked_any_more_is_removed(environment, tmp_path):
+    site = tmp_path / "lib/python3.11/site-packages"
+    (site / "~lask-1.dist-info").mkdir(parents=True)
+    for name in ("Flask", "Left_over", "pip"):
+        (site / f"{name}-1.dist-info").mkdir(parents=True)
+        (site / f"{name}-1.dist-info/METADATA").write_text(f"Name: {name}\nVersion: 1\n")
+    install.make_libraries("")
+    assert environment[-1][-3:] == ["uninstall", "--yes", "left-over"]
 
 
 @pytest.fixture
