@@ -32,7 +32,7 @@ run: install ## install what is missing, start everything, print the address (ph
 serve: install ## the same for production: no demo, more workers (WEB_CONCURRENCY)
 	@exec $(PYTHON) -m core.run --production
 
-upgrade: install ## back up, migrate, restart, look whether it answers (RESTART='systemctl restart …')
+upgrade: install ## back up, migrate, restart, look whether it answers (RESTART='systemctl …' BACKUP=folder)
 	@exec $(PYTHON) -m core.upgrade
 
 stop: ## end the server and the private database

@@ -25,7 +25,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import BACKED_UP
-from core import backup, seals
+from core import backup, migrate, seals
 from core.audit import AuditEntry
 from core.backup import Place
 from core.backup_file import BackupError
@@ -123,7 +123,8 @@ def test_a_restored_backup_is_equal_in_everything(
         for path in backup._files(source.place.instance / folder)
     }
     restored = {path.relative_to(empty.instance) for path in backup._files(empty.instance)}
-    assert restored == names | {Path("secret-key")}
+    secrets = {Path(one) for one in backup.SECRETS if (source.place.instance / one).exists()}
+    assert restored == names | secrets and Path("secret-key") in secrets
     for path in backup._files(empty.instance / "photos"):
         if "." not in path.name:
             assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
@@ -264,6 +265,25 @@ def test_files_that_are_not_as_rows_say_are_named(source: Source, tmp_path: Path
     assert f"photos/{photo}" in made.missing and made.damaged == [f"photos/{rotten.name}"]
     with pytest.raises(BackupError, match="there already"):
         backup.create(source.place, tmp_path / "b.tar", "", now=NOW, tell=quiet)
+
+
+def test_a_database_of_long_ago_is_backed_up(empty: Place, tmp_path: Path) -> None:
+    """Before it is migrated, so without many of the tables that there are now."""
+    migrate.upgrade(empty.owner_url, empty.app_url, "0005")
+    made = backup.create(empty, tmp_path / "b.tar", "", now=NOW, tell=quiet)
+    assert 5 < made.tables < 40
+    assert backup.verify(tmp_path / "b.tar", None, tell=quiet)["revision"].startswith("0005")
+
+
+def test_where_it_may_not_fit_nothing_is_begun(source: Source, tmp_path: Path) -> None:
+    size = backup.size_of(source.place)
+    assert size.database > 1_000_000 and size.files >= 3 and size.bytes > 1000
+    path = tmp_path / "b.tar"
+    free = backup.check_room(size, path)
+    with pytest.raises(BackupError, match=r"GB left, and a backup may need .* GB: make room"):
+        backup.check_room(replace(size, bytes=free + 10**9), path)
+    with pytest.raises(BackupError, match="no folder"):
+        backup.check_room(size, tmp_path / "none" / "b.tar")
 
 
 def test_a_password_stands_in_no_list_of_processes() -> None:
