@@ -22,7 +22,7 @@ from core.db import database, make_engine
 from inspections.field_models import Receipt, Upload
 from inspections.models import Inspection, Photo, Submission
 from inspections.rules.sync import in_order
-from inspections.sending import Sent
+from inspections.operations import Sent
 from tests import doors, makers
 from tests.conftest import Settled, asked_of
 from tests.inspections.phones import Phone, inspection, operation, phone, photo
