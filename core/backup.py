@@ -146,8 +146,13 @@ class Size:
 
 
 def size_of(place: Place) -> Size:
-    """What there is; of a database less is written than lies on its disk, indexes at least."""
+    """What there is; of a database less is written than lies on its disk, indexes at least.
+
+    Raises `BackupError` for a database in which nothing was made yet.
+    """
     with connected(place.owner_url) as connection:
+        if _one(connection, "SELECT to_regclass('alembic_version')") is None:
+            raise BackupError("The database is empty: there is nothing to back up")
         database = _one(connection, "SELECT pg_database_size(current_database())")
     files = total = 0
     for folder in place.folders:

@@ -285,6 +285,8 @@ def test_files_that_are_not_as_rows_say_are_named(source: Source, tmp_path: Path
 
 def test_a_database_of_long_ago_is_backed_up(empty: Place, tmp_path: Path) -> None:
     """Before it is migrated, so without many of the tables that there are now."""
+    with pytest.raises(BackupError, match="nothing to back up"):
+        backup.size_of(empty)
     migrate.upgrade(empty.owner_url, empty.app_url, "0005")
     made = backup.create(empty, tmp_path / "b.tar", "", now=NOW, tell=quiet)
     assert 5 < made.tables < 40
