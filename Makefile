@@ -66,7 +66,7 @@ soak: install-test ## kills, cuts, full disks, migrations cut off: tens of minut
 	$(IN) python -m tests.soak $(PARTS)
 
 evidence: install-test ## what docs/SECURITY.md promises, as one table of figures: minutes (FULL=1: hours)
-	$(IN) python -m tests.evidence
+	$(IN) python -m tests.evidence $(ONLY)
 
 i18n: install-test ## collect the interface's texts into translations/ and compile them
 	@mkdir -p instance

@@ -7,6 +7,7 @@ be none there was none. `FULL=1` runs the soak in full (`SOAK_SCALE` says otherw
 examples and orders, and `make mutate`: an hour or more in the place of minutes.
 
 Written as `evidence.json` and `evidence.md` into the instance folder, to be handed over.
+`python -m tests.evidence P3 P8` tries these alone, and only prints them.
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ class Promise:
             )
             if number
         )
-        found = [counted(self.wrong), ran, *self.failures]
+        failures = (textwrap.shorten(one, 160) for one in self.failures)
+        found = [counted(self.wrong), ran, *failures]
         return (
             self.number,
             self.title,
@@ -163,6 +165,8 @@ def take_soak(found: Sequence[Promise], report: Sequence[Mapping[str, Any]]) -> 
 
 def run_tests(found: Sequence[Promise], folder: Path, environment: Mapping[str, str]) -> int:
     chosen = sorted({test for promise in found for test in promise.tests})
+    if not chosen:
+        return 0
     report = folder / "tests.xml"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-n", str((os.cpu_count() or 1) + 1), "--maxprocesses",
@@ -179,6 +183,8 @@ def run_soak(found: Sequence[Promise], folder: Path, environment: Mapping[str, s
     # In the order of the table, and what looks at the service after all that was done to it last.
     parts = list(dict.fromkeys(part for promise in found for part in promise.parts))
     parts.sort(key=lambda part: part in ("audit", "backup"))
+    if not parts:
+        return 0
     report = folder / "soak.json"
     done = subprocess.run(
         [sys.executable, "-m", "tests.soak", *parts],
@@ -222,6 +228,14 @@ def markdown(found: Sequence[Promise], about: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def keep(found: Sequence[Promise], about: Mapping[str, Any], folder: Path) -> None:
+    """Write the table down, for people and for programs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = {**about, "promises": [one.row() for one in found]}
+    (folder / "evidence.json").write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
+    (folder / "evidence.md").write_text(markdown(found, about))
+
+
 def commit() -> str:
     """What was tried: the commit of the checkout, and whether it was changed since."""
     done = subprocess.run(
@@ -231,12 +245,17 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def main() -> int:
-    """Run it all and print the table; 1 where a promise does not hold."""
+def main(numbers: Sequence[str]) -> int:
+    """Run what is named, or all, and print the table; 1 where a promise does not hold."""
     full = os.environ.get("FULL", "") not in ("", "0")
     scale = os.environ.get("SOAK_SCALE") or (FULL if full else SHORT)
     environment = {**os.environ, "SOAK_SCALE": scale, **(LONG if full else {})}
     found = promises(PAGE.read_text(encoding="utf-8"))
+    known = [one.number for one in found]
+    if unknown := [one for one in numbers if one not in known]:
+        print(f"There is no promise {unknown[0]!r}: {', '.join(known)}", file=sys.stderr)
+        return 2
+    found = [one for one in found if not numbers or one.number in numbers]
     if not full:
         for promise in found:
             promise.tests = [one for one in promise.tests if one != "tests/mutate.py"]
@@ -251,20 +270,17 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="thap-canh-evidence-") as folder:
         codes = [run(found, Path(folder), environment) for run in (run_tests, run_soak)]
     about["seconds"] = round(time.monotonic() - begun)
-    instance = Settings.from_environment().instance
-    instance.mkdir(parents=True, exist_ok=True)
-    rows = {**about, "promises": [one.row() for one in found]}
-    (instance / "evidence.json").write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
-    (instance / "evidence.md").write_text(markdown(found, about))
+    if not numbers:
+        keep(found, about, Settings.from_environment().instance)
     print(table(found))
     broken = [one.number for one in found if not one.holds]
     print(
         f"{len(found) - len(broken)} of {len(found)} promises hold"
         + (f"; NOT: {', '.join(broken)}" if broken else "")
-        + f" ({about['seconds']} s; {instance / 'evidence.md'}, evidence.json)"
+        + f" ({about['seconds']} s)"
     )
     return 1 if broken or any(codes) else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
