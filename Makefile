@@ -2,7 +2,7 @@
 # Both install what they need; a second call does that in an instant.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run serve upgrade stop test lint fast browser fuzz mutate bench soak i18n lock sbom check-libraries install install-test clean
+.PHONY: help run serve upgrade stop test lint fast browser fuzz mutate bench soak evidence i18n lock sbom check-libraries install install-test clean
 
 # Steps of `make test` follow each other also under `make -j`.
 .NOTPARALLEL:
@@ -32,7 +32,7 @@ run: install ## install what is missing, start everything, print the address (ph
 serve: install ## the same for production: no demo, more workers (WEB_CONCURRENCY)
 	@exec $(PYTHON) -m core.run --production
 
-upgrade: install ## back up, migrate, restart, look whether it answers (RESTART='systemctl restart …')
+upgrade: install ## back up, migrate, restart, look whether it answers (RESTART='systemctl …' BACKUP=folder)
 	@exec $(PYTHON) -m core.upgrade
 
 stop: ## end the server and the private database
@@ -63,7 +63,10 @@ bench: install-test ## measure, print a table, write instance/bench.json
 	$(IN) python -m tests.bench
 
 soak: install-test ## kills, cuts, full disks, migrations cut off: tens of minutes (SOAK_SCALE=0.02: one)
-	$(IN) python -m tests.soak
+	$(IN) python -m tests.soak $(PARTS)
+
+evidence: install-test ## what docs/SECURITY.md promises, as one table of figures: minutes (FULL=1: hours)
+	$(IN) python -m tests.evidence $(ONLY)
 
 i18n: install-test ## collect the interface's texts into translations/ and compile them
 	@mkdir -p instance

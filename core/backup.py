@@ -36,13 +36,14 @@ from core.backup_file import (
     members,
     opened,
     read,
+    remove_cut_off,
 )
 
 FORMAT = 1
 HEADER = "backup.json"
 # The database travels in members of so many bytes: a tar must know the size of each beforehand.
 PART = 8 << 20
-SECRETS = ("secret-key", "demo-accounts.txt")
+SECRETS = ("secret-key", "receipt-key", "demo-accounts.txt")
 # As it is written out alike on every server.
 PLAIN = (
     "SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';"
@@ -73,8 +74,12 @@ class Place:
 
 
 def connected(url: str) -> psycopg.Connection:
+    """A connection to a database; raises `BackupError` where it does not answer."""
     plain = make_url(url).set(drivername="postgresql")
-    return psycopg.connect(plain.render_as_string(hide_password=False), connect_timeout=10)
+    try:
+        return psycopg.connect(plain.render_as_string(hide_password=False), connect_timeout=10)
+    except psycopg.OperationalError as error:
+        raise BackupError(f"The database does not answer: {error}") from error
 
 
 def programs_for(version: int) -> Path:
@@ -129,6 +134,57 @@ def digests(connection: psycopg.Connection) -> dict[str, list[Any]]:
 
 
 # Making one.
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much there is to back up: bytes of the database and of so many files."""
+
+    database: int
+    files: int
+    bytes: int
+
+
+def size_of(place: Place) -> Size:
+    """What there is; of a database less is written than lies on its disk, indexes at least.
+
+    Raises `BackupError` for a database in which nothing was made yet.
+    """
+    with connected(place.owner_url) as connection:
+        if _one(connection, "SELECT to_regclass('alembic_version')") is None:
+            raise BackupError("The database is empty: there is nothing to back up")
+        database = _one(connection, "SELECT pg_database_size(current_database())")
+    files = total = 0
+    for folder in place.folders:
+        for path in _files(place.instance / folder):
+            with contextlib.suppress(FileNotFoundError):
+                total += path.stat().st_size
+                files += 1
+    return Size(database, files, total)
+
+
+def check_room(size: Size, path: Path) -> int:
+    """How many bytes are free where a backup shall lie.
+
+    Raises `BackupError` where it may not fit, or there is no such folder.
+    """
+    remove_cut_off(path.parent)
+    try:
+        free = shutil.disk_usage(path.parent).free
+    except FileNotFoundError as error:
+        raise BackupError(f"There is no folder {path.parent}") from error
+    needed = size.database + size.bytes
+    if free < needed:
+        raise BackupError(
+            f"{path.parent} has {shown(free)} left, and a backup may need {shown(needed)}:"
+            " make room, or choose another place"
+        )
+    return free
+
+
+def shown(size: int) -> str:
+    """A number of bytes for people."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
 @dataclass
@@ -261,8 +317,14 @@ def _add_files(writer: Writer, folder: Path, name: str, made: Made, tell: Tell) 
 
 
 def _look_for_missing(connection: psycopg.Connection, place: Place, made: Made) -> None:
+    # A database of an older version, which is about to be migrated, has fewer of them.
+    found = connection.execute(
+        "SELECT table_name FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND column_name = 'sha256'"
+    )
+    there = {name for (name,) in found}
     for folder, tables in place.kept.items():
-        for table in tables:
+        for table in there.intersection(tables):
             rows = connection.cursor(name=f"files_{table}")
             rows.execute(
                 sql.SQL("SELECT DISTINCT encode(sha256, 'hex') FROM {} WHERE sha256 IS NOT NULL")

@@ -6,14 +6,16 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
+import psycopg
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
-from core import audit, backup, clock
-from core.backup import Place
-from core.backup_file import BackupError, suffix_of
+from core import audit, backup, clock, migrate
+from core.backup import Place, shown
+from core.backup_file import FOLDER, BackupError, path_for
 from core.cli import urls
 from core.db import transaction
 from core.policy import SYSTEM
@@ -45,8 +47,20 @@ class Progress:
             self._told, self._what = time.monotonic(), what
 
 
+def written_down(action: str, number: str, after: dict[str, Any]) -> None:
+    """Write into the audit what was done, where the database is of this version.
+
+    An older one, which is about to be migrated, may have another form of audit.
+    """
+    if migrate.is_current(urls()[0]):
+        with transaction() as session:
+            audit.record(session, action, "backup", number, by=SYSTEM, now=clock.now(), after=after)
+
+
 @commands.command("create")
-@click.option("--to", type=click.Path(path_type=Path), help="Where; default: instance/backups/.")
+@click.option(
+    "--to", type=click.Path(path_type=Path), help="A folder or file; default: instance/backups/."
+)
 @click.option("--recipient", default="", help="Encrypt for age1…, ssh-… or a key of GnuPG.")
 def create(to: Path | None, recipient: str) -> None:
     """Write database, photos, documents, notices, map pictures and secrets into one file.
@@ -55,23 +69,29 @@ def create(to: Path | None, recipient: str) -> None:
     or damaged in the instance folder itself.
     """
     here, now = place(), clock.now()
-    if to is None:
-        folder = here.instance / "backups"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        to = folder / f"thap-canh-{now:%Y%m%d-%H%M%S}.tar{suffix_of(recipient)}"
+    to = path_for(here.instance, to, recipient, now=now)
     try:
-        made = backup.create(here, to.absolute(), recipient, now=now, tell=Progress())
-    except (BackupError, OSError) as error:
+        if to.parent == here.instance / FOLDER:
+            to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        size = backup.size_of(here)
+        free = backup.check_room(size, to)
+        click.echo(
+            f"Backing up a database of {shown(size.database)} and {size.files} files of"
+            f" {shown(size.bytes)} into {to.parent}, which has {shown(free)} left",
+            err=True,
+        )
+        made = backup.create(here, to, recipient, now=now, tell=Progress())
+    except (BackupError, psycopg.Error, OSError) as error:
         raise click.ClickException(str(error)) from error
-    with transaction() as session:
-        audit.record(
-            session, "backup.create", "backup", made.id, by=SYSTEM, now=clock.now(),
-            after={"file": to.name, "rows": made.rows, "files": made.files, "bytes": made.bytes,
-                   "encrypted": bool(recipient)},
-        )  # fmt: skip
+    written_down(
+        "backup.create",
+        made.id,
+        {"file": to.name, "rows": made.rows, "files": made.files, "bytes": made.bytes,
+         "encrypted": bool(recipient)},
+    )  # fmt: skip
     click.echo(
         f"{to}: {made.rows} rows of {made.tables} tables, {made.files} files,"
-        f" {to.stat().st_size / 1e6:.1f} MB"
+        f" {shown(to.stat().st_size)}"
     )
     if not recipient:
         click.echo(
@@ -113,13 +133,9 @@ def restore(file: Path, identity: Path | None, yes: bool) -> None:
         if not yes:
             click.confirm(f"Restore {file.name} into {here.instance}?", abort=True)
         about = backup.restore(here, file, identity, tell=Progress())
-    except (BackupError, OSError) as error:
+    except (BackupError, psycopg.Error, OSError) as error:
         raise click.ClickException(str(error)) from error
-    with transaction() as session:
-        audit.record(
-            session, "backup.restore", "backup", about["id"], by=SYSTEM, now=clock.now(),
-            after={"made_at": about["made_at"], "file": file.name},
-        )  # fmt: skip
+    written_down("backup.restore", about["id"], {"made_at": about["made_at"], "file": file.name})
     click.echo(
         f"Restored: {sum(one[0] for one in about['tables'].values())} rows, {about['files']} files,"
         f" as of {about['made_at']}. Counts and digests of all tables are equal."

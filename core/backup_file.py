@@ -10,6 +10,7 @@ Encryption is age (https://age-encryption.org) by pyrage, or GnuPG where it is i
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import io
 import json
@@ -21,6 +22,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -29,6 +31,9 @@ import pyrage
 PIECE = 1 << 20
 MANIFEST = "manifest.jsonl"
 AGE = b"age-encryption.org/"
+# What the names of backups begin with, and where in the instance they lie if nobody says where.
+NAME = "thap-canh"
+FOLDER = "backups"
 # What stands behind the tar: its hash, filled up to a block of it.
 TRAILER = 512
 
@@ -238,10 +243,14 @@ def members(stream: Any) -> Iterator[Member]:
 @contextlib.contextmanager
 def created(path: Path, recipient: str) -> Iterator[IO[bytes]]:
     """What is written in the block becomes the file, whole or not at all; for its owner alone."""
+    remove_cut_off(path.parent)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
+            # The kernel lets go of it with us, however we end: so others know whether we go on.
+            with contextlib.suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with encrypted(file, recipient) as stream:
                 yield stream
             file.flush()
@@ -254,6 +263,26 @@ def created(path: Path, recipient: str) -> Iterator[IO[bytes]]:
             os.close(folder)
     finally:
         part.unlink(missing_ok=True)
+
+
+def remove_cut_off(folder: Path) -> None:
+    """Remove what backups that were killed have left in a folder: it may be as large as a whole."""
+    for part in folder.glob(f".{NAME}-*.part"):
+        with contextlib.suppress(OSError), part.open("rb") as file:
+            # Refused where somebody is still writing it, and where the disk knows no locks.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
+
+
+def path_for(instance: Path, given: Path | None, recipient: str, *, now: datetime) -> Path:
+    """Where a backup of this moment lies: at the given path, or by a name of ours in a folder.
+
+    Without a folder it is that of the instance.
+    """
+    if given is not None and not given.is_dir():
+        return given.absolute()
+    folder = given or instance / FOLDER
+    return folder.absolute() / f"{NAME}-{now:%Y%m%d-%H%M%S}.tar{suffix_of(recipient)}"
 
 
 def suffix_of(recipient: str) -> str:

@@ -1,25 +1,26 @@
 """`python -m core.upgrade`: back up, stop, migrate, start again, look whether it answers.
 
 `make upgrade` calls it after the new libraries were installed. A step that fails says what is
-there and how to go on or back; the backup is made before anything is changed.
+there and how to go on or back; the backup is that of `flask backup create`, made and read back
+before anything is changed.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import pwd
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.engine import URL, make_url
-
 from core import migrate
-from core.cluster import ClusterError, programs, with_database
+from core.backup_file import path_for
+from core.cluster import ClusterError, with_database
 from core.run import (
     CannotRun,
     address,
@@ -34,7 +35,10 @@ from core.run import (
 from core.settings import Settings
 
 READY_WITHIN = 120.0
-BackUp = Callable[[Settings, Path], Path]
+# What `BACKUP` says where somebody else sees to backups.
+NONE = "none"
+# `flask backup create` says so: the backup is there, the instance lacked files before it.
+FILES_MISSING = 2
 
 
 class CannotUpgrade(RuntimeError):
@@ -43,48 +47,97 @@ class CannotUpgrade(RuntimeError):
 
 def main(arguments: list[str] | None = None) -> int:
     """Upgrade what the environment names; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m core.upgrade", description=__doc__)
-    parser.add_argument(
-        "--restart",
-        default=os.environ.get("RESTART", ""),
-        help="how a process manager restarts the service, as in 'systemctl restart thap-canh'",
-    )
-    parser.add_argument("--only-back-up", action="store_true", help="change nothing")
-    chosen = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    chosen = options().parse_args(given)
     try:
         settings = read_settings()
-        kept = backed_up(settings)
-        if not chosen.only_back_up:
-            renew(settings, kept, restart=chosen.restart)
+        if owned_by_another(settings.instance) and not chosen.restart:
+            # The private cluster, its files and the service are that user's, not root's.
+            return as_owner(settings, "core.upgrade", *given)
+        kept = backed_up(settings, chosen)
+        renew(settings, kept, restart=chosen.restart)
     except (CannotRun, CannotUpgrade, ClusterError, OSError) as error:
         say(str(error), sys.stderr)
         return 1
     return 0
 
 
-def backed_up(settings: Settings, back_up: BackUp | None = None) -> Path:
-    """Make the backup, as the user to whom the instance folder belongs; returns its file."""
-    folder = settings.instance / "backups"
-    owner = settings.instance.stat() if settings.instance.exists() else None
-    if owner and os.geteuid() == 0 and owner.st_uid != 0:
-        # The private cluster and its files are that user's; root would look for one of its own.
-        done = subprocess.run(
-            [sys.executable, "-m", "core.upgrade", "--only-back-up"],
-            cwd=settings.root,
-            user=owner.st_uid,
-            group=owner.st_gid,
-            extra_groups=[],
-            check=False,
+def options() -> argparse.ArgumentParser:
+    """What can be chosen: by arguments, or as `make upgrade` does by the environment."""
+    made = argparse.ArgumentParser(prog="python -m core.upgrade", description=__doc__)
+    for name, variable, about in (
+        ("restart", "RESTART", "how a process manager restarts, as in 'systemctl restart …'"),
+        ("backup", "BACKUP", f"folder or file of the backup; {NONE!r}: you have one of your own"),
+        ("recipient", "BACKUP_RECIPIENT", "encrypt it for age1…, ssh-… or a key of GnuPG"),
+        ("identity", "BACKUP_IDENTITY", "the file with the secret key of age, to read it back"),
+    ):
+        made.add_argument(f"--{name}", default=os.environ.get(variable, ""), help=about)
+    return made
+
+
+def backed_up(settings: Settings, chosen: argparse.Namespace) -> Path | None:
+    """Make the backup and read it back, as the user to whom the instance folder belongs.
+
+    Returns its file, `None` where none is wanted. Raises `CannotUpgrade`.
+    """
+    if chosen.backup == NONE:
+        say(
+            "No backup is made (BACKUP=none): only one of your own, of the database and of"
+            f" {settings.instance}, leads back."
         )
-        if done.returncode:
-            raise CannotUpgrade("The backup failed, nothing was changed: see above")
-        return max(folder.glob("*.dump"))
-    kept = (back_up or dumped)(with_database(settings), folder)
-    say(f"Backed up: {kept} ({kept.stat().st_size / 1e6:.1f} MB)")
+        return None
+    place = Path(chosen.backup) if chosen.backup else None
+    kept = path_for(settings.instance, place, chosen.recipient, now=datetime.now(UTC))
+    made = backup(settings, "create", "--to", str(kept), "--recipient", chosen.recipient)
+    if made not in (0, FILES_MISSING):
+        raise CannotUpgrade("The backup failed, nothing was changed: see above")
+    if chosen.recipient and not chosen.identity:
+        say(f"Only {chosen.recipient} can read it: without BACKUP_IDENTITY it was not read back.")
+    elif backup(settings, "verify", str(kept), *identity_of(chosen)):
+        raise CannotUpgrade("The backup is not whole, nothing was changed: see above")
     return kept
 
 
-def renew(settings: Settings, kept: Path, *, restart: str = "") -> None:
+def identity_of(chosen: argparse.Namespace) -> list[str]:
+    return ["--identity", chosen.identity] if chosen.identity else []
+
+
+def backup(settings: Settings, *arguments: str) -> int:
+    """One of the commands `flask backup …`; returns its exit code."""
+    try:
+        return as_owner(settings, "flask", "--app", "wsgi", "backup", *arguments)
+    except KeyboardInterrupt as error:
+        raise CannotUpgrade("Interrupted while backing up: nothing was changed") from error
+
+
+def owned_by_another(instance: Path) -> os.stat_result | None:
+    """Whose the instance folder is, where root asks and it is somebody else's."""
+    if os.geteuid() != 0 or not instance.exists():
+        return None
+    found = instance.stat()
+    return found if found.st_uid != 0 else None
+
+
+def as_owner(settings: Settings, module: str, *arguments: str) -> int:
+    """Run a module of Python as the user to whom the instance folder belongs; its exit code."""
+    owner, environment = owned_by_another(settings.instance), dict(os.environ)
+    as_user: dict[str, Any] = {}
+    if owner:
+        as_user = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
+        # Where GnuPG looks for keys; not every user has a name.
+        with contextlib.suppress(KeyError):
+            environment["HOME"] = pwd.getpwuid(owner.st_uid).pw_dir
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", module, *arguments],
+        cwd=settings.root,
+        env=environment,
+        check=False,
+        **as_user,
+    )
+    return done.returncode
+
+
+def renew(settings: Settings, kept: Path | None, *, restart: str = "") -> None:
     """Stop, migrate, start and look. Raises `CannotUpgrade` where one fails.
 
     Old code never meets the new database: a service migrates before it serves.
@@ -105,60 +158,22 @@ def renew(settings: Settings, kept: Path, *, restart: str = "") -> None:
     say(f"Tháp Canh is ready again: {address(settings)}")
 
 
-def dumped(settings: Settings, folder: Path) -> Path:
-    """The whole database as one file that `pg_restore` reads; photos are files that never change.
-
-    Raises `CannotUpgrade` where the file is not whole.
-    """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)
-    path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.dump"
-    partial = path.with_suffix(".partial")
-    owner = make_url(settings.migration_database_url or settings.database_url or "")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with progress("Backing up the database"), os.fdopen(descriptor, "wb") as file:
-            made = tool("pg_dump", owner, "--format=custom", stdout=file)
-            file.flush()
-            os.fsync(file.fileno())
-        if made.returncode == 0:
-            made = tool("pg_restore", None, "--list", str(partial))
-        if made.returncode:
-            raise CannotUpgrade(f"The backup failed, nothing was changed: {made.stderr.strip()}")
-        partial.rename(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
-
-
-def tool(
-    name: str, url: URL | None, *arguments: str, stdout: Any = subprocess.DEVNULL
-) -> subprocess.CompletedProcess[str]:
-    """A program of PostgreSQL; the password goes by its environment, which others cannot read."""
-    environment, place = {**os.environ, "LC_ALL": "C.UTF-8"}, []
-    if url is not None:
-        host = str(url.query.get("host") or url.host or "")
-        environment["PGPASSWORD"] = url.password or ""
-        place = [f"--dbname={url.database}", f"--username={url.username}"]
-        place += [f"--host={host}"] * bool(host) + [f"--port={url.port}"] * bool(url.port)
-    return subprocess.run(  # noqa: S603
-        [str(programs() / name), *place, *arguments],
-        env=environment,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
+def way_back(kept: Path | None) -> str:
+    """How everything becomes what it was before, for people."""
+    begin = (
+        "Back to before: check the old version out and `make install`. A database that was not"
+        " migrated goes on with it; "
+    )
+    if kept is None:
+        return begin + "else bring back your own backup (BACKUP=none made none here)"
+    return begin + (
+        "else take an empty one (a new INSTANCE_DIR brings its own; on a server of yours see"
+        f" README, “Backup and restore”) and `.venv/bin/flask --app wsgi backup restore {kept}`."
+        " What came in since is not in it"
     )
 
 
-def way_back(kept: Path) -> str:
-    return (
-        "Back to before: check the old version out, then put the backup into its database with"
-        f" `pg_restore --clean --if-exists … {kept}`"
-    )
-
-
-def migrated(settings: Settings, kept: Path) -> None:
+def migrated(settings: Settings, kept: Path | None) -> None:
     """Bring the database to this version; where that fails it stands at a whole one."""
     owner = settings.migration_database_url or settings.database_url or ""
     if migrate.is_current(owner):
@@ -196,7 +211,7 @@ def start(settings: Settings) -> None:
     say(f"Started; its log is {log}")
 
 
-def verify(settings: Settings, kept: Path) -> None:
+def verify(settings: Settings, kept: Path | None) -> None:
     """Wait until the service and its database answer; raises `CannotUpgrade`."""
     until = time.monotonic() + READY_WITHIN
     with progress("Waiting for the service"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from core import clock, store
 from core.db import current_session, transaction
 from core.jobs import Running
-from inspections import sending
+from inspections import photo_uploads
 from inspections.services import uploads
 
 JOB = "field.clear_uploads"
@@ -18,7 +18,7 @@ JOB = "field.clear_uploads"
 def clear_uploads(job: Running, *, timestamp: int = 0) -> None:
     """Forget abandoned uploads, then remove files of pieces that no upload names: a killed process
     may have left some. The rows go first, so that nobody goes on with a file that is going."""
-    folder = sending.pieces()
+    folder = photo_uploads.pieces()
     while True:
         job.check()
         with transaction() as session:

@@ -20,7 +20,7 @@ from core.i18n import gettext as _
 from core.policy import Actor, guard
 from core.problems import errors_of
 from core.words import N_
-from inspections import sending
+from inspections import operations, queue_files
 from inspections.bodies import item_form
 from inspections.doors import refused, require_shown_version, the_inspection
 from inspections.field_models import ReviewItem
@@ -200,11 +200,11 @@ def accept(item: ReviewItem, *, by: Actor) -> None:
     elif item.kind == OperationKind.DISCARD:
         services.accept_discard(session, item, sender=sender, by=by, now=now)
     elif item.kind == OperationKind.PROPOSAL:
-        number, finding = sending.proposal_of(item.body)
+        number, finding = operations.proposal_of(item.body)
         services.accept_proposal(session, item, number, finding, sender=sender, by=by, now=now)
     else:
         device = Clock(item.device_at, item.received_at)
-        tower, visit = sending.visit_of(session, by, item.body, device)
+        tower, visit = operations.visit_of(session, by, item.body, device)
         services.accept_inspection(
             session, item, tower, visit, sender=sender, by=by, now=now, zone=clock.zone()
         )
@@ -222,8 +222,8 @@ def import_queue() -> ResponseReturnValue:
     try:
         if upload is None or not upload.filename:
             raise Invalid(fields={"file": [N_("Choose a file first")]})
-        queue = sending.read_queue(upload.stream.read())
-        results = sending.process_queue(queue, by=current_actor(), now=clock.now())
+        queue = queue_files.read_queue(upload.stream.read())
+        results = queue_files.process_queue(queue, by=current_actor(), now=clock.now())
     except DomainError as error:
         page = render_template(
             "inspections/field/import.html", results=None, errors=errors_of(error, "file")

@@ -21,8 +21,9 @@ from core.guard import current_actor
 from core.policy import guard
 from core.validation import length
 from core.words import N_
-from inspections import sending
+from inspections import operations, photo_uploads
 from inspections.doors import ObjectSchema, photo_store
+from inspections.field_schemas import moment_of
 from inspections.services import sync, uploads
 from inspections.services.uploads import Standing, WrongOffset
 
@@ -79,7 +80,7 @@ class Sync(MethodView):
                             "app_version": {},
                             "operations": {
                                 "type": "array",
-                                "maxItems": sending.MOST_OPERATIONS,
+                                "maxItems": operations.MOST_OPERATIONS,
                                 "items": {},
                             },
                         },
@@ -91,18 +92,18 @@ class Sync(MethodView):
     @sync_routes.response(200, ResultsSchema)
     def post(self) -> Response:
         """Bring operations home, each in its own transaction; sending them again is harmless."""
-        if (request.content_length or 0) > sending.MOST_BYTES:
+        if (request.content_length or 0) > operations.MOST_BYTES:
             raise TooLarge(N_("A batch has at most %(limit)s MB"), limit=2)
         given, now = json_body(request), clock.now()
         if not isinstance(given, dict):
             raise Invalid(fields={"operations": [N_("This is missing.")]})
-        sender = sending.sender_of(sending.moment_of(given.get("device_time")), now)
-        sent, wrong = sending.read_operations(given.get("operations"))
+        sender = operations.sender_of(moment_of(given.get("device_time")), now)
+        sent, wrong = operations.read_operations(given.get("operations"))
         if sender.device_id is not None and sender.shut is None:
             version = str(given.get("app_version") or "").replace("\x00", "")
             with transaction() as session:
                 devices.seen(session, sender.device_id, app_version=version, now=now)
-        results = sending.process(sent, wrong, sender)
+        results = operations.process(sent, wrong, sender)
         limit = int(store.value_of(current_session(), "clock_skew_s"))
         return jsonify(
             server_time=now.isoformat(),
@@ -128,7 +129,7 @@ class Receipts(MethodView):
         safe = sync.safe_photos(session, found)
         return jsonify(
             server_time=clock.now().isoformat(),
-            items=[sending.receipt_body(one, safe) for one in found],
+            items=[operations.receipt_body(one, safe) for one in found],
         )
 
 
@@ -174,13 +175,13 @@ class Uploads(MethodView):
     @upload_routes.alt_response(200, schema=ObjectSchema, description="Begun before")
     def post(self) -> Response:
         """Begin to send a photo, or ask how far it is; the inspection may come later."""
-        facts = sending.upload_facts(json_body(request))
+        facts = photo_uploads.upload_facts(json_body(request))
         actor, device = current_actor(), current_device()
         with transaction() as session:
             standing, new = uploads.begin(
                 session,
                 facts,
-                folder=sending.pieces(),
+                folder=photo_uploads.pieces(),
                 max_bytes=photo_store().max_bytes,
                 by=actor,
                 now=clock.now(),
@@ -199,7 +200,7 @@ class UploadById(MethodView):
     def get(self, photo_id: uuid.UUID) -> Response:
         """How far a photo has come."""
         standing = uploads.standing(
-            current_session(), photo_id, folder=sending.pieces(), by=current_actor()
+            current_session(), photo_id, folder=photo_uploads.pieces(), by=current_actor()
         )
         return said(photo_id, standing)
 
@@ -241,7 +242,7 @@ class UploadById(MethodView):
             )
         if upload is None:
             return said(photo_id, self._standing(photo_id))
-        path = uploads.path_of(sending.pieces(), photo_id)
+        path = uploads.path_of(photo_uploads.pieces(), photo_id)
         try:
             size = uploads.append(path, int(given), upload.byte_size, arriving)
         except WrongOffset:
@@ -251,9 +252,11 @@ class UploadById(MethodView):
             raise
         if size < upload.byte_size:
             return said(photo_id, Standing(size, False))
-        return said(photo_id, sending.finish(upload, actor))
+        return said(photo_id, photo_uploads.finish(upload, actor))
 
     def _standing(self, photo_id: uuid.UUID) -> Standing:
         session = current_session()
         session.expire_all()
-        return uploads.standing(session, photo_id, folder=sending.pieces(), by=current_actor())
+        return uploads.standing(
+            session, photo_id, folder=photo_uploads.pieces(), by=current_actor()
+        )

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from tests import authz, authz_rules, doors
 from tests.authz import BOUND, COLUMNS, Bench, lines
+from tests.conftest import Note
 
 pytestmark = pytest.mark.slow
 
@@ -19,9 +20,11 @@ def bench(app: Flask, session: Session, world: doors.World) -> Bench:
     return authz.bench(app, session, world)
 
 
-def test_every_rule_and_method_has_its_line(app: Flask) -> None:
+def test_every_rule_and_method_has_its_line(app: Flask, figure: Note) -> None:
     here = {(rule, method) for rule, method, _ in authz.routes(app)}
     known = lines()
+    figure("P6", "rules and methods", len(here))
+    figure("P6", "without a line", len(here ^ set(known)), wrong=True)
     assert here == set(known), "`python -m tests.authz` brings the file up to date"
     assert all(tuple(cases) == authz.cases_of(rule) for (rule, _), cases in known.items())
 
@@ -38,10 +41,15 @@ def test_no_line_allows_that_the_service_breaks() -> None:
 
 
 @pytest.mark.parametrize("role", COLUMNS)
-def test_each_line_answers_as_the_file_says(bench: Bench, session: Session, role: str) -> None:
+def test_each_line_answers_as_the_file_says(
+    bench: Bench, session: Session, role: str, figure: Note
+) -> None:
     """Refused requests change nothing; a foreign territory is in no body, header or file."""
     before = doors.counts(session)
     wrong = [str(one) for one in bench.wrong(lines(), [role])]
+    figure("P6", "roles", 1)
+    figure("P6", "requests for own, other's and missing things", bench.asked)
+    figure("P6", "answers other than their line, or with what is foreign", len(wrong), wrong=True)
     assert wrong == []
     assert doors.counts(session) == before
 

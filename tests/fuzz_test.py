@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import os
 import traceback
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from accounts.models import Role
 from tests import doors, makers
+from tests.conftest import Note
 
 pytestmark = pytest.mark.slow
 
@@ -77,10 +79,12 @@ def operations(schema: schemathesis.BaseSchema) -> list[schemathesis.APIOperatio
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_every_operation_keeps_to_its_document(
-    api_schema: schemathesis.BaseSchema, mode: GenerationMode
+    api_schema: schemathesis.BaseSchema, session: Session, mode: GenerationMode, figure: Note
 ) -> None:
     findings: list[str] = []
     asked: set[str] = set()
+    examples: Counter[str] = Counter()
+    before = doors.counts(session)
     for operation in operations(api_schema):
         if mode is GenerationMode.NEGATIVE and not can_be_wrong(operation):
             continue
@@ -95,6 +99,7 @@ def test_every_operation_keeps_to_its_document(
         )
         @given(case=operation.as_strategy(generation_mode=mode))
         def ask(case: schemathesis.Case) -> None:
+            examples[case.operation.label] += 1
             case.call_and_validate()
 
         try:
@@ -105,7 +110,16 @@ def test_every_operation_keeps_to_its_document(
         except (Exception, BaseExceptionGroup) as error:
             findings.append("".join(traceback.format_exception_only(error)))
         asked.add(operation.label)
+    figure("P7", f"operations with {mode.value} examples", len(asked))
+    figure("P7", "examples", examples.total())
+    figure("P7", "findings", len(findings), wrong=True)
     assert findings == [], "\n\n".join(findings)
+    if mode is GenerationMode.NEGATIVE:
+        # All of it was refused, or it would be a finding.
+        after = doors.counts(session)
+        written = [table for table, number in after.items() if before[table] != number]
+        figure("P7", "tables to which bad data was written", len(written), wrong=True)
+        assert written == []
     assert len(asked) >= 20
 
 

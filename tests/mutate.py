@@ -29,6 +29,7 @@ from core.guard import route_action
 from core.policy import PUBLIC, SIGNED_IN
 from tests import authz, authz_rules, doors
 from tests.authz import Bench, Line, lines, routes
+from tests.conftest import Note
 
 WORD = "MUTATE_ONLY"
 EVERYBODY = frozenset({"admin", "staff", "inspector", "local_officer", "operator", "system"})
@@ -170,7 +171,9 @@ def _cost(line: Line) -> tuple[bool, Line]:
     return line[0].endswith((".pdf", ".png", "<form>", ".docx", ".xlsx")), line
 
 
-def test_each_mutant_is_noticed(app: Flask, session: Session, world: doors.World) -> None:
+def test_each_mutant_is_noticed(
+    app: Flask, session: Session, world: doors.World, figure: Note
+) -> None:
     bench = authz.bench(app, session, world)
     word, began = os.environ.get(WORD, ""), time.monotonic()
     chosen = [one for one in mutants(app) if word in one.name]
@@ -192,6 +195,8 @@ def test_each_mutant_is_noticed(app: Flask, session: Session, world: doors.World
         f" {seconds:.0f} s",
         flush=True,
     )
+    figure("P6", "mutants", len(chosen))
+    figure("P6", "mutants survived", len(survivors), wrong=True)
     assert chosen
     assert survivors == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -67,43 +68,69 @@ def add_photo(
         _require_item(session, inspection, item_key)
         store.write(store.path(picture.sha256), picture.content)
         picture.write_copies(store)
-        made = session.execute(
-            insert(Photo)
-            .values(
-                id=photo_id,
-                inspection_id=inspection.id,
-                item_key=item_key,
-                sha256=picture.sha256,
-                media_type=picture.media_type,
-                byte_size=len(picture.content),
-                width=picture.width,
-                height=picture.height,
-                original_name=bare_name(original_name),
-                by_id=by.id,
-                received_at=now,
-                source=source,
-                taken_at=taken_at,
-            )
-            .on_conflict_do_nothing(index_elements=["id"])
-            .returning(Photo.id)
-        ).scalar()
+        made = write_row(
+            session,
+            inspection,
+            photo_id,
+            by=by,
+            now=now,
+            item_key=item_key,
+            sha256=picture.sha256,
+            media_type=picture.media_type,
+            byte_size=len(picture.content),
+            width=picture.width,
+            height=picture.height,
+            original_name=bare_name(original_name),
+            by_id=by.id,
+            received_at=now,
+            source=source,
+            taken_at=taken_at,
+        )
         known = session.get_one(Photo, photo_id, populate_existing=True)
-        if made is not None:
-            audit.record(
-                session,
-                "photo.add",
-                "inspection",
-                inspection.id,
-                by=by,
-                now=now,
-                after={
-                    "photo": str(photo_id),
-                    "item": item_key,
-                    "sha256": picture.sha256.hex(),
-                },
-            )
+        if made:
             session.expire(inspection, ["photos"])
             return known, True
     if (known.inspection_id, known.sha256) != (inspection.id, picture.sha256):
         raise Conflict(N_("Another photo was sent under this number before"))
     return known, False
+
+
+def write_row(
+    session: Session,
+    inspection: Inspection,
+    photo_id: uuid.UUID,
+    *,
+    by: Actor,
+    now: datetime,
+    item_key: str | None,
+    sha256: bytes,
+    **columns: Any,
+) -> bool:
+    """Write the row of a photo whose files are in place, with its entry in the audit.
+
+    Returns whether it is new: another request may have written one under this id meanwhile.
+    """
+    made = session.execute(
+        insert(Photo)
+        .values(
+            id=photo_id,
+            inspection_id=inspection.id,
+            item_key=item_key,
+            sha256=sha256,
+            **columns,
+        )
+        .on_conflict_do_nothing(index_elements=["id"])
+        .returning(Photo.id)
+    ).scalar()
+    if made is None:
+        return False
+    audit.record(
+        session,
+        "photo.add",
+        "inspection",
+        inspection.id,
+        by=by,
+        now=now,
+        after={"photo": str(photo_id), "item": item_key, "sha256": sha256.hex()},
+    )
+    return True

@@ -22,7 +22,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from core import audit, store
+from core import store
 from core.errors import Conflict, Invalid, NotFound, TooLarge
 from core.files import FileStore
 from core.i18n import N_
@@ -32,6 +32,7 @@ from inspections.field_models import DeclaredPhoto, ReviewItem, Upload
 from inspections.models import Inspection, Photo
 from inspections.rules.evidence import PhotoSource
 from inspections.rules.sync import Reason
+from inspections.services.photos import write_row
 
 PIECE = 64 * 1024
 # What takes photos that it did not declare: later they would change what staff accepted.
@@ -405,43 +406,27 @@ def attach(
         if declared is not None or quarantined or inspection.status in TAKES_MORE
     ]
     for upload in taken:
-        made = session.execute(
-            insert(Photo)
-            .values(
-                id=upload.id,
-                inspection_id=inspection.id,
-                item_key=upload.item_key,
-                sha256=upload.sha256,
-                media_type=upload.media_type,
-                byte_size=upload.byte_size,
-                width=upload.width,
-                height=upload.height,
-                original_name="",
-                by_id=upload.by_id,
-                received_at=upload.whole_at,
-                source=upload.source,
-                taken_at=upload.taken_at,
-                latitude=upload.latitude,
-                longitude=upload.longitude,
-                accuracy_m=upload.accuracy_m,
-            )
-            .on_conflict_do_nothing(index_elements=["id"])
-            .returning(Photo.id)
-        ).scalar()
-        if made is not None:
-            audit.record(
-                session,
-                "photo.add",
-                "inspection",
-                inspection.id,
-                by=by,
-                now=now,
-                after={
-                    "photo": str(upload.id),
-                    "item": upload.item_key,
-                    "sha256": upload.sha256.hex(),
-                },
-            )
+        write_row(
+            session,
+            inspection,
+            upload.id,
+            by=by,
+            now=now,
+            item_key=upload.item_key,
+            sha256=upload.sha256,
+            media_type=upload.media_type,
+            byte_size=upload.byte_size,
+            width=upload.width,
+            height=upload.height,
+            original_name="",
+            by_id=upload.by_id,
+            received_at=upload.whole_at,
+            source=upload.source,
+            taken_at=upload.taken_at,
+            latitude=upload.latitude,
+            longitude=upload.longitude,
+            accuracy_m=upload.accuracy_m,
+        )
     if taken:
         numbers = [upload.id for upload in taken]
         arrived(session, inspection.id, numbers, now=now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -25,14 +26,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import BACKED_UP
-from core import backup, seals
+from core import backup, migrate, seals
 from core.audit import AuditEntry
 from core.backup import Place
 from core.backup_file import BackupError
 from core.cluster import ClusterUrls, PrivateCluster
 from core.settings import ROOT
 from tests import doors, makers
-from tests.conftest import Settled, asked_of
+from tests.conftest import Note, Settled, asked_of
 from tests.core.migrations_test import schema
 
 pytestmark = pytest.mark.slow
@@ -106,7 +107,7 @@ def empty(cluster: PrivateCluster, tmp_path: Path) -> Iterator[Place]:
 
 
 def test_a_restored_backup_is_equal_in_everything(
-    source: Source, empty: Place, whole_app: Flask
+    source: Source, empty: Place, whole_app: Flask, figure: Note
 ) -> None:
     assert source.file.stat().st_mode & 0o077 == 0
     about = backup.restore(empty, source.file, None, tell=quiet)
@@ -116,17 +117,27 @@ def test_a_restored_backup_is_equal_in_everything(
         backup.connected(empty.owner_url) as there,
         backup.connected(source.urls.owner_url) as here,
     ):
-        assert backup.digests(there) == backup.digests(here) == about["tables"]
+        restored_rows, rows = backup.digests(there), backup.digests(here)
+    figure("P9", "tables restored", len(restored_rows))
+    figure("P9", "rows restored", sum(number for number, _ in restored_rows.values()))
+    differing = sum(restored_rows.get(name) != row for name, row in rows.items())
+    figure("P9", "tables whose digest differs", differing, wrong=True)
+    assert restored_rows == rows == about["tables"]
     names = {
         path.relative_to(source.place.instance)
         for folder in source.place.folders
         for path in backup._files(source.place.instance / folder)
     }
     restored = {path.relative_to(empty.instance) for path in backup._files(empty.instance)}
-    assert restored == names | {Path("secret-key")}
-    for path in backup._files(empty.instance / "photos"):
-        if "." not in path.name:
-            assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
+    figure("P9", "files restored", len(restored))
+    figure("P9", "files missing", len(names - restored), wrong=True)
+    secrets = {Path(one) for one in backup.SECRETS if (source.place.instance / one).exists()}
+    assert restored == names | secrets and Path("secret-key") in secrets
+    photos = [one for one in backup._files(empty.instance / "photos") if "." not in one.name]
+    damaged = [one for one in photos if hashlib.sha256(one.read_bytes()).hexdigest() != one.name]
+    figure("P9", "photos hashed anew", len(photos))
+    figure("P9", "photos damaged", len(damaged), wrong=True)
+    assert photos and damaged == []
     engine = create_engine(empty.app_url)
     with whole_app.app_context(), asked_of(engine, sessionmaker(engine)):
         # A phone that does not know of all this sends again: the first answer, nothing doubled.
@@ -144,21 +155,27 @@ def test_a_restored_backup_is_equal_in_everything(
         backup.restore(empty, source.file, None, tell=quiet)
 
 
-def test_each_damaged_byte_is_found(source: Source, tmp_path: Path) -> None:
+def test_each_damaged_byte_is_found(source: Source, tmp_path: Path, figure: Note) -> None:
     whole = source.file.read_bytes()
     assert backup.verify(source.file, None, tell=quiet)["files"]
     bad = tmp_path / "bad.tar"
     # In a header, its empty bytes, the database, what fills a block up, the manifest, the end.
     places = [100, 500, 600, 1020, len(whole) // 3, len(whole) // 2, len(whole) - 30_000,
               len(whole) - 600, len(whole) - 500, len(whole) - 1]  # fmt: skip
-    for place in places:
-        bad.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        with pytest.raises(BackupError):
+    sizes = (0, 10, 511, len(whole) // 2, len(whole) - 20_000, len(whole) - 1)
+    damages = [
+        *(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :] for place in places),
+        *(whole[:size] for size in sizes),
+    ]
+    unnoticed = 0
+    for damage in damages:
+        bad.write_bytes(damage)
+        with contextlib.suppress(BackupError):
             backup.verify(bad, None, tell=quiet)
-    for size in (0, 10, 511, len(whole) // 2, len(whole) - 20_000, len(whole) - 1):
-        bad.write_bytes(whole[:size])
-        with pytest.raises(BackupError):
-            backup.verify(bad, None, tell=quiet)
+            unnoticed += 1
+    figure("P9", "damaged or cut backups verified", len(damages))
+    figure("P9", "damages not noticed", unnoticed, wrong=True)
+    assert unnoticed == 0
 
 
 KILLED = """
@@ -264,6 +281,27 @@ def test_files_that_are_not_as_rows_say_are_named(source: Source, tmp_path: Path
     assert f"photos/{photo}" in made.missing and made.damaged == [f"photos/{rotten.name}"]
     with pytest.raises(BackupError, match="there already"):
         backup.create(source.place, tmp_path / "b.tar", "", now=NOW, tell=quiet)
+
+
+def test_a_database_of_long_ago_is_backed_up(empty: Place, tmp_path: Path) -> None:
+    """Before it is migrated, so without many of the tables that there are now."""
+    with pytest.raises(BackupError, match="nothing to back up"):
+        backup.size_of(empty)
+    migrate.upgrade(empty.owner_url, empty.app_url, "0005")
+    made = backup.create(empty, tmp_path / "b.tar", "", now=NOW, tell=quiet)
+    assert 5 < made.tables < 40
+    assert backup.verify(tmp_path / "b.tar", None, tell=quiet)["revision"].startswith("0005")
+
+
+def test_where_it_may_not_fit_nothing_is_begun(source: Source, tmp_path: Path) -> None:
+    size = backup.size_of(source.place)
+    assert size.database > 1_000_000 and size.files >= 3 and size.bytes > 1000
+    path = tmp_path / "b.tar"
+    free = backup.check_room(size, path)
+    with pytest.raises(BackupError, match=r"GB left, and a backup may need .* GB: make room"):
+        backup.check_room(replace(size, bytes=free + 10**9), path)
+    with pytest.raises(BackupError, match="no folder"):
+        backup.check_room(size, tmp_path / "none" / "b.tar")
 
 
 def test_a_password_stands_in_no_list_of_processes() -> None:

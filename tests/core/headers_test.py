@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from core.dist import DIST
 from core.settings import ROOT, Settings
 from tests import doors, makers
+from tests.conftest import Note
 from tests.core.guard_test import address, ask, missing, of, routes
 
 pytestmark = pytest.mark.slow
@@ -107,15 +108,17 @@ def check_headers(response, rule: str) -> None:
 
 
 def test_every_answer_carries_the_headers_and_every_page_fits_them(
-    app: Flask, world: doors.World, built: Path
+    app: Flask, world: doors.World, built: Path, figure: Note
 ) -> None:
     """One walk for all: no inline script, no handler, no other host, no icon that is not there."""
     icons = set(re.findall(r'<symbol[^>]*id="([^"]+)"', (built / "icons.svg").read_text("utf-8")))
     assert icons
     stranger = app.test_client()
-    pages = 0
-    for rule, method, endpoint in routes(app):
+    pages = answers = 0
+    walked = routes(app)
+    for rule, method, endpoint in walked:
         check_headers(ask(stranger, method, address(rule, missing())), rule)
+        answers += 1
         if method != "GET":
             continue
         for role in ("staff", "admin", "inspector"):
@@ -124,6 +127,7 @@ def test_every_answer_carries_the_headers_and_every_page_fits_them(
                 values["code"] = "90001"
             response = world[role].get(address(rule, values))
             check_headers(response, rule)
+            answers += 1
             if response.mimetype != "text/html" or endpoint in {"static", "security.static"}:
                 continue
             page = response.get_data(as_text=True)
@@ -132,6 +136,9 @@ def test_every_answer_carries_the_headers_and_every_page_fits_them(
             if rule not in MAP_RULES:
                 check_page(page, rule)
                 pages += 1
+    figure("P13", "rules and methods", len(walked))
+    figure("P13", "answers with all headers", answers)
+    figure("P13", "pages without inline script, handler or other host", pages)
     assert pages > 30
     for path in ("/nowhere", "/api/v1/nowhere", "/static/nowhere.js"):
         check_headers(world["staff"].get(path), path)

@@ -19,6 +19,7 @@ from core.db import database
 from core.settings import Settings
 from inspections.models import Inspection, Submission
 from tests import doors, makers
+from tests.conftest import Note
 from towers.models import Tower
 
 AT_ONCE = 6
@@ -90,7 +91,14 @@ def at_once(place: Place, token: str, ask: Callable[..., object]) -> list[int]:
     return sorted(statuses)
 
 
-def test_one_of_several_changes_of_a_tower_is_kept(place: Place) -> None:
+def kept_once(figure: Note, statuses: list[int]) -> None:
+    """One of them changed it, all others learnt that it is another one by now."""
+    figure("P3", "changes of one version at one moment", len(statuses))
+    figure("P3", "updates lost", statuses.count(200) - 1, wrong=True)
+    assert statuses == [200] + [412] * (AT_ONCE - 1)
+
+
+def test_one_of_several_changes_of_a_tower_is_kept(place: Place, figure: Note) -> None:
     statuses = at_once(
         place,
         place.staff,
@@ -100,7 +108,7 @@ def test_one_of_several_changes_of_a_tower_is_kept(place: Place) -> None:
             headers={"If-Match": '"v1"'},
         ),
     )
-    assert statuses == [200] + [412] * (AT_ONCE - 1)
+    kept_once(figure, statuses)
     with place.session() as session:
         assert session.get_one(Tower, place.tower.id).version == 2
 
@@ -116,7 +124,7 @@ def test_one_inspection_sent_by_many_at_once_is_one(place: Place) -> None:
         assert session.scalar(kept) == 1
 
 
-def test_one_of_several_corrections_is_kept(place: Place) -> None:
+def test_one_of_several_corrections_is_kept(place: Place, figure: Note) -> None:
     body = place.visit(submit=False)
     number_of = uuid.uuid4()
     first = place.app.test_client()
@@ -131,7 +139,7 @@ def test_one_of_several_corrections_is_kept(place: Place) -> None:
             headers={"If-Match": '"v1"'},
         ),
     )
-    assert statuses == [200] + [412] * (AT_ONCE - 1)
+    kept_once(figure, statuses)
     with place.session() as session:
         assert session.get_one(Inspection, number_of).version == 2
 
@@ -233,7 +241,7 @@ def test_a_visit_to_a_tower_that_is_merged_at_that_moment_is_not_lost(place: Pla
     assert len(set(of)) == 1
 
 
-def test_one_of_several_decisions_about_a_proposal_counts(place: Place) -> None:
+def test_one_of_several_decisions_about_a_proposal_counts(place: Place, figure: Note) -> None:
     number_of = str(uuid.uuid4())
     first = place.app.test_client()
     first.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {place.inspector}"
@@ -248,7 +256,7 @@ def test_one_of_several_decisions_about_a_proposal_counts(place: Place) -> None:
             headers={"If-Match": '"v1"'},
         ),
     )
-    assert statuses == [200] + [412] * (AT_ONCE - 1)
+    kept_once(figure, statuses)
     with place.session() as session:
         made = session.scalar(select(func.count()).where(Tower.code.like("RACE-%")))
         assert made == 1

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from core import audit, seals
 from core.policy import SYSTEM
 from core.seals import Verdict
-from tests.conftest import asked_of
+from tests.conftest import Note, asked_of
 
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
 
@@ -140,7 +140,9 @@ def test_late_entries_with_lower_numbers_come_into_a_later_seal(book: Book) -> N
     assert book.verify().first.facts == {"entry": number}
 
 
-def test_writers_sealer_and_verifier_at_once_miss_nothing_and_cry_never(book: Book) -> None:
+def test_writers_sealer_and_verifier_at_once_miss_nothing_and_cry_never(
+    book: Book, figure: Note
+) -> None:
     """Short, long and failing transactions while seals are made and looked at."""
     end = time.monotonic() + 3
     cries: list[object] = []
@@ -176,8 +178,15 @@ def test_writers_sealer_and_verifier_at_once_miss_nothing_and_cry_never(book: Bo
             one.result()
     book.seal()
     found = book.verify()
+    figure("P8", "entries written and sealed at once, then verified", found.entries)
+    figure("P8", "false alarms", len(cries), wrong=True)
     assert cries == [] and found.sound and found.seals > 5
     assert (found.entries, found.waiting) == (sum(written), 0)
+
+
+def tampered(figure: Note, *, found: bool) -> None:
+    figure("P8", "kinds of tampering tried", 1)
+    figure("P8", "not found", int(not found), wrong=True)
 
 
 SWAP = (
@@ -204,18 +213,21 @@ PUT_IN = (
     ],
 )  # fmt: skip
 def test_the_first_wrong_entry_is_named(
-    book: Book, small: None, forgery: str, text_of: str
+    book: Book, small: None, forgery: str, text_of: str, figure: Note
 ) -> None:
     book.write(8)
     book.seal()
     number = book.ids()[4]
     book.master(forgery, id=number)
     first = book.verify().first
+    tampered(figure, found=first is not None)
     assert first is not None and (first.what, first.entry) == (text_of, number)
 
 
 @pytest.mark.parametrize("sealed_after", [False, True])
-def test_what_was_put_in_is_named(book: Book, small: None, sealed_after: bool) -> None:
+def test_what_was_put_in_is_named(
+    book: Book, small: None, sealed_after: bool, figure: Note
+) -> None:
     book.write(4)
     gone = Session(book.app)
     book.write(1, gone)
@@ -228,6 +240,7 @@ def test_what_was_put_in_is_named(book: Book, small: None, sealed_after: bool) -
         book.write(1)
         book.seal()
     first = book.verify().first
+    tampered(figure, found=first is not None)
     assert first is not None and (first.what, first.entry) == (seals.PUT_IN, gap)
 
 
@@ -242,14 +255,18 @@ def test_what_was_put_in_is_named(book: Book, small: None, sealed_after: bool) -
          " WHERE s.id IN (1, 2) AND o.id IN (1, 2) AND o.id <> s.id", seals.SEAL_CHANGED),
     ],
 )  # fmt: skip
-def test_a_forged_seal_is_found(book: Book, small: None, forgery: str, text_of: str) -> None:
+def test_a_forged_seal_is_found(
+    book: Book, small: None, forgery: str, text_of: str, figure: Note
+) -> None:
     book.write(9)
     book.seal()
     book.master(forgery)
-    assert text_of in {one.what for one in book.verify().findings}
+    findings = {one.what for one in book.verify().findings}
+    tampered(figure, found=bool(findings))
+    assert text_of in findings
 
 
-def test_a_cut_end_is_found_by_the_exported_head(book: Book, small: None) -> None:
+def test_a_cut_end_is_found_by_the_exported_head(book: Book, small: None, figure: Note) -> None:
     book.write(7)
     book.seal()
     head = book.head()
@@ -258,6 +275,7 @@ def test_a_cut_end_is_found_by_the_exported_head(book: Book, small: None) -> Non
     book.master("DELETE FROM audit_seal WHERE id = 3")
     # The chain alone cannot know what stood behind its end; who kept the head does.
     assert book.verify().sound
+    tampered(figure, found=not book.verify(head).sound)
     assert book.verify(head).findings[0].what == seals.CUT_OFF
     # Written and sealed anew, in the place of what was.
     book.write(1)

@@ -25,6 +25,7 @@ from inspections.models import ChecklistVersion, Violation
 from inspections.services import condition
 from inspections.services.assessments import request_assessment
 from tests import doors, makers
+from tests.conftest import Note
 from tests.doors import answered
 
 SEVERITIES = ("critical", "major", "minor")
@@ -259,7 +260,7 @@ DANGEROUS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "=cmd|' /C calc'!A0",
 
 @pytest.mark.parametrize("name", DANGEROUS)
 def test_a_cell_that_would_be_a_formula_is_text(
-    staff: FlaskClient, session: Session, name: str
+    staff: FlaskClient, session: Session, name: str, figure: Note
 ) -> None:
     doors.published(session)
     owner = makers.organisation(session, name=name)
@@ -268,11 +269,15 @@ def test_a_cell_that_would_be_a_formula_is_text(
     violation(session, tower, "critical", clock.today())
     session.commit()
     (row,) = csv_rows(staff, {})[1:]
-    for cell in row:
-        assert not re.match(r"[=+@\t\r]|-\D", cell), cell
+    running = [cell for cell in row if re.match(r"[=+@\t\r]|-\D", cell)]
     assert row[0] == "'=1+1"
     assert "'" + name in row
+    cells = len(row)
     (row,) = list(sheet(staff, {}).iter_rows(min_row=2))
+    running += [str(cell.value) for cell in row if cell.data_type == "f"]
+    figure("P12", "cells of CSV and XLSX", cells + len(row))
+    figure("P12", "cells that would run", len(running), wrong=True)
+    assert running == []
     assert all(cell.data_type in {"s", "n", "d"} for cell in row)
     # A carriage return has no place in XML and comes back as a line feed or its escape.
     assert row[0].value == "=1+1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import itertools
+import os
 import random
 import re
 import uuid
@@ -21,15 +22,16 @@ from sqlalchemy.orm import Session
 from core.db import database, make_engine
 from inspections.field_models import Receipt, Upload
 from inspections.models import Inspection, Photo, Submission
+from inspections.operations import Sent
 from inspections.rules.sync import in_order
-from inspections.sending import Sent
 from tests import doors, makers
-from tests.conftest import Settled, asked_of
+from tests.conftest import Note, Settled, asked_of
 from tests.inspections.phones import Phone, inspection, operation, phone, photo
 from tests.inspections.visits import NOW, published
 
 MANY = 50
-ORDERS = 10
+# `make evidence FULL=1` sends all 720.
+ORDERS = int(os.environ.get("QUEUE_ORDERS") or 10)
 
 
 @dataclass
@@ -87,7 +89,7 @@ def committed(cluster, migrated: str, settings, whole_app: Flask) -> Iterator[Co
     cluster.drop_database("at_once")
 
 
-def test_the_same_sent_fifty_times_at_once_is_one(committed: Committed) -> None:
+def test_the_same_sent_fifty_times_at_once_is_one(committed: Committed, figure: Note) -> None:
     picture = photo("once", "sit_fence")
     sent = inspection(committed.towers[0], photos=[picture.facts()])
     number = uuid.UUID(sent["body"]["id"])
@@ -97,9 +99,12 @@ def test_the_same_sent_fifty_times_at_once_is_one(committed: Committed) -> None:
     while late := [one for one in results if one["verdict"] == "retry"]:
         results = [one for one in results if one["verdict"] != "retry"]
         results += [committed.phone.send(sent)[0] for _ in late]
+    figure("P2", "identical sends at one moment", len(results))
+    rows = committed.count(Inspection, id=number)
+    figure("P2", "rows too many or too few", abs(rows - 1), wrong=True)
     assert sorted({one["verdict"] for one in results}) == ["accepted", "known"]
     assert len({one["receipt"]["signature"] for one in results}) == 1
-    assert committed.count(Inspection, id=number) == 1
+    assert rows == 1
     assert committed.count(Submission, inspection_id=number) == 1
     assert committed.count(Receipt, inspection_id=number) == 1
 
@@ -182,18 +187,21 @@ def state_of(session: Session) -> list[list[tuple[Any, ...]]]:
     return [[tuple(row) for row in session.execute(text(one))] for one in STATE]
 
 
-def test_every_order_of_a_queue_is_taken_as_it_was_made() -> None:
+def test_every_order_of_a_queue_is_taken_as_it_was_made(figure: Note) -> None:
     """All 720 orders of six operations, two of them of one moment and one without any."""
     minutes = (1, 2, 3, 3, 5, None)
     queue = [
         Sent(place, None, uuid.UUID(int=place), "", at and NOW + timedelta(minutes=at), {})
         for place, at in enumerate(minutes)
     ]
-    assert all(in_order(order) == queue for order in itertools.permutations(queue))
+    orders = [in_order(order) == queue for order in itertools.permutations(queue)]
+    figure("P4", "orders of six operations put right", len(orders))
+    figure("P4", "orders taken otherwise", orders.count(False), wrong=True)
+    assert all(orders)
 
 
 def test_orders_of_a_queue_give_one_state(
-    app: Flask, session: Session, settled: Settled, world: doors.World
+    app: Flask, session: Session, settled: Settled, world: doors.World, figure: Note
 ) -> None:
     """Six operations that depend on each other: what they leave is the same to the last entry."""
     own = phone(app, world["inspector"])
@@ -236,5 +244,7 @@ def test_orders_of_a_queue_give_one_state(
         if found not in states:
             states.append(found)
         place.rollback()
+    figure("P4", "orders sent and compared, audit included", len(verdicts))
+    figure("P4", "further states", len(states) - 1, wrong=True)
     assert len(states) == 1
     assert verdicts == [["accepted"] * 4 + ["review", "accepted"]] * (ORDERS + 2)

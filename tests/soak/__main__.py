@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
 
-from tests.soak import alike, faults, submissions, uploads
+from tests.soak import alike, faults, kept, submissions, uploads
 from tests.soak.figures import Found
 from tests.soak.running import Running, running
 
@@ -21,6 +24,8 @@ PARTS: dict[str, Callable[[Running, float, random.Random], Iterator[Found]]] = {
     "restarts": faults.restarted,
     "silence": faults.silent,
     "disks": faults.full_disks,
+    "audit": kept.audited,
+    "backup": kept.backed_up,
 }
 
 
@@ -33,12 +38,18 @@ def main(names: list[str]) -> int:
     scale = float(os.environ.get("SOAK_SCALE") or 1)
     seed = os.environ.get("SOAK_SEED") or str(time.time_ns())
     print(f"Soak: SOAK_SCALE={scale:g} SOAK_SEED={seed}", flush=True)
-    begun, failed = time.monotonic(), 0
+    begun, failed, report = time.monotonic(), 0, []
     with running() as service:
         for name in names or PARTS:
+            at = time.monotonic()
             for one in measured(service, name, scale, random.Random(seed + name)):
                 print(one, flush=True)
                 failed += not one.good
+                now = time.monotonic()
+                report.append({"part": name, "seconds": now - at, **asdict(one)})
+                at = now
+    if path := os.environ.get("SOAK_REPORT"):
+        Path(path).write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
     took = time.monotonic() - begun
     print(f"{'All promises held' if not failed else f'{failed} did not hold'} ({took:.0f} s)")
     return 1 if failed else 0

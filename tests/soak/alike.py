@@ -64,4 +64,7 @@ def measure(running: Running, scale: float, chance: random.Random) -> Iterator[F
         f" {sum(new.values())} said to be new, {errors} answers of 5xx, {unanswered[0]} unanswered",
         (rows, kept, receipts, errors, unanswered[0]) == (ids, ids, ids, 0, 0)
         and all(new[one] == 1 for one in wanted),
-    )
+        done={"submissions sent at once": ids, "sends of each": AT_ONCE},
+        wrong={"rows too many or too few": abs(rows - ids), "answers of 5xx": errors,
+               "sends unanswered": unanswered[0]},
+    )  # fmt: skip

@@ -56,6 +56,8 @@ def migrations(service: Running, scale: float, chance: random.Random) -> Iterato
         f"{MIGRATORS} migrators at once: {ended.count(0)} ended well,"
         f" the schema is {'the newest' if same else 'ANOTHER'}",
         same and not any(ended),
+        done={"migrators at once": MIGRATORS},
+        wrong={"migrators that failed": MIGRATORS - ended.count(0)},
     )
     kills = max(4, round(MIGRATION_KILLS * scale))
     between, whole, completed = 0, 0, 0
@@ -80,6 +82,8 @@ def migrations(service: Running, scale: float, chance: random.Random) -> Iterato
         f"{kills} migrations killed, {between} of them between two revisions:"
         f" {whole} left the schema of a revision, {completed} were completed afterwards",
         (whole, completed) == (kills, kills) and between > 0,
+        done={"migrations killed": kills, "of them between two revisions": between},
+        wrong={"schemas of no revision": kills - whole, "not completed": kills - completed},
     )
 
 

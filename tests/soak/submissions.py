@@ -81,11 +81,21 @@ def sent_through(
         f" {killed['jobs']} of the worker of jobs, {way.cuts['up']} + {way.cuts['down']} cuts",
         running.lived_through() and not deaths,
         "the service ended, or not everything was killed",
-    )
+        {"sends": sends, "kills of workers": killed["workers"],
+         "kills of PostgreSQL": killed["databases"],
+         "connections cut": way.cuts["up"] + way.cuts["down"]},
+    )  # fmt: skip
     told = ", ".join(f"{count:,} × {answer}" for answer, count in sorted(ledger.answers.items()))
     wrong = {"500", "502", "503 without Retry-After"} & set(ledger.answers)
     why = [*failures[:3], *running.broken()[-3:]]
-    yield Found("P7", f"answers: {told}", not failures and not wrong, "\n".join(why))
+    yield Found(
+        "P7",
+        f"answers: {told}",
+        not failures and not wrong,
+        "\n".join(why),
+        {"answers through kills and cuts": sum(ledger.answers.values())},
+        {"answers that were no answer": sum(ledger.answers[one] for one in wrong)},
+    )
     yield compared(running, sent, ledger)
     yield receipts(running, ledger)
 
@@ -190,6 +200,8 @@ def receipts(running: Running, ledger: Ledger) -> Found:
         f"{given:,} receipts given, {good:,} of them signed and kept; {len(found):,} kept in all,"
         f" {(waiting or (0,))[0]} left for staff",
         given == good and waiting == (0,) and len(found) == len(kept),
+        done={"receipts": given},
+        wrong={"receipts not signed or not kept": given - good},
     )
 
 
@@ -247,7 +259,14 @@ def compared(running: Running, sent: Sequence[Submission], ledger: Ledger) -> Fo
     )
     good = not (lost or twice or half) and len(inspections) == len(sent)
     examples = [str(one) for group in (lost, twice, half) for one in sorted(group)[:2]]
-    return Found("P1", f"{line} ({len(photos):,} photos among them)", good, " ".join(examples))
+    return Found(
+        "P1",
+        f"{line} ({len(photos):,} photos among them)",
+        good,
+        " ".join(examples),
+        {"submissions acknowledged": len(inspections), "photos acknowledged": len(photos)},
+        {"lost": len(lost), "duplicated": len(twice), "half-written": len(half)},
+    )
 
 
 def rows_of(running: Running) -> dict[uuid.UUID, Row]:

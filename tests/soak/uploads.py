@@ -59,6 +59,8 @@ def cut(running: Running, number: int, chance: random.Random) -> Iterator[Found]
         f"{len(sent)} uploads cut, {seen} fragments visible ({time.monotonic() - begun:.0f} s;"
         f" {share:.0%} of the bytes that left are kept, {false} wrong offsets)",
         seen == 0 and false == 0,
+        done={"uploads cut": len(sent)},
+        wrong={"fragments visible": seen, "wrong offsets": false},
     )
     # The same photos go on where they ended.
     again = photos[:: max(1, number // 50)]
@@ -66,7 +68,13 @@ def cut(running: Running, number: int, chance: random.Random) -> Iterator[Found]
         phone.insist(lambda photo=photo: phone.send_photo(one.id, photo))
     whole = sum(stored(running, photo) for photo in again)
     ledger.close()
-    yield Found("P5", f"{len(again)} of them went on, {whole} are whole", whole == len(again))
+    yield Found(
+        "P5",
+        f"{len(again)} of them went on, {whole} are whole",
+        whole == len(again),
+        done={"uploads gone on with": len(again)},
+        wrong={"not whole afterwards": len(again) - whole},
+    )
 
 
 def send_cut(running: Running, token: str, photo: Photo, chance: random.Random) -> int:
