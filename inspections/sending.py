@@ -27,8 +27,9 @@ from accounts.models import Device, User
 from accounts.rules import SHUT_OUT
 from accounts.security import actor_of, current_device
 from core import audit, clock, store
+from core.api import strict_json
 from core.db import current_session, transaction
-from core.errors import DomainError, Invalid
+from core.errors import BadRequest, DomainError, Invalid
 from core.files import FileStore
 from core.guard import current_actor
 from core.i18n import translate
@@ -557,6 +558,8 @@ def finish(upload: Upload, by: Actor, kept: FileStore | None = None) -> Standing
 
 FORMAT = "thap-canh-queue"
 MOST_IN_QUEUE = 5_000
+# What stands in so many records, with their answers and photos.
+MOST_VALUES = 1_500_000
 
 
 @dataclass(frozen=True)
@@ -585,8 +588,8 @@ class Imported:
 def read_queue(content: bytes) -> Queue:
     """The queue in a file; raises `Invalid` for what is none, or of somebody unknown."""
     try:
-        given = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
+        given = strict_json(content, most_values=MOST_VALUES)
+    except BadRequest as error:
         raise Invalid(fields={"file": [N_("This is not the queue of a phone")]}) from error
     if not isinstance(given, dict) or given.get("format") != FORMAT:
         raise Invalid(fields={"file": [N_("This is not the queue of a phone")]})
