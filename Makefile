@@ -2,7 +2,7 @@
 # Both install what they need; a second call does that in an instant.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run serve upgrade stop test lint fast browser fuzz mutate bench soak evidence i18n lock sbom check-libraries install install-test clean
+.PHONY: help run serve upgrade stop test lint fast browser fuzz mutate hostile bench soak evidence i18n lock sbom check-libraries install install-test clean
 
 # Steps of `make test` follow each other also under `make -j`.
 .NOTPARALLEL:
@@ -55,6 +55,9 @@ browser: install-test ## the tests in Chromium, with pictures in instance/screen
 
 fuzz: install-test ## the API against its own document, for minutes
 	$(IN) FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} python -m pytest tests/fuzz_test.py -n 2 $(TESTS)
+
+hostile: install-test ## everything bad sent to the real server (HOSTILE_ROUNDS=10): its workers, their memory
+	$(IN) HOSTILE_ROUNDS=$${HOSTILE_ROUNDS:-10} python -m pytest tests/workers_test.py -s $(TESTS)
 
 mutate: install-test ## take away one guard or predicate at a time, and count who notices (ONLY=word)
 	$(IN) python -m tests.mutate $(ONLY)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from typing import Any, ClassVar, cast
 
 import orjson
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Request, Response, jsonify, render_template, request
 from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Api
 from flask_smorest import Blueprint as SmorestBlueprint
@@ -21,6 +22,7 @@ from core.errors import (
     Invalid,
     PreconditionFailed,
     PreconditionRequired,
+    TooLarge,
     UnsupportedMedia,
 )
 from core.i18n import N_, translate
@@ -31,6 +33,29 @@ validation.install()
 
 PROBLEM = "application/problem+json"
 MAX_DEPTH = 32
+# The largest that anybody sends are a thousand towers, or what a phone gathered in weeks. Each
+# value takes some sixty bytes here, whatever it takes there.
+MAX_JSON_BYTES = 8 * 2**20
+MAX_VALUES = 500_000
+MAX_DIGITS = 1_000
+# A text, which may lack its end, or what begins, ends or parts values.
+MARK = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{},]', re.DOTALL)
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class BoundedRequest(Request):
+    """A request whose JSON is held whole and has to be small; files may be larger."""
+
+    @property
+    def max_content_length(self) -> int | None:
+        limit = super().max_content_length
+        if not self.is_json:
+            return limit
+        return MAX_JSON_BYTES if limit is None else min(limit, MAX_JSON_BYTES)
+
+    @max_content_length.setter
+    def max_content_length(self, value: int | None) -> None:
+        self._max_content_length = value
 
 
 class ProblemApi(Api):
@@ -120,35 +145,26 @@ def _not_finite(value: str) -> Any:
     raise ValueError(N_("a number is not finite"))
 
 
-def strict_json(data: bytes) -> Any:
+def _whole(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(N_("a number is too long"))
+    return int(text)
+
+
+def strict_json(data: bytes, *, most_values: int = MAX_VALUES) -> Any:
     """Parse JSON and refuse what loose parsers let through: NaN, 1e999, double keys, depth.
 
     Raises `BadRequest` with the reason.
     """
     try:
         text = data.decode("utf-8")
-        depth = deepest = 0
-        in_string = escaped = False
-        for character in text:
-            if in_string:
-                if escaped:
-                    escaped = False
-                elif character == "\\":
-                    escaped = True
-                elif character == '"':
-                    in_string = False
-            elif character == '"':
-                in_string = True
-            elif character in "[{":
-                depth += 1
-                deepest = max(deepest, depth)
-                if deepest > MAX_DEPTH:
-                    raise BadRequest(
-                        N_("The JSON is nested deeper than %(limit)s levels"), limit=MAX_DEPTH
-                    )
-            elif character in "]}":
-                depth -= 1
-        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_not_finite)
+        _check_shape(text, most_values)
+        value = json.loads(
+            text,
+            object_pairs_hook=_no_duplicates,
+            parse_constant=_not_finite,
+            parse_int=_whole,
+        )
         _refuse_unstorable(value)
         return value
     except json.JSONDecodeError as error:
@@ -164,6 +180,27 @@ def strict_json(data: bytes) -> Any:
         raise BadRequest(N_("The JSON cannot be read: %(reason)s"), reason=reason) from error
 
 
+def _check_shape(text: str, most_values: int) -> None:
+    """Refuse what is too deep, or has so many values that they would fill the memory."""
+    depth = values = 0
+    for found in MARK.finditer(text):
+        mark = text[found.start()]
+        if mark == '"':
+            continue
+        if mark in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise BadRequest(
+                    N_("The JSON is nested deeper than %(limit)s levels"), limit=MAX_DEPTH
+                )
+        elif mark in "]}":
+            depth -= 1
+            continue
+        values += 1
+        if values > most_values:
+            raise TooLarge(N_("The JSON has more than %(limit)s values"), limit=most_values)
+
+
 def _refuse_unstorable(value: Any) -> None:
     """Infinite numbers, lone surrogates and NUL can be parsed but not stored."""
     if isinstance(value, dict):
@@ -176,17 +213,19 @@ def _refuse_unstorable(value: Any) -> None:
     elif isinstance(value, float):
         if value in (float("inf"), float("-inf")) or value != value:
             raise ValueError(N_("a number is not finite"))
-    elif isinstance(value, str) and any(
-        character == "\x00" or "\ud800" <= character <= "\udfff" for character in value
-    ):
+    elif isinstance(value, str) and UNSTORABLE.search(value):
         raise ValueError(N_("a text has a character that cannot be stored"))
 
 
 def json_body(request: Any) -> Any:
-    """The JSON of a request, strictly; raises 415 for another content type."""
+    """The JSON of a request, strictly; raises 415 for another content type, 413 for too much."""
     if request.mimetype not in {"application/json", "application/merge-patch+json"}:
         raise UnsupportedMedia(N_("Send JSON with the header Content-Type: application/json"))
-    return strict_json(request.get_data())
+    content, limit = request.get_data(), request.max_content_length
+    # One that does not tell its length is cut off at the limit, without a word.
+    if limit is not None and len(content) >= limit:
+        raise TooLarge()
+    return strict_json(content)
 
 
 def form_uuid(name: str) -> uuid.UUID:
@@ -228,6 +267,7 @@ def init_app(app: Flask) -> ProblemApi:
         },
     )
     app.json = QuickJson(app)
+    app.request_class = BoundedRequest
     api = ProblemApi(app)
 
     @app.get("/api/openapi.json")

@@ -6,6 +6,7 @@ Runs confined, with `core.geofiles_child`: what is checked here can be as large 
 from __future__ import annotations
 
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -35,6 +36,13 @@ MAX_UNPACKED = 1_000_000_000
 # Real lists pack to a twentieth; what packs better than this was made to burst.
 MAX_RATIO = 200
 MAX_KML_DEPTH = 100
+# Collections of collections: real ones have one of them, or two.
+MAX_COLLECTED = 32
+# Types of geometries in WKB by what stands in them: one position, a row of them, rings of them, or
+# geometries.
+POINT, ROWS, RINGS = 1, {2, 8}, {3, 17}
+# The flags of the extended way: Z, M, and the number of a coordinate system.
+FLAG_Z, FLAG_M, FLAG_SYSTEM = 0x80000000, 0x40000000, 0x20000000
 PARTS_OF_SHAPEFILE = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 
 NOT_ITS_CONTENT = N_("The content of the file does not fit its ending %(ending)s")
@@ -219,3 +227,46 @@ def unpacked_pieces(
             if size > (1 << 20) and size > MAX_RATIO * max(1, member.compress_size):
                 raise Refused(N_("The file unpacks to far more than it can honestly hold"))
             yield piece
+
+
+def nests_too_deeply(wkb: bytes) -> bool:
+    """Whether collections stand in one another deeper than any real one.
+
+    Libraries read them by recursion, and that ends their process. Some files hand a geometry on as
+    it was written, so it is walked here before anything reads it. What is cut off or no geometry is
+    for the reader to say.
+    """
+    left: list[int] = [1]
+    at = 0
+    try:
+        while left:
+            if not left[-1]:
+                left.pop()
+                continue
+            left[-1] -= 1
+            order = "<" if wkb[at] else ">"
+            (kind,) = struct.unpack_from(f"{order}I", wkb, at + 1)
+            at += 9 if kind & FLAG_SYSTEM else 5
+            kind, flags = kind & 0x0FFFFFFF, kind
+            dimensions = (
+                2 + bool(flags & FLAG_Z) + bool(flags & FLAG_M) + (0, 1, 1, 2)[kind // 1000]
+            )
+            kind, size = kind % 1000, 8 * dimensions
+            if kind == POINT:
+                at += size
+                continue
+            (number,) = struct.unpack_from(f"{order}I", wkb, at)
+            at += 4
+            if kind in ROWS:
+                at += number * size
+            elif kind in RINGS:
+                for _ in range(number):
+                    (corners,) = struct.unpack_from(f"{order}I", wkb, at)
+                    at += 4 + corners * size
+            else:
+                left.append(number)
+                if len(left) > MAX_COLLECTED:
+                    return True
+    except (struct.error, IndexError):
+        return False
+    return False

@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from core.confined_child import Refused
-from core.geofiles_checks import NOT_ITS_CONTENT, NOT_READABLE, checked, reason_of, require_few
+from core.geofiles_checks import (
+    NOT_ITS_CONTENT,
+    NOT_READABLE,
+    checked,
+    nests_too_deeply,
+    reason_of,
+    require_few,
+)
 from core.words import N_
 
 # Every driver of the pinned GDAL. One that is not here stops the program: nobody has allowed it.
@@ -218,6 +225,8 @@ def _batches(path: str, number: int | None, ending: str) -> Iterator[Any]:
             for at, geometry in enumerate(geometries):
                 if geometry is not None and len(geometry) > MAX_GEOMETRY_BYTES:
                     raise Refused(TOO_MANY_VERTICES, status=413)
+                if geometry is not None and nests_too_deeply(geometry):
+                    raise Refused(N_("The file is nested too deeply"))
                 row = [column[at] for column in cells]
                 wkb = None if geometry is None else base64.b64encode(geometry).decode()
                 size += len(wkb or "") + sum(len(c) for c in row if isinstance(c, str))

@@ -6,32 +6,56 @@ It imports nothing of ours but words, so that it begins quickly.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
-from typing import Any
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import IO, Any
 
 from PIL import Image, UnidentifiedImageError
 
 from core.confined_child import Refused
-from core.picture_copies import COPIES, FORMATS, copy_of, upright_of
+from core.picture_copies import FORMATS, copy_of, upright_of
 from core.words import N_
 
 
-def answers(path: str, max_pixels: str) -> Iterator[dict[str, Any]]:
-    """What the picture is, then each copy in base64."""
-    limit = int(max_pixels)
+@dataclass(frozen=True)
+class Decoded:
+    """A picture whose pixels are there, upright."""
+
+    media_type: str
+    width: int
+    height: int
+    upright: Image.Image
+
+    def copies(self, edges: Mapping[str, int]) -> Iterator[tuple[str, bytes]]:
+        """Each copy by its name, no longer than the edge that stands for it."""
+        for variant, edge in edges.items():
+            yield variant, copy_of(self.upright, edge)
+
+
+def answers(path: str, max_pixels: str, edges: str) -> Iterator[dict[str, Any]]:
+    """What the picture is, then each copy in base64; `edges` is JSON."""
+    found = decoded(path, max_pixels=int(max_pixels))
+    yield {"media_type": found.media_type, "width": found.width, "height": found.height}
+    for variant, content in found.copies(json.loads(edges)):
+        yield {"variant": variant, "content": base64.b64encode(content).decode()}
+
+
+def decoded(file: str | IO[bytes], *, max_pixels: int) -> Decoded:
+    """The picture in a file; its pixels are counted before any is decoded. Raises `Refused`."""
     too_many = Refused(
         N_("A photo may have at most %(limit)s million pixels"),
         status=413,
-        limit=limit // 1_000_000,
+        limit=max_pixels // 1_000_000,
     )
     try:
-        with Image.open(path, formats=list(FORMATS)) as image:
+        with Image.open(file, formats=list(FORMATS)) as image:
             width, height = image.size
-            if width * height > limit:
+            if width * height > max_pixels:
                 raise too_many
             media_type = FORMATS[image.format or ""]
             image.load()
-            upright = upright_of(image)
+            return Decoded(media_type, width, height, upright_of(image))
     except UnidentifiedImageError as error:
         message = N_("This is not a photo: send JPEG, PNG or WebP")
         raise Refused(message, status=415) from error
@@ -39,7 +63,3 @@ def answers(path: str, max_pixels: str) -> Iterator[dict[str, Any]]:
         raise too_many from error
     except (OSError, SyntaxError, ValueError) as error:
         raise Refused(N_("The photo is broken or was cut off: send it again")) from error
-    yield {"media_type": media_type, "width": width, "height": height}
-    for variant, edge in COPIES.items():
-        content = base64.b64encode(copy_of(upright, edge)).decode()
-        yield {"variant": variant, "content": content}

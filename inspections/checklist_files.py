@@ -24,13 +24,12 @@ from inspections.rules.documents import normal, ordered
 
 MAX_BYTES = 2_000_000
 MAX_YAML_BYTES = 1_000_000
-MAX_DEPTH = 20
+YAML_SECONDS = 10
 ENDINGS = ("yaml", "yml", "xlsx")
 MEDIA_TYPES = {
     "yaml": "application/yaml; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 # The sheets: the column of each field with what stands in it. `one of` parts texts by commas.
@@ -93,7 +92,7 @@ def read_file(path: Path, filename: str) -> dict[str, Any]:
     limit = MAX_BYTES if ending == "xlsx" else MAX_YAML_BYTES
     if path.stat().st_size > limit:
         raise TooLarge(N_("The file may have at most %(limit)s KB"), limit=limit // 1000)
-    return read_workbook(path) if ending == "xlsx" else read_yaml(path.read_bytes())
+    return read_workbook(path) if ending == "xlsx" else read_yaml(path)
 
 
 def write_yaml(document: Mapping[str, Any]) -> bytes:
@@ -103,82 +102,15 @@ def write_yaml(document: Mapping[str, Any]) -> bytes:
     return text.encode()
 
 
-def read_yaml(data: bytes) -> dict[str, Any]:
-    """The document in YAML of plain data; raises `Invalid` for anything else."""
-    try:
-        text = data.decode("utf-8-sig")
-        _check_shape(text)
-        document = yaml.load(text, Loader=_Loader)  # noqa: S506
-    except UnicodeDecodeError as error:
-        raise Invalid(N_("This is not a text in UTF-8.")) from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        raise Invalid(
-            N_("The YAML cannot be read: it is wrong in line %(line)s, column %(column)s"),
-            line=mark.line + 1 if mark else 1,
-            column=mark.column + 1 if mark else 1,
-        ) from error
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
-        raise Invalid(N_("The YAML cannot be read")) from error
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The document in a file of YAML, of plain data; raises `Invalid` for anything else."""
+    with closing(
+        confined.answers("core.yaml_child", str(path), cpu_seconds=YAML_SECONDS)
+    ) as answers:
+        document: Any = next(answers)
     if not isinstance(document, dict):
         raise Invalid(N_("The file is no checklist: it must begin with catalogue and version"))
-    _require_plain(document)
     return document
-
-
-def _check_shape(text: str) -> None:
-    """Raise `Invalid` for what could grow beyond the file, or is deeper than a catalogue."""
-    depth = 0
-    for event in yaml.parse(text, Loader=LOADER):
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise Invalid(
-                N_("The YAML has an anchor or alias in line %(line)s: write the value out"),
-                line=event.start_mark.line + 1 if event.start_mark else 1,
-            )
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise Invalid(
-                    N_("The YAML is nested deeper than %(limit)s levels"), limit=MAX_DEPTH
-                )
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-
-
-class _Loader(LOADER):
-    """Plain data alone, and no key twice: the usual loader would keep the last silently."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        made: dict[Any, Any] = super().construct_mapping(node, deep=True)
-        if len(made) != len(node.value):
-            raise yaml.constructor.ConstructorError(
-                None, None, "a key stands twice", node.start_mark
-            )
-        return made
-
-
-def _require_plain(value: Any, where: str = "") -> None:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if not isinstance(key, str):
-                raise Invalid(
-                    N_("In the YAML a key is no text at “%(place)s”: put it in quotes"),
-                    place=f"{where}/{key}",
-                )
-            _require_plain(key, where)
-            _require_plain(inner, f"{where}/{key}")
-    elif isinstance(value, list):
-        for number, inner in enumerate(value, 1):
-            name = inner.get("key", number) if isinstance(inner, dict) else number
-            _require_plain(inner, f"{where}/{name}")
-    elif isinstance(value, str):
-        if any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in value):
-            raise Invalid(N_("a text has a character that cannot be stored"))
-    elif not isinstance(value, bool | int | float | None):
-        raise Invalid(
-            N_("At “%(place)s” stands a value that is neither text nor number: put it in quotes"),
-            place=where,
-        )
 
 
 def write_workbook(document: Mapping[str, Any]) -> bytes:

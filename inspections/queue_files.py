@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import orjson
 import structlog
 
 from accounts.models import Device, User
 from accounts.security import actor_of
 from core import audit
+from core.api import strict_json
 from core.db import current_session, transaction
-from core.errors import Invalid
+from core.errors import BadRequest, Invalid
 from core.i18n import translate
 from core.policy import Actor
 from core.problems import as_domain_error
@@ -41,6 +41,8 @@ from inspections.services.uploads import Standing
 
 FORMAT = "thap-canh-queue"
 MOST_IN_QUEUE = 5_000
+# What stands in so many records, with their answers and photos.
+MOST_VALUES = 1_500_000
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,8 @@ class Imported:
 def read_queue(content: bytes) -> Queue:
     """The queue in a file; raises `Invalid` for what is none, or of somebody unknown."""
     try:
-        given = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
+        given = strict_json(content, most_values=MOST_VALUES)
+    except BadRequest as error:
         raise Invalid(fields={"file": [N_("This is not the queue of a phone")]}) from error
     if not isinstance(given, dict) or given.get("format") != FORMAT:
         raise Invalid(fields={"file": [N_("This is not the queue of a phone")]})

@@ -323,7 +323,9 @@ class FindingQuery(PageQuery):
     kind = fields.String(load_default="", validate=one_of(("", "more", "fewer", "other")))
 
 
-class PhotoQuery(PageQuery):
+class PhotoQuery(StrictSchema):
+    """All photos of an inspection at once: there are no pages."""
+
     inspection = fields.UUID(required=True)
 
 

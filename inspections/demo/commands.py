@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import time
 import uuid
@@ -25,7 +24,7 @@ from areas.models import Area
 from core import audit, clock, store
 from core.cli import urls
 from core.db import current_session, transaction
-from core.pictures import read_picture
+from core.pictures import own_picture
 from core.policy import SYSTEM
 from inspections.demo.paperwork import load_paperwork
 from inspections.demo.pictures import picture
@@ -202,7 +201,7 @@ def load_pictures(seed: int) -> None:
                 uuid.UUID(int=random.getrandbits(128), version=4),
                 inspection,
                 # One of its own each: the same picture at two towers is flagged.
-                read_picture(io.BytesIO(picture(random)), photo_files),
+                own_picture(picture(random)),
                 store=photo_files,
                 item_key=item_key,
                 original_name="minh-hoa.jpg",

@@ -50,9 +50,16 @@ def documents(
     """Both documents of a notice; a draft says on every page that it is one."""
     facts = facts_of(session, notice, link=link, press=press)
     return {
-        DocumentForm.DOCX: making.docx(template_of(session, press.notices), facts),
+        DocumentForm.DOCX: _docx(session, facts, press.notices),
         DocumentForm.PDF: pdf(facts),
     }
+
+
+def _docx(session: Session, facts: Mapping[str, Any], kept: FileStore) -> bytes:
+    own = queries.template(session)
+    if own is None:
+        return making.docx(notice_template.shipped(), facts)
+    return making.docx_from(kept.path(own.sha256), facts)
 
 
 def template_of(session: Session, kept: FileStore) -> bytes:

@@ -29,13 +29,15 @@ PASSWORD = "một mật khẩu chỉ để thử nghiệm"
 class Server:
     """A running service: its address, its folder and the passwords of its accounts.
 
-    `sessions` keeps the cookies of those who are signed in, by e-mail address.
+    `sessions` keeps the cookies of those who are signed in, by e-mail address; `process` is the
+    number of the one above the workers.
     """
 
     url: str
     settings: Settings
     passwords: dict[str, str]
     sessions: dict[str, Any] = field(default_factory=dict)
+    process: int = 0
 
 
 def commands(settings: Settings, *lines: tuple[str, ...]) -> None:
@@ -77,7 +79,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    settings: Settings, passwords: dict[str, str], *, port: int | None = None
+    settings: Settings, passwords: dict[str, str], *, port: int | None = None, workers: int = 1
 ) -> Iterator[Server]:
     """gunicorn as `make run` starts it, ended with the block; on a free port, or again on this."""
     port = port or free_port()
@@ -93,7 +95,7 @@ def serving(
     environment.pop("MIGRATION_DATABASE_URL", None)
     command = [
         sys.executable, "-m", "gunicorn", "--config", "python:core.serve",
-        "--bind", f"127.0.0.1:{port}", "--workers", "1", "--graceful-timeout", "3",
+        "--bind", f"127.0.0.1:{port}", "--workers", str(workers), "--graceful-timeout", "3",
     ]  # fmt: skip
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -102,7 +104,7 @@ def serving(
     try:
         url = f"http://127.0.0.1:{port}"
         wait_for(f"{url}/readyz", process, log)
-        yield Server(url, settings, passwords)
+        yield Server(url, settings, passwords, process=process.pid)
     finally:
         # Quick: windows that are still open keep their connections for a while.
         process.send_signal(signal.SIGQUIT)

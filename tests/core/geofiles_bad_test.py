@@ -20,6 +20,7 @@ import shapely
 
 from core import confined, geofiles
 from core.errors import DomainError
+from core.geofiles_checks import nests_too_deeply
 from tests.core.geofiles_test import features, geojson, point, written, zipped
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
@@ -135,6 +136,37 @@ def test_a_geometry_with_too_many_vertices(tmp_path: Path, name: str) -> None:
             fields=[], geometry_type="LineString", crs="EPSG:4326", driver="GPKG",
         )  # fmt: skip
     assert refused(path, "too many vertices").status == 413
+
+
+@pytest.mark.parametrize("kind", [4, 6, 7])
+def test_geometries_in_geometries_without_an_end(tmp_path: Path, kind: int) -> None:
+    """Read by recursion, some hundred thousand of them end the process that does it."""
+    path = written(tmp_path / "a.gpkg", layer="list")
+    head = b"\x01" + struct.pack("<II", kind, 1)
+    blob = (
+        b"GP\x00\x01"
+        + struct.pack("<i", 4326)
+        + head
+        + b"\x01\x07\x00\x00\x00\x01\x00\x00\x00" * 200_000
+    )
+    with sqlite3.connect(path) as database:
+        triggers = database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        for (name,) in triggers.fetchall():
+            database.execute(f'DROP TRIGGER "{name}"')
+        database.execute("UPDATE list SET geom = ?", (blob,))
+    refused(path, "nested too deeply|cannot be read as GPKG")
+
+
+def test_nesting_is_told_without_recursion() -> None:
+    point = shapely.Point(105, 10)
+    two = shapely.GeometryCollection([shapely.GeometryCollection([point]), shapely.box(0, 0, 1, 1)])
+    for shape in (point, two, shapely.MultiPoint([[0, 0, 1]]), shapely.box(0, 0, 1, 1)):
+        for order in (0, 1):
+            assert not nests_too_deeply(shapely.to_wkb(shape, byte_order=order))
+            assert not nests_too_deeply(shapely.to_wkb(shape, flavor="iso")[:-3])
+    head = struct.pack("<BII", 1, 7, 1)
+    whole = struct.pack("<BII", 1, 7, 2) + shapely.to_wkb(shapely.box(0, 0, 1, 1)) + head * 40
+    assert nests_too_deeply(whole)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.errors import DomainError, Invalid, TooLarge, UnsupportedMedia
+from core import confined, yaml_child
+from core.confined_child import Refused
+from core.errors import Invalid, TooLarge, UnsupportedMedia
 from inspections import checklist_files as files
 from inspections.rules.catalogue import Catalogue, CatalogueError
 from inspections.rules.documents import differences, normal, ordered
@@ -160,16 +162,38 @@ HARMFUL = {
 
 @pytest.mark.parametrize("name", HARMFUL)
 def test_harmful_yaml_is_refused(name: str) -> None:
-    with pytest.raises((Invalid, CatalogueError)):
-        Catalogue.parse(files.read_yaml(HARMFUL[name]))
+    with pytest.raises((Refused, CatalogueError)):
+        Catalogue.parse(yaml_child.document(HARMFUL[name]))
+
+
+def test_yaml_is_read_in_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what is wrong, and what takes minutes ends there."""
+    path = tmp_path / "x"
+    for name, says in (
+        ("alias", "an anchor or alias in line 1"),
+        ("a date", "“/catalogue”"),
+        ("infinite", "too large"),
+        ("no mapping", "no checklist"),
+    ):
+        path.write_bytes(HARMFUL[name])
+        with pytest.raises(Invalid) as caught:
+            files.read_file(path, "x.yaml")
+        assert says in caught.value.message % caught.value.facts
+    monkeypatch.setattr(files, "YAML_SECONDS", 1)
+    path.write_bytes(b"catalogue: x\nversion: 1" + b":1" * 400_000)
+    with pytest.raises(Invalid) as caught:
+        files.read_file(path, "x.yaml")
+    assert caught.value.message == confined.TOO_LONG
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_no_bytes_break_the_reader_of_yaml(data: bytes) -> None:
     try:
-        files.read_yaml(data)
-    except DomainError as error:
+        yaml_child.document(data)
+    except Refused as error:
         assert error.status == 422
 
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE as IMAGE
 
+from core import confined, documents, documents_word
 from core.errors import Invalid
 from inspections.rules.notice import DocumentForm
 from inspections.services import notice_documents, notice_map, notice_template
@@ -205,11 +206,41 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", sorted(BAD))
-def test_a_template_that_cannot_serve_changes_nothing(session, case, kind) -> None:
+def test_a_template_that_cannot_serve_is_refused(tmp_path, kind) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(BAD[kind]())
+    with pytest.raises(Invalid) as refused:
+        documents_word.check_template(path, "mau.docx", notice_template.sample())
+    assert list(refused.value.fields) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("too large", "A template may have at most 5 MB"),
+        ("a bomb", "This Word document is too large inside"),
+        ("entities", "This Word document defines entities of its own"),
+        ("a way out", "The template does more than name fields"),
+    ],
+)
+def test_a_refused_template_changes_nothing(session, case, kind, says) -> None:
+    """It is looked at in a process of its own, which says why."""
     with pytest.raises(Invalid) as refused:
         upload(session, case, BAD[kind]())
     assert list(refused.value.fields) == ["file"]
+    assert (refused.value.message % refused.value.facts).startswith(says)
     assert notice_documents.template_of(session, case.press.notices) == notice_template.shipped()
+
+
+def test_a_template_that_grows_with_its_rows_ends_a_process_of_its_own(
+    session, case, monkeypatch
+) -> None:
+    """One row was no trouble; of a real notice it would take all memory."""
+    upload(session, case, template("{% for one in violations %}{{ one.defect }}{% endfor %}"))
+    monkeypatch.setattr(documents, "MEMORY_BYTES", 60_000_000)
+    with pytest.raises(Invalid) as refused:
+        noticed.issued(session, case)
+    assert refused.value.message in {confined.TOO_MUCH_MEMORY, confined.CRASHED}
 
 
 def test_an_unknown_field_is_named(session, case) -> None:

@@ -240,6 +240,18 @@ def test_a_giant_cell_is_refused_with_its_row() -> None:
         read(f"code,name,latitude,longitude\nA,{'x' * 200_000},10,105\n")
 
 
+def test_a_row_without_an_end_is_refused_before_it_is_held() -> None:
+    """In one line or in many, of thousands of cells or of one."""
+    most = csv_lists.MAX_ROW
+    for row in ("," * (most + 1), '"a\n",' * (most // 4), '"' + "x" * (most + 1)):
+        with pytest.raises(Invalid, match=r"longer than any list has|near row"):
+            read(f"{HEADER}\n{LINE}\n{row}")
+    # Empty cells behind every row, as some programs write them, are none; others make it wrong.
+    wide = "," * 2_000
+    rows = read(f"{HEADER}{wide}\n{LINE}{wide}\n{LINE}{wide}x\n{LINE}{wide}\n")[1]
+    assert [len(row.problems) for row in rows] == [0, 1, 0]
+
+
 def test_too_many_rows_and_bytes_are_refused(monkeypatch) -> None:
     monkeypatch.setattr(listing, "MAX_ROWS", 2)
     with pytest.raises(TooLarge):

@@ -9,7 +9,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from core.errors import Invalid, TooLarge
 from core.words import N_
@@ -17,6 +17,7 @@ from towers.readers.encodings import Encoding, find_encoding
 from towers.readers.headers import LOOKED_THROUGH, find_head, known_names
 from towers.readers.listing import (
     MAX_BYTES,
+    MAX_CELL,
     MAX_COLUMNS,
     Facts,
     Listing,
@@ -30,6 +31,8 @@ from towers.readers.listing import (
 DELIMITERS = "\t;|,"
 # What is looked through to find the delimiter and the headers.
 SAMPLE = 256_000
+# A row that is longer is held by nobody, whatever stands in it.
+MAX_ROW = MAX_COLUMNS * MAX_CELL
 
 SURPLUS: Problem = ("_row", N_("The row has more cells than the header"), {}, "")
 OTHER_LETTERS = N_(
@@ -50,15 +53,13 @@ def opened_csv(path: Path) -> Iterator[Listing]:
             raise Invalid(N_("The file is empty"))
         delimiter = _delimiter(sample)
         file.seek(0)
-        reader = csv.reader(file, delimiter=delimiter)
-        with _explained(reader):
-            first = [(reader.line_num, cells) for cells in itertools.islice(reader, LOOKED_THROUGH)]
+        numbered = _numbered(file, delimiter)
+        first = list(itertools.islice(numbered, LOOKED_THROUGH))
         texts = [_told(cells, encoding)[0] for _, cells in first]
         head = find_head(texts)
         if len(head.headers) > MAX_COLUMNS:
             raise Invalid(N_("The file has more than %(limit)s columns"), limit=MAX_COLUMNS)
-        rest = _numbered(reader)
-        rows = itertools.chain(first[head.skipped :], rest)
+        rows = itertools.chain(first[head.skipped :], numbered)
         yield Listing(
             head.headers,
             limited(_rows(rows, len(head.headers), encoding)),
@@ -71,9 +72,45 @@ def opened_csv(path: Path) -> Iterator[Listing]:
         )
 
 
-def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
+class _Lines:
+    """The lines of a file as `csv` asks for them, of which one row may take many.
+
+    Raises `Invalid` for a row without an end before it is held whole: a file of one line and many
+    delimiters would take thirty times its size.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self.file = file
+        self.left = MAX_ROW
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self.file.readline(self.left + 1)
+        if not line:
+            raise StopIteration
+        self.left -= len(line)
+        self.number += 1
+        if self.left < 0:
+            raise Invalid(
+                N_("The CSV has a row near line %(row)s that is longer than any list has"),
+                row=self.number,
+            )
+        return line
+
+
+def _numbered(file: IO[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a file, each with the number of its last line."""
+    lines = _Lines(file)
+    reader = csv.reader(lines, delimiter=delimiter)
     with _explained(reader):
         for cells in reader:
+            lines.left = MAX_ROW
+            if len(cells) > MAX_COLUMNS:
+                # One more is enough to say that there are too many; of empty ones, none.
+                cells[MAX_COLUMNS:] = [cell for cell in cells[MAX_COLUMNS:] if cell][:1]
             yield reader.line_num, cells
 
 

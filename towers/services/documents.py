@@ -15,7 +15,7 @@ from core.errors import Conflict, FieldText, Invalid, NotFound, TooLarge
 from core.file_types import FileType, file_type
 from core.files import Arrival, FileStore, bare_name
 from core.i18n import N_
-from core.pictures import COPIES, Picture, checked_picture
+from core.pictures import COPIES, Picture, confined_picture
 from core.policy import Actor
 from towers.models import Document, Tower, TowerProposal
 from towers.rules import DocumentKind
@@ -47,8 +47,11 @@ def checked(arrival: Arrival | None, filename: str, store: FileStore) -> Sent:
     known = file_type(name, arrival.path)
     picture = None
     if known.picture:
-        picture = checked_picture(
-            arrival.path.read_bytes(), max_pixels=store.max_pixels, copies=DOCUMENT_COPIES
+        picture = confined_picture(
+            arrival.path,
+            max_bytes=store.max_bytes,
+            max_pixels=store.max_pixels,
+            copies=DOCUMENT_COPIES,
         )
     return Sent(arrival, name, known, picture)
 
