@@ -33,12 +33,17 @@ from core.settings import ROOT, Settings
 
 PAGE = ROOT / "docs" / "SECURITY.md"
 ROW = re.compile(r"^\| (P\d+) \| (.+?) \| (.+?) \|", re.MULTILINE)
-COMMAND = re.compile(r"`make (test|soak|fuzz|mutate)(?: (?:TESTS|PARTS)=(\"[^\"]+\"|[^`]+))?`")
+COMMAND = re.compile(
+    r"`make (test|soak|fuzz|hostile|mutate)(?: (?:TESTS|PARTS)=(\"[^\"]+\"|[^`]+))?`"
+)
+FILES = {
+    "fuzz": "tests/fuzz_test.py", "hostile": "tests/workers_test.py", "mutate": "tests/mutate.py",
+}  # fmt: skip
 NOTED = re.compile(r"(P\d+) (done|wrong)")
 SHORT, FULL = "0.02", "1"
 TEST, SOAK, HOW = "tests", "checks of the soak", ("passed", "failed", "skipped")
 # What the whole of it needs beside the soak.
-LONG = {"FUZZ_EXAMPLES": "100", "QUEUE_ORDERS": "720"}
+LONG = {"FUZZ_EXAMPLES": "100", "HOSTILE_ROUNDS": "10", "QUEUE_ORDERS": "720"}
 WIDTHS = (4, 26, 46, 34, 5, 5)
 HEAD = ("", "promise", "what was done", "what was found", "holds", "s")
 
@@ -117,7 +122,7 @@ def promises(page: str) -> list[Promise]:
             elif kind == "soak":
                 made.parts += names
             else:
-                made.tests.append(f"tests/{kind}{'_test' if kind == 'fuzz' else ''}.py")
+                made.tests.append(FILES[kind])
         if not made.tests and not made.parts:
             raise ValueError(f"{PAGE.name} names nothing that shows {number}")
         found.append(made)
@@ -258,7 +263,7 @@ def main(numbers: Sequence[str]) -> int:
     found = [one for one in found if not numbers or one.number in numbers]
     if not full:
         for promise in found:
-            promise.tests = [one for one in promise.tests if one != "tests/mutate.py"]
+            promise.tests = [one for one in promise.tests if one != FILES["mutate"]]
     begun = time.monotonic()
     about: dict[str, Any] = {
         "made at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",

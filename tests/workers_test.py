@@ -24,6 +24,7 @@ from core.settings import Settings
 from tests import doors, hostile
 from tests.authz import address, of, routes
 from tests.browser.server import Server, prepared, serving
+from tests.conftest import Note
 from tests.soak.running import children, waited
 
 pytestmark = pytest.mark.slow
@@ -156,7 +157,7 @@ def memory(processes: list[int]) -> list[int]:
     return found
 
 
-def test_the_workers_are_the_same_and_as_small_as_before(attack: Attack) -> None:
+def test_the_workers_are_the_same_and_as_small_as_before(attack: Attack, figure: Note) -> None:
     for _ in range(3):
         for path in PAGES:
             attack.ask("staff" if path != "/audit" else "admin", "GET", path)
@@ -173,6 +174,9 @@ def test_the_workers_are_the_same_and_as_small_as_before(attack: Attack) -> None
         f" memory {[one // 2**20 for one in held]} MB,"
         f" grown by {[round(one / 2**20) for one in growth]} MB"
     )
+    figure("P7", "bad requests to the server", attack.sent - sent)
+    figure("P7", "harmful files", ROUNDS * len(hostile.BOMBS))
+    figure("P7", "workers that ended", len(set(before) - set(after)), wrong=True)
     assert after == before
     assert max(growth) < MOST_GROWTH
     # Nothing of what was decoded is still at work.
