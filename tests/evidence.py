@@ -42,7 +42,7 @@ FILES = {
 NOTED = re.compile(r"(P\d+) (done|wrong)")
 SHORT, FULL = "0.02", "1"
 TEST, SOAK, HOW = "tests", "checks of the soak", ("passed", "failed", "skipped")
-# What the whole of it needs beside the soak.
+# What the whole of it needs beside the soak, where the environment does not say otherwise.
 LONG = {"FUZZ_EXAMPLES": "100", "HOSTILE_ROUNDS": "10", "QUEUE_ORDERS": "720"}
 WIDTHS = (4, 26, 46, 34, 5, 5)
 HEAD = ("", "promise", "what was done", "what was found", "holds", "s")
@@ -254,7 +254,7 @@ def main(numbers: Sequence[str]) -> int:
     """Run what is named, or all, and print the table; 1 where a promise does not hold."""
     full = os.environ.get("FULL", "") not in ("", "0")
     scale = os.environ.get("SOAK_SCALE") or (FULL if full else SHORT)
-    environment = {**os.environ, "SOAK_SCALE": scale, **(LONG if full else {})}
+    environment = {**(LONG if full else {}), **os.environ, "SOAK_SCALE": scale}
     found = promises(PAGE.read_text(encoding="utf-8"))
     known = [one.number for one in found]
     if unknown := [one for one in numbers if one not in known]:
