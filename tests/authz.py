@@ -17,7 +17,7 @@ import uuid
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import _lru_cache_wrapper, cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from tests import doors, makers
 from towers.models import Tower
 
 FILE = Path(__file__).parent / "authz.yaml"
+OURS = {"core", "areas", "accounts", "towers", "inspections", "maps"}
 # As whom each column asks; `staff_here` is staff of the one commune.
 COLUMNS = (
     "anonymous", "admin", "staff", "staff_here", "inspector", "local_officer", "operator",
@@ -252,8 +253,17 @@ class Bench:
     asked: int = 0
 
     def forget(self) -> None:
-        """Forget the tiles that were made: they are kept for readers alike."""
+        """Forget what is kept for a reader, or for readers alike: tiles, and statements with what
+        they may see."""
         self.app.extensions["kept_tiles"].clear()
+        for name, module in list(sys.modules.items()):
+            if name.partition(".")[0] not in OURS:
+                continue
+            for kept in vars(module).values():
+                if not isinstance(kept, _lru_cache_wrapper):
+                    continue
+                if "Actor" in kept.__wrapped__.__annotations__.values():
+                    kept.cache_clear()
 
     def statuses(self, line: Line, role: str) -> Iterator[tuple[str, str, TestResponse]]:
         """Ask one line as one role: each case with its path and its answer. Nothing stays."""
