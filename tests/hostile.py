@@ -46,7 +46,10 @@ JSON: dict[str, tuple[bytes, str]] = {
     "half": (b'{"x": ', BROKEN),
     "nothing": (b"", BROKEN),
 }
-OTHER_TYPES = ("text/plain", "application/x-www-form-urlencoded", "application/xml", "")
+OTHER_TYPES = (
+    "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+    "application/xml", "text/json", "",
+)  # fmt: skip
 TOO_LARGE = MAX_JSON_BYTES + 1
 
 
