@@ -53,8 +53,9 @@ fast: install-test ## all tests but those in a browser
 browser: install-test ## the tests in Chromium, with pictures in instance/screenshots
 	SCREENSHOTS=1 $(PYTEST) -m browser $(TESTS)
 
-fuzz: install-test ## the API against its own document, for minutes
-	$(IN) FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} python -m pytest tests/fuzz_test.py -n 2 $(TESTS)
+fuzz: install-test ## the API against its own document, and every form of every page, for minutes
+	$(IN) FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} python -m pytest tests/fuzz_test.py tests/fuzz_forms.py \
+	    -n 2 --dist worksteal $(TESTS)
 
 hostile: install-test ## everything bad sent to the real server (HOSTILE_ROUNDS=10): its workers, their memory
 	$(IN) HOSTILE_ROUNDS=$${HOSTILE_ROUNDS:-10} python -m pytest tests/workers_test.py -s $(TESTS)

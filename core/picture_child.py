@@ -8,8 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
@@ -18,8 +17,7 @@ from core.picture_copies import FORMATS, copy_of, upright_of
 from core.words import N_
 
 
-@dataclass(frozen=True)
-class Decoded:
+class Decoded(NamedTuple):
     """A picture whose pixels are there, upright."""
 
     media_type: str

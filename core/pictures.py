@@ -29,8 +29,8 @@ __all__ = ["COPIES", "FORMATS", "Picture", "confined_picture", "own_picture", "r
 
 CPU_SECONDS = 60
 PATIENCE_SECONDS = 120.0
-# The largest picture that is taken, four bytes a pixel, and a few copies of it.
-MEMORY_BYTES = 1_200_000_000
+# The largest picture that is taken, four bytes a pixel, and a few copies of it; WebP holds most.
+MEMORY_BYTES = 1_800_000_000
 # Pictures that a process has decoded at the same time: the largest takes a gigabyte.
 AT_ONCE = threading.BoundedSemaphore(2)
 

@@ -199,6 +199,36 @@ def test_no_page_breaks_at_a_parameter(
             assert answer.status_code < 500, (rule, answer.status_code)
 
 
+DAYS = {"date": ("0001-01-01", "9999-12-31")}
+DAYS["date-time"] = tuple(f"{day}T{hour}:00+00:00" for day in DAYS["date"] for hour in ("00", "23"))
+PAGE_DAYS = (
+    ("/statistics", "from"), ("/statistics", "to"), ("/audit", "since"), ("/audit", "until"),
+    ("/areas", "on"), ("/towers", "inspection_due_before"), ("/towers/<code>/history", "at"),
+    ("/map/list.json", "on"),
+)  # fmt: skip
+
+
+def test_the_first_and_the_last_day_of_the_calendar_break_nothing(
+    app: Flask, world: doors.World, everybody: FlaskClient
+) -> None:
+    """Nor a day before or after them, which nobody can compute."""
+    document = doors.answered(everybody.get("/api/openapi.json"), 200)
+    asked = [(rule, {name: day}) for rule, name in PAGE_DAYS for day in DAYS["date"]]
+    for rule, method, _ in routes(app):
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
+        known = document["paths"].get(path, {}).get(method.lower(), {}).get("parameters", ())
+        asked += [
+            (rule, {one["name"]: value})
+            for one in known
+            for value in DAYS.get(one["schema"].get("format", ""), ())
+            if method == "GET"
+        ]
+    assert len(asked) > 30
+    for rule, query in asked:
+        answer = everybody.get(asked_with(rule, world, query))
+        assert answer.status_code < 500, (rule, query, answer.status_code)
+
+
 @pytest.mark.parametrize("path", ["/towers", "/map/list.json?bbox=100,5,115,20", "/api/v1/towers"])
 def test_a_statement_that_takes_too_long_is_a_503(world: doors.World, path: str) -> None:
     engine = database().engine

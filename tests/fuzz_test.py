@@ -12,6 +12,7 @@ import pytest
 import schemathesis
 from flask import Flask
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
@@ -42,6 +43,11 @@ CONFIG = {
                                                           "422", "428"]},
     },
 }  # fmt: skip
+
+
+# Days on which computing with days ends, which chance hardly meets.
+DAYS = st.sampled_from(["0001-01-01", "9999-12-31", "2024-02-29"]) | st.dates().map(str)
+schemathesis.openapi.format("date", DAYS)
 
 
 class EachAlone:

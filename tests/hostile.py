@@ -3,21 +3,25 @@ their readers, and where each is sent."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import re
+import sqlite3
 import struct
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from flask import Flask
 
 from core.api import MAX_DEPTH, MAX_JSON_BYTES
-from tests import doors
 from tests.authz import routes
-from tests.canary_test import ALL
+from tests.canary_test import ALL as ALL
+from tests.core.geofiles_test import written
 
 # What no operation reads, with the beginning of what it says in English.
 DOUBLE = "The JSON cannot be read: a key stands twice in one object"
@@ -41,7 +45,10 @@ JSON: dict[str, tuple[bytes, str]] = {
     "half": (b'{"x": ', BROKEN),
     "nothing": (b"", BROKEN),
 }
-OTHER_TYPES = ("text/plain", "application/x-www-form-urlencoded", "application/xml", "")
+OTHER_TYPES = (
+    "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+    "application/xml", "text/json", "",
+)  # fmt: skip
 TOO_LARGE = MAX_JSON_BYTES + 1
 
 
@@ -131,6 +138,23 @@ def deep_geojson() -> bytes:
     return b'{"type":"FeatureCollection","features":[' + b"[" * 400_000
 
 
+@functools.cache
+def endless_package() -> bytes:
+    """A GeoPackage whose geometry is a collection in a collection, and so on: it is handed on as it
+    was written."""
+    with tempfile.TemporaryDirectory(prefix="thap-canh-test-") as folder:
+        path = written(Path(folder) / "a.gpkg", layer="list")
+        deep = struct.pack("<BII", 1, 6, 1) + struct.pack("<BII", 1, 7, 1) * 200_000
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            names = database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+            for (name,) in names.fetchall():
+                database.execute(f'DROP TRIGGER "{name}"')
+            blob = b"GP\x00\x01" + struct.pack("<i", 4326) + deep
+            database.execute("UPDATE list SET geom = ?", (blob,))
+            database.commit()
+        return path.read_bytes()
+
+
 ENTITIES = b'<!DOCTYPE kml [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
 KML = b'<?xml version="1.0"?>' + ENTITIES + b'<kml xmlns="http://www.opengis.net/kml/2.2">&b;</kml>'
 BURSTS = "The file unpacks to far more than it can honestly hold"
@@ -181,6 +205,10 @@ BOMBS = (
          "The CSV has a row near line 2 that is longer than any list has"),
     Bomb("list as deep json", "staff", IMPORT, "a.geojson", deep_geojson, 422,
          "The file cannot be read as GeoJSON"),
+    Bomb("list as a package", "staff", IMPORT, "a.gpkg", endless_package, 422,
+         "The file is nested too deeply"),
+    Bomb("areas as a package", "admin", "/areas/load", "a.gpkg", endless_package, 422,
+         "The file is nested too deeply", {**AREAS, "code_column": "code", "name_column": "ten"}),
     Bomb("list as kml", "staff", API_IMPORT, "a.kml", lambda: KML, 422,
          "The file declares XML entities"),
     Bomb("areas", "admin", "/areas/load", "a.zip", bursting_shapefile, 422, BURSTS, AREAS),
@@ -195,5 +223,3 @@ BOMBS = (
     Bomb("queue of a phone", "staff", "/field/import", "a.json", many_values, 413,
          "The JSON has more than"),
 )  # fmt: skip
-
-__all__ = ["ALL", "BOMBS", "JSON", "Bomb", "doors", "json_operations"]

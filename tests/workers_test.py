@@ -6,6 +6,7 @@ printed.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 import uuid
@@ -88,8 +89,11 @@ class Attack:
         large = b'{"note": "' + b"x" * hostile.TOO_LARGE + b'"}'
         values = b"[" + b"[]," * 1_000_000 + b"[]]"
         for body in (large, (piece for piece in (large[:-5], large[-5:])), values):
+            # What is answered before it was read may cost the connection afterwards.
+            self.sessions["staff"] = self._session("staff")
             answer = self.ask("staff", "POST", "/api/v1/towers/bulk", data=body, headers=kind)
             assert answer.status_code == 413, answer.text
+        self.sessions["staff"] = self._session("staff")
 
     def bomb(self, one: hostile.Bomb) -> None:
         values = self.values(one.role)
@@ -102,6 +106,20 @@ class Attack:
         said = unescape(answer.text)
         assert answer.status_code == one.status, (one.name, answer.status_code, said)
         assert one.says in said, (one.name, said)
+
+    def pieces(self) -> None:
+        """A photo of many pixels as phones send it, in pieces."""
+        content, number = hostile.bursting_picture(), str(uuid.uuid4())
+        facts = {
+            "id": number, "inspection": str(self.world.here.inspection),
+            "sha256": hashlib.sha256(content).hexdigest(), "byte_size": len(content),
+        }  # fmt: skip
+        assert self.ask("inspector", "POST", "/api/v1/uploads", json=facts).status_code == 201
+        kind = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
+        path = f"/api/v1/uploads/{number}"
+        answer = self.ask("inspector", "PATCH", path, data=content, headers=kind)
+        assert answer.status_code == 413, answer.text
+        assert hostile.PIXELS in answer.json()["detail"]
 
     def texts(self) -> None:
         """Hostile text into a tower, and back on its pages."""
@@ -124,6 +142,7 @@ class Attack:
         self.too_much()
         for one in hostile.BOMBS:
             self.bomb(one)
+        self.pieces()
         self.texts()
 
 

@@ -57,6 +57,9 @@ def period_of(start: date | None, end: date | None, *, today: date) -> Period:
     if end is None and start is None:
         return usual_period(today)
     end = end or today
+    if end < FIRST:
+        message = N_("Statistics begin in %(year)s")
+        raise Invalid(message, fields={"to": [message]}, year=FIRST.year)
     start = start or usual_period(end).start
     if end > today:
         raise Invalid(fields={"to": [N_("The period ends today at the latest")]})

@@ -156,6 +156,7 @@ def test_a_chart_that_does_not_exist_is_not_found(sign_in) -> None:
         ("to=2999-01-01", "to"),
         ("from=1999-01-01&to=2026-01-01", "from"),
         ("from=0001-01-01", "from"),
+        ("to=0001-01-01", "to"),
     ],
 )
 def test_a_period_that_makes_no_sense_is_refused(eleven, sign_in, query, field) -> None:
