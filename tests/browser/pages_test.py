@@ -189,6 +189,17 @@ def test_every_page_is_sound(walk, province, role, language):
             page.goto(here)
 
 
+@pytest.mark.parametrize("role", ["staff", "inspector"])
+def test_the_top_bar_is_one_row_in_every_wide_window(walk, province, role):
+    one = walk(province, "vi", signed_in=f"{role}@example.org")
+    one.open("/towers")
+    heights = {}
+    for width in (1241, 1280, 1500, 1501, 1920):
+        one.resize({"width": width, "height": 900})
+        heights[width] = one.page.locator("header.topbar").bounding_box()["height"]
+    assert max(heights.values()) < 60, heights
+
+
 @pytest.mark.parametrize("language", ["vi", "en"])
 def test_pages_before_and_beside_the_others(walk, province, language):
     one = walk(province, language)
