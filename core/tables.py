@@ -26,7 +26,7 @@ from core.words import FORMULA
 # As much as is sent at once.
 PIECE = 64 * 1024
 # As many rows as wait in the connection while those before them are worked on.
-BATCH = 2_000
+BATCH = 500
 # The letters with which a text begins that may need protection: quick to ask, unlike a pattern.
 FIRST_LETTERS = tuple(ord(letter) for letter in "\t\r'+-=@")
 # JSON has no such letters: COPY then quotes nothing.
