@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 
 from core import audit
 from core.errors import Invalid
@@ -19,6 +19,9 @@ from core.geo import Envelope
 from core.i18n import N_
 from core.model import Base
 from core.policy import Actor
+
+# Where a session keeps the settings that it has read.
+KNOWN = "settings"
 
 
 class Setting(Base):
@@ -33,8 +36,17 @@ class Setting(Base):
 
 
 def value_of(session: Session, key: str) -> Any:
-    """The value of a setting, or `None` where nobody set it."""
-    return session.scalar(select(Setting.value).where(Setting.key == key))
+    """The value of a setting, or `None` where nobody set it; asked once in a session."""
+    known = session.info.setdefault(KNOWN, {})
+    if key not in known:
+        known[key] = session.scalar(select(Setting.value).where(Setting.key == key))
+    return known[key]
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _forget(session: Session, _: SessionTransaction) -> None:
+    """What was read may have been taken back."""
+    session.info.pop(KNOWN, None)
 
 
 def envelope(session: Session) -> Envelope:
@@ -57,6 +69,7 @@ def set_value(session: Session, key: str, value: Any, *, by: Actor, now: datetim
         )
     )
     session.expire_all()
+    session.info.pop(KNOWN, None)
     audit.record(
         session,
         "setting.change",

@@ -6,8 +6,10 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, true
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, true
 from sqlalchemy.orm import Session
 
 from inspections.models import Inspection, LoadAssessment, Violation, ViolationEvent
@@ -52,6 +54,22 @@ def facts(session: Session, tower_ids: Sequence[uuid.UUID]) -> Iterator[TowerFac
     The last inspection is the latest that counts and is not a re-inspection, which looks at
     single defects only.
     """
+    for row in session.execute(_asked(), {"towers": tower_ids}):
+        yield TowerFacts(
+            tower_id=row[0],
+            interval_months=row[1],
+            severities=tuple(row[2] or ()),
+            next_deadline=row[3],
+            assessment_pending=row[4],
+            last_on=row[5],
+            last_complete=bool(row[6]),
+            assessed_dangerous=bool(row[7]),
+        )
+
+
+@cache
+def _asked() -> Select[Any]:
+    """The statement for `towers`: each check that comes in asks it, and to make it takes longer."""
     opened = (
         select(
             func.array_agg(Violation.severity).label("severities"),
@@ -91,7 +109,7 @@ def facts(session: Session, tower_ids: Sequence[uuid.UUID]) -> Iterator[TowerFac
         .limit(1)
         .scalar_subquery()
     )
-    statement = (
+    return (
         select(
             Tower.id,
             StructureKind.interval_months,
@@ -105,16 +123,5 @@ def facts(session: Session, tower_ids: Sequence[uuid.UUID]) -> Iterator[TowerFac
         .join(StructureKind, StructureKind.key == Tower.structure_type)
         .join(opened, true())
         .outerjoin(last, true())
-        .where(Tower.id.in_(tower_ids))
+        .where(Tower.id.in_(bindparam("towers", expanding=True)))
     )
-    for row in session.execute(statement):
-        yield TowerFacts(
-            tower_id=row[0],
-            interval_months=row[1],
-            severities=tuple(row[2] or ()),
-            next_deadline=row[3],
-            assessment_pending=row[4],
-            last_on=row[5],
-            last_complete=bool(row[6]),
-            assessed_dangerous=bool(row[7]),
-        )
