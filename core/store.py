@@ -39,8 +39,13 @@ def value_of(session: Session, key: str) -> Any:
     """The value of a setting, or `None` where nobody set it; asked once in a session."""
     known = session.info.setdefault(KNOWN, {})
     if key not in known:
-        known[key] = session.scalar(select(Setting.value).where(Setting.key == key))
+        known[key] = kept_value(session, key)
     return known[key]
+
+
+def kept_value(session: Session, key: str) -> Any:
+    """The value as it stands in the table at this moment."""
+    return session.scalar(select(Setting.value).where(Setting.key == key))
 
 
 @event.listens_for(Session, "after_soft_rollback")
@@ -56,7 +61,7 @@ def envelope(session: Session) -> Envelope:
 
 def set_value(session: Session, key: str, value: Any, *, by: Actor, now: datetime) -> None:
     """Change one setting; raises `Invalid` for a value that its kind does not allow."""
-    before = value_of(session, key)
+    before = kept_value(session, key)
     if key in KINDS:
         value = KINDS[key](value)
     elif before is None:

@@ -77,4 +77,4 @@ def test_no_other_host_is_asked_until_the_department_allows_one(
 def test_an_address_that_is_no_template_is_refused(session: Session, value: object) -> None:
     with pytest.raises(Invalid):
         store.set_value(session, "tile_server", value, by=SYSTEM, now=clock.now())
-    assert store.value_of(session, "tile_server") == ""
+    assert store.kept_value(session, "tile_server") == ""

@@ -265,7 +265,7 @@ def test_settings_of_the_page_are_checked(session: Session, key: str, value: Any
     before = store.value_of(session, key)
     with pytest.raises(Exception, match="number"):
         store.set_value(session, key, value, by=SYSTEM, now=clock.now())
-    assert store.value_of(session, key) == before
+    assert store.kept_value(session, key) == before
 
 
 # Vocabularies
