@@ -279,7 +279,8 @@ class PrivateCluster:
     def _alone(self) -> Iterator[None]:
         """One process at a time works on the cluster; the kernel ends the claim of a dead one."""
         if not self.home.parent.exists():
-            self.home.parent.mkdir(parents=True)
+            # Another start may make it at this moment.
+            self.home.parent.mkdir(parents=True, exist_ok=True)
             if self._account():
                 # Whatever the umask is, the server's user must be able to pass.
                 self.home.parent.chmod(0o755)

@@ -46,6 +46,10 @@ FORKING = """
 import os, signal, sys, threading
 import wsgi
 from core import worker
+for one in threading.enumerate():
+    # A library's first clearing up lasts a moment.
+    if one is not threading.main_thread():
+        one.join(5)
 assert threading.active_count() == 1
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 while sys.stdin.readline():
