@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import ROOT, Settings
+from tests.soak.__main__ import PARTS
 
 PAGE = ROOT / "docs" / "SECURITY.md"
 ROW = re.compile(r"^\| (P\d+) \| (.+?) \| (.+?) \|", re.MULTILINE)
@@ -185,9 +186,8 @@ def run_tests(found: Sequence[Promise], folder: Path, environment: Mapping[str, 
 
 
 def run_soak(found: Sequence[Promise], folder: Path, environment: Mapping[str, str]) -> int:
-    # In the order of the table, and what looks at the service after all that was done to it last.
-    parts = list(dict.fromkeys(part for promise in found for part in promise.parts))
-    parts.sort(key=lambda part: part in ("audit", "backup"))
+    named = {part for promise in found for part in promise.parts}
+    parts = [part for part in PARTS if part in named]
     if not parts:
         return 0
     report = folder / "soak.json"

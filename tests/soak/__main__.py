@@ -23,9 +23,10 @@ PARTS: dict[str, Callable[[Running, float, random.Random], Iterator[Found]]] = {
     "migrations": faults.migrations,
     "restarts": faults.restarted,
     "silence": faults.silent,
-    "disks": faults.full_disks,
     "audit": kept.audited,
     "backup": kept.backed_up,
+    # What lay on the small disk goes with it: a backup would name it as missing.
+    "disks": faults.full_disks,
 }
 
 
