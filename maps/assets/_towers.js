@@ -219,14 +219,21 @@ export function addTowers(map) {
 
   // The page around the map says how many of how many are shown; only of the last view.
   let views = 0;
+  let told = null;
+  const say = () => { if (told) window.parent.postMessage(told, window.location.origin); };
   async function tell(conditions, query) {
     const view = ++views;
     const shown = Object.values(conditions).reduce((all, count) => all + count, 0);
     const counts = await load(`/tiles/towers/counts.json?${query}`);
     if (view !== views) return;
-    window.parent.postMessage({ shown, ...counts, conditions }, window.location.origin);
+    told = { shown, ...counts, conditions };
+    say();
     map.fire("towerscounted", { counts });
   }
+
+  window.addEventListener("message", ({ origin, source, data }) => {
+    if (origin === window.location.origin && source === window.parent && data?.ask === "counts") say();
+  });
 
   let status = () => {};
   const said = (conditions, query) => tell(conditions, query).catch(() => (

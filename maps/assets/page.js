@@ -24,6 +24,8 @@ window.addEventListener("message", (event) => {
     element.textContent = number(conditions[element.dataset.count] || 0);
   }
 });
+// The map may have counted before anybody listened here.
+frame.contentWindow.postMessage({ ask: "counts" }, window.location.origin);
 
 const owners = document.querySelector("#f-owner");
 const chosen = new URLSearchParams(window.location.search).get("owner");

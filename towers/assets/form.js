@@ -122,3 +122,5 @@ window.addEventListener("message", (event) => {
   take({ srid: "4326", latitude: lat.toFixed(6), longitude: lon.toFixed(6) });
 });
 picker.addEventListener("load", check);
+// The map may have been ready before anybody listened here.
+if (picker.contentDocument?.readyState === "complete") check();
