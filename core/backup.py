@@ -43,7 +43,10 @@ FORMAT = 1
 HEADER = "backup.json"
 # The database travels in members of so many bytes: a tar must know the size of each beforehand.
 PART = 8 << 20
-SECRETS = ("secret-key", "receipt-key", "demo-accounts.txt")
+# The key of the authority comes before its certificate: one that is there has its key.
+SECRETS = (
+    "secret-key", "receipt-key", "demo-accounts.txt", "tls/authority.key", "tls/authority.crt",
+)  # fmt: skip
 # As it is written out alike on every server.
 PLAIN = (
     "SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';"
@@ -424,6 +427,7 @@ def _lay_down(instance: Path, member: Member) -> None:
 
 
 def _put_secret(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if path.exists() and path.read_bytes() != content:
         path.rename(path.with_name(f"{path.name}.before-restore"))
     part = path.with_name(f".{path.name}.restoring")

@@ -15,7 +15,7 @@ from flask.cli import AppGroup
 
 from core import audit, backup, clock, migrate
 from core.backup import Place, shown
-from core.backup_file import FOLDER, BackupError, path_for
+from core.backup_file import FOLDER, BackupError, older_than, path_for
 from core.cli import urls
 from core.db import transaction
 from core.policy import SYSTEM
@@ -62,7 +62,9 @@ def written_down(action: str, number: str, after: dict[str, Any]) -> None:
     "--to", type=click.Path(path_type=Path), help="A folder or file; default: instance/backups/."
 )
 @click.option("--recipient", default="", help="Encrypt for age1…, ssh-… or a key of GnuPG.")
-def create(to: Path | None, recipient: str) -> None:
+@click.option("--read-back", is_flag=True, help="Then verify it, as the command verify does.")
+@IDENTITY
+def create(to: Path | None, recipient: str, read_back: bool, identity: Path | None) -> None:
     """Write database, photos, documents, notices, map pictures and secrets into one file.
 
     The service goes on meanwhile. Exit code 2: the backup is there, but files of rows are missing
@@ -97,6 +99,8 @@ def create(to: Path | None, recipient: str) -> None:
         click.echo(
             "It is not encrypted and holds secrets: keep it where nobody reads it.", err=True
         )
+    if read_back:
+        _read_back(to, identity)
     for what, names in (("missing", made.missing), ("damaged", made.damaged)):
         for name in names[:20]:
             click.echo(f"{name} is {what}", err=True)
@@ -110,6 +114,10 @@ def create(to: Path | None, recipient: str) -> None:
 @IDENTITY
 def verify(file: Path, identity: Path | None) -> None:
     """Read a whole backup and say whether each byte is as it was written; exit code 1 if not."""
+    _read_back(file, identity)
+
+
+def _read_back(file: Path, identity: Path | None) -> None:
     try:
         about = backup.verify(file, identity, tell=Progress())
     except (BackupError, OSError) as error:
@@ -141,6 +149,32 @@ def restore(file: Path, identity: Path | None, yes: bool) -> None:
         f" as of {about['made_at']}. Counts and digests of all tables are equal."
     )
     click.echo("`make run` or `make serve` brings the database to the newest version and serves.")
+
+
+@commands.command("clean")
+@click.argument(
+    "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False
+)
+@click.option("--keep", type=click.IntRange(min=1), required=True, help="So many stay.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def clean(folder: Path | None, keep: int, yes: bool) -> None:
+    """Remove old backups of a folder (default: instance/backups/) but the newest ones.
+
+    Backups whose file somebody named otherwise are left alone.
+    """
+    folder = folder or place().instance / FOLDER
+    old = older_than(folder, keep) if folder.exists() else []
+    if not old:
+        click.echo(f"{folder} has no more than {keep} backups: nothing is removed")
+        return
+    click.echo("\n".join(str(path) for path in old))
+    size = shown(sum(path.stat().st_size for path in old))
+    if not yes:
+        click.confirm(f"Remove these {len(old)} backups, {size}?", abort=True)
+    for path in old:
+        path.unlink(missing_ok=True)
+    written_down("backup.clean", str(folder), {"removed": [path.name for path in old]})
+    click.echo(f"Removed: {len(old)} backups, {size}; {keep} stay")
 
 
 def init_app(app: Flask, kept: Mapping[str, Sequence[str]]) -> None:

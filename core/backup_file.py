@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -283,6 +284,14 @@ def path_for(instance: Path, given: Path | None, recipient: str, *, now: datetim
         return given.absolute()
     folder = given or instance / FOLDER
     return folder.absolute() / f"{NAME}-{now:%Y%m%d-%H%M%S}.tar{suffix_of(recipient)}"
+
+
+def older_than(folder: Path, keep: int) -> list[Path]:
+    """The backups of a folder but the newest so many: those whose name is of `path_for`."""
+    named = re.compile(rf"{NAME}-\d{{8}}-\d{{6}}\.tar(\.age|\.gpg)?")
+    found = (path for path in folder.iterdir() if named.fullmatch(path.name) and path.is_file())
+    # The moment stands in the name: a copy has another time of change.
+    return sorted(found, key=lambda path: path.name[: len(NAME) + 16], reverse=True)[keep:]
 
 
 def suffix_of(recipient: str) -> str:

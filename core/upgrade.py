@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from core import migrate
-from core.backup_file import path_for
+from core.backup_file import older_than, path_for
 from core.cluster import ClusterError, with_database
 from core.run import (
     CannotRun,
@@ -37,6 +37,8 @@ from core.settings import Settings
 READY_WITHIN = 120.0
 # What `BACKUP` says where somebody else sees to backups.
 NONE = "none"
+# More backups beside one another than this are told of.
+MANY = 5
 # `flask backup create` says so: the backup is there, the instance lacked files before it.
 FILES_MISSING = 2
 
@@ -91,6 +93,8 @@ def backed_up(settings: Settings, chosen: argparse.Namespace) -> Path | None:
     made = backup(settings, "create", "--to", str(kept), "--recipient", chosen.recipient)
     if made not in (0, FILES_MISSING):
         raise CannotUpgrade("The backup failed, nothing was changed: see above")
+    if len(older_than(kept.parent, 0)) > MANY:
+        say(f"Older backups lie there too: `flask backup clean {kept.parent} --keep {MANY}`")
     if chosen.recipient and not chosen.identity:
         say(f"Only {chosen.recipient} can read it: without BACKUP_IDENTITY it was not read back.")
     elif backup(settings, "verify", str(kept), *identity_of(chosen)):

@@ -26,7 +26,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import BACKED_UP
-from core import backup, migrate, seals
+from core import authority, backup, migrate, seals
 from core.audit import AuditEntry
 from core.backup import Place
 from core.backup_file import BackupError
@@ -80,6 +80,7 @@ def source(
             seals.seal(session, now=NOW)
     engine.dispose()
     (instance / "secret-key").write_text("the secret")
+    authority.prepared(instance, ["127.0.0.1"], now=NOW)
     file = folder / "backup.tar"
     made = backup.create(place_of(urls, instance), file, "", now=NOW, tell=quiet)
     assert made.rows > 200 and made.files >= 3 and not made.damaged
@@ -133,6 +134,13 @@ def test_a_restored_backup_is_equal_in_everything(
     figure("P9", "files missing", len(names - restored), wrong=True)
     secrets = {Path(one) for one in backup.SECRETS if (source.place.instance / one).exists()}
     assert restored == names | secrets and Path("secret-key") in secrets
+    # Phones go on trusting the service, at whatever address it is now.
+    trusted, anew = (
+        authority.prepared(place.instance, ["192.168.7.7"], now=NOW).fingerprint
+        for place in (source.place, empty)
+    )
+    assert anew == trusted
+    assert (empty.instance / "tls").stat().st_mode & 0o077 == 0
     photos = [one for one in backup._files(empty.instance / "photos") if "." not in one.name]
     damaged = [one for one in photos if hashlib.sha256(one.read_bytes()).hexdigest() != one.name]
     figure("P9", "photos hashed anew", len(photos))
@@ -293,6 +301,31 @@ def test_a_database_of_long_ago_is_backed_up(empty: Place, tmp_path: Path) -> No
     assert backup.verify(tmp_path / "b.tar", None, tell=quiet)["revision"].startswith("0005")
 
 
+def test_only_old_backups_with_a_name_of_ours_are_removed(
+    app: Flask, session: Session, tmp_path: Path
+) -> None:
+    days = [f"thap-canh-202611{day:02}-230000.tar{end}" for day, end in enumerate(
+        ("", ".age", "", ".gpg", ""), start=20)]  # fmt: skip
+    others = ["before-the-storm.tar", "thap-canh-20261101-230000.tar.part", "notes.txt"]
+    # The times of files are those of a copy, in no order.
+    for name in [*others, *reversed(days)]:
+        (tmp_path / name).write_bytes(b"12345")
+    (tmp_path / "thap-canh-20261119-230000.tar").mkdir()
+    run = app.test_cli_runner().invoke
+    few = run(args=["backup", "clean", str(tmp_path), "--keep", "5", "--yes"])
+    assert few.exit_code == 0 and "nothing is removed" in few.output
+    asked = run(args=["backup", "clean", str(tmp_path), "--keep", "2"], input="n\n")
+    assert asked.exit_code == 1 and days[0] in asked.output and days[3] not in asked.output
+    assert len(list(tmp_path.iterdir())) == 9
+    done = run(args=["backup", "clean", str(tmp_path), "--keep", "2", "--yes"])
+    assert done.exit_code == 0 and "Removed: 3 backups" in done.output, done.output
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {*days[3:], *others}
+    entry = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(1)).one()
+    assert entry.action == "backup.clean" and sorted(entry.after["removed"]) == days[:3]
+    none = run(args=["backup", "clean", str(tmp_path), "--keep", "0", "--yes"])
+    assert none.exit_code == 2 and len(list(tmp_path.iterdir())) == 6
+
+
 def test_where_it_may_not_fit_nothing_is_begun(source: Source, tmp_path: Path) -> None:
     size = backup.size_of(source.place)
     assert size.database > 1_000_000 and size.files >= 3 and size.bytes > 1000
@@ -318,6 +351,8 @@ def test_the_commands_tell_and_write_down(app: Flask, session: Session, tmp_path
     assert done.exit_code in {0, 2} and "holds secrets" in done.output, done.output
     entry = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(1)).one()
     assert entry.action == "backup.create" and entry.after["file"] == "b.tar"
+    both = run(args=["backup", "create", "--to", str(tmp_path / "c.tar"), "--read-back"])
+    assert both.exit_code == done.exit_code and "Whole: " in both.output
     assert run(args=["backup", "verify", str(file)]).output.splitlines()[-1].startswith("Whole: ")
     file.write_bytes(file.read_bytes()[:-1])
     assert "damaged" in run(args=["backup", "verify", str(file)]).output
