@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import IO, Any
 
 import orjson
@@ -47,18 +48,24 @@ def answers(
     written_bytes: int = 100_000,
     cpu_seconds: int = CPU_SECONDS,
     patience_seconds: float = PATIENCE_SECONDS,
+    reads: Iterable[Path | str] = (),
+    writes: Iterable[Path | str] = (),
 ) -> Generator[Any]:
     """What the module `program` answers, one by one, as it comes; the process ends with them.
 
     Raises the `DomainError` that the program refuses with, and `Invalid` where it crashes, takes
     too long or too much memory. `written_bytes` is how large a file it may write. It knows
-    nothing of our environment but `environment`, and ends when this process does.
+    nothing of our environment but `environment`, opens no socket and no files but its libraries,
+    `reads` and `writes` (files, or folders with all that they hold), and ends when this process
+    does.
     """
     limits = {
         "parent": os.getpid(),
         "memory_bytes": memory_bytes,
         "written_bytes": written_bytes,
         "cpu_seconds": cpu_seconds,
+        "reads": [str(one) for one in reads],
+        "writes": [str(one) for one in writes],
     }
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(  # noqa: S603

@@ -69,7 +69,11 @@ def _confined(path: Path, filename: str, facts: Mapping[str, Any], wanted: str) 
         file.flush()
         arguments = (str(path), filename.replace("\x00", ""), file.name, wanted)
         said = confined.answers(
-            "core.template_child", *arguments, memory_bytes=MEMORY_BYTES, cpu_seconds=CPU_SECONDS
+            "core.template_child",
+            *arguments,
+            memory_bytes=MEMORY_BYTES,
+            cpu_seconds=CPU_SECONDS,
+            reads=(path, file.name),
         )
         with closing(said):
             return next(said)

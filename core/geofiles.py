@@ -150,6 +150,8 @@ def _answers(
                 *wanted,
                 written_bytes=MAX_WRITTEN,
                 cpu_seconds=CPU_SECONDS,
+                reads=(path.resolve(),),
+                writes=(folder,),
             )
         ) as answers:
             yield tuple(next(answers)), answers

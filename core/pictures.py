@@ -95,6 +95,7 @@ def _picture(path: Path, content: bytes, max_pixels: int, copies: Mapping[str, i
         memory_bytes=MEMORY_BYTES,
         cpu_seconds=CPU_SECONDS,
         patience_seconds=PATIENCE_SECONDS,
+        reads=(path,),
     )
     with AT_ONCE, closing(said):
         facts = next(said)

@@ -17,6 +17,7 @@ from gunicorn.glogging import Logger
 from gunicorn.util import close_graceful
 from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT, ThreadWorker
 
+from core import walls
 from core.metrics import PLACES
 from core.redaction import Redacting
 
@@ -53,6 +54,15 @@ def post_fork(server: Any, worker: Any) -> None:
     extensions = worker.app.wsgi().extensions
     extensions["database"].engine.dispose(close=False)
     extensions["tally"].place = worker.age % PLACES
+
+
+def when_ready(server: Any) -> None:
+    """Say what this machine cannot keep from programs that read other people's files."""
+    if not walls.landlock_version():
+        server.log.warning(
+            "No Landlock (Linux 5.13, or the landlock_* calls in SystemCallFilter): programs that"
+            " read files of users could read the secrets of this service"
+        )
 
 
 class QuietLogger(Logger):

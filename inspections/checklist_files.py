@@ -105,7 +105,7 @@ def write_yaml(document: Mapping[str, Any]) -> bytes:
 def read_yaml(path: Path) -> dict[str, Any]:
     """The document in a file of YAML, of plain data; raises `Invalid` for anything else."""
     with closing(
-        confined.answers("core.yaml_child", str(path), cpu_seconds=YAML_SECONDS)
+        confined.answers("core.yaml_child", str(path), cpu_seconds=YAML_SECONDS, reads=(path,))
     ) as answers:
         document: Any = next(answers)
     if not isinstance(document, dict):
@@ -197,8 +197,8 @@ def _put(target: dict[str, Any], place: str, value: Any) -> None:
 
 def read_workbook(path: Path) -> dict[str, Any]:
     """The document in a workbook as `write_workbook` makes it; raises `Invalid`."""
-    program = "core.workbook_child"
-    with closing(confined.answers(program, str(path), "all", cpu_seconds=30)) as answers:
+    said = confined.answers("core.workbook_child", str(path), "all", cpu_seconds=30, reads=(path,))
+    with closing(said) as answers:
         names = next(answers)
         found = dict(zip(names, answers, strict=True))
     missing = [name for name in ("items", "groups", "severities", "about") if name not in found]

@@ -5,20 +5,20 @@ from __future__ import annotations
 import http.server
 import io
 import json
-import os
 import re
 import sqlite3
 import struct
 import threading
 import zipfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pyogrio.raw
 import pytest
 import shapely
 
-from core import confined, geofiles
+from core import confined, geofiles, serve, walls
 from core.errors import DomainError
 from core.geofiles_checks import nests_too_deeply
 from tests.core.geofiles_test import features, geojson, point, written, zipped
@@ -360,6 +360,12 @@ ATTACKS = {
     "disk": "open('{folder}/big', 'wb').write(b'x' * 10_000_000)",
     "exit": "import sys; sys.exit(0)",
     "network": "import socket; socket.create_connection(('127.0.0.1', {port}), 2)",
+    "database": "import socket; socket.socket(socket.AF_UNIX)",
+    "secrets": "open('{folder}/../secret-key').read()",
+    "folder": "import os; os.listdir('{folder}/..')",
+    "other processes": "open('/proc/1/environ').read()",
+    "writing": "open('{folder}/attack.py', 'a').write('more')",
+    "a program": "import subprocess; subprocess.run(['/bin/true'], check=True)",
 }
 
 
@@ -370,8 +376,7 @@ def test_a_confined_program_cannot(tmp_path: Path, attack: str) -> None:
         ("127.0.0.1", 0), http.server.BaseHTTPRequestHandler
     ) as server:
         body = ATTACKS[attack].format(folder=tmp_path, port=server.server_port)
-        if attack == "network" and os.getuid() != 0:
-            pytest.skip("only root may always take the network away")
+        (tmp_path.parent / "secret-key").write_text("geheim")
         (tmp_path / "attack.py").write_text(f"def answers():\n    {body}\n    yield 1\n")
         with pytest.raises(DomainError) as caught:
             for _ in confined.answers(
@@ -387,6 +392,33 @@ def test_a_confined_program_cannot(tmp_path: Path, attack: str) -> None:
         "sleep": [confined.TOO_LONG],
     }.get(attack, [confined.CRASHED])
     assert not (tmp_path / "big").exists() or (tmp_path / "big").stat().st_size <= 100_000
+
+
+def test_a_confined_program_writes_where_it_may(tmp_path: Path) -> None:
+    """Where all of the attacks above failed, that was no accident."""
+    (own := tmp_path / "own").mkdir()
+    (given := tmp_path / "given").write_text("read")
+    lines = (
+        f"open('{own}/made', 'w').write(open('{given}').read())",
+        f"os.rename('{own}/made', '{own}/kept')",
+        f"yield os.listdir('{own}')",
+    )
+    body = "".join(f"    {line}\n" for line in lines)
+    (folder := tmp_path / "programs").mkdir()
+    (folder / "work.py").write_text(f"import os\ndef answers():\n{body}")
+    found = confined.answers(
+        "work", environment={"PYTHONPATH": str(folder)}, reads=(given,), writes=(own,)
+    )
+    assert list(found) == [["kept"]]
+    assert (own / "kept").read_text() == "read"
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_machine_without_landlock_is_told_of(monkeypatch, version: int) -> None:
+    monkeypatch.setattr(walls, "landlock_version", lambda: version)
+    server = Mock()
+    serve.when_ready(server)
+    assert server.log.warning.called == (version == 0)
 
 
 def test_a_confined_program_knows_no_secrets(tmp_path: Path, monkeypatch) -> None:

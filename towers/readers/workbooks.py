@@ -118,4 +118,5 @@ def _answers(path: Path, *wanted: str) -> Generator[Any]:
         str(path.resolve()),
         *wanted,
         cpu_seconds=CPU_SECONDS,
+        reads=(path.resolve(),),
     )
