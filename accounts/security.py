@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from flask import Flask, current_app, g, request
+from flask import Flask, Response, after_this_request, current_app, g, request
 from flask import session as cookie
 from flask_login import current_user, user_logged_out
 from flask_security import (
@@ -39,6 +39,7 @@ from areas.queries import commune_ids
 from core import clock, limits
 from core.db import current_session, db, transaction
 from core.errors import Unauthenticated
+from core.guard import route_action
 from core.i18n import N_
 from core.policy import ANONYMOUS, PUBLIC, SIGNED_IN, Actor, allows
 from core.settings import Settings
@@ -272,12 +273,17 @@ def begin_session(
 
 
 def end_session(app: Flask, **more: Any) -> None:
-    """Somebody signed out."""
+    """Somebody signed out; what their browser kept of pages and photos goes with them."""
     row = g.pop("user_session", None)
     cookie.pop(SESSION_KEY, None)
     if row is not None and row.ended_at is None:
         with transaction() as session:
             sessions.end(session, row, now=clock.now())
+
+    @after_this_request
+    def forget(response: Response) -> Response:
+        response.headers["Clear-Site-Data"] = '"cache"'
+        return response
 
 
 def second_factor_set_up(app: Flask, user: User, **more: Any) -> None:
@@ -298,13 +304,17 @@ def _tell_second_factor(user: User, what: str) -> None:
 class TokenAwareCSRF(CSRFProtect):
     """CSRF protection for cookies; a request with a bearer token cannot be forged by a page.
 
-    Under `/api` nobody without a session can do anything: the guard answers that with 401.
+    Nobody without a session can do anything but what is open to everybody: the guard says so next,
+    before a body is read, which looking for the token would do.
     """
 
     def protect(self, *args: Any, **kwargs: Any) -> None:
         if request.headers.get("Authorization", "").lower().startswith("bearer "):
             return
-        if request.path.startswith("/api/") and not current_user.is_authenticated:
+        if not current_user.is_authenticated and (
+            request.path.startswith("/api/")
+            or route_action(current_app, request.endpoint or "", request.method) != PUBLIC
+        ):
             return
         super().protect(*args, **kwargs)
 
@@ -370,6 +380,8 @@ def init_app(app: Flask, settings: Settings, *, kept_from: Iterable[str] = ()) -
         WTF_CSRF_TIME_LIMIT=12 * 3600,
         WTF_CSRF_CHECK_DEFAULT=True,
         WTF_CSRF_SSL_STRICT=False,
+        # With this prefix no other host of the domain can set or widen it (RFC 6265bis, 4.1.3.2).
+        SESSION_COOKIE_NAME="__Host-session" if settings.https else "session",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.https,

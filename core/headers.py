@@ -36,7 +36,9 @@ def init_app(app: Flask, *, strict_transport: bool) -> None:
         headers.setdefault("Permissions-Policy", "geolocation=(self), camera=(self)")
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         if strict_transport:
-            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+            headers.setdefault(
+                "Strict-Transport-Security", f"max-age={YEAR_SECONDS}; includeSubDomains"
+            )
         # Another version of a file of ours has another address.
         if request.endpoint == "static" and response.status_code < 400:
             headers["Cache-Control"] = f"public, max-age={YEAR_SECONDS}, immutable"

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from core import store
 from core.authority import authority_file, fingerprint_of
 from core.errors import BadRequest, NotFound
+from core.guard import route_action
 from core.i18n import LANGUAGE_COOKIE
 from core.policy import PUBLIC, guard
 
@@ -37,11 +38,15 @@ def service_address(session: Session) -> str:
     return str(store.value_of(session, "public_url") or request.host_url.rstrip("/"))
 
 
-def large_body(limit: int) -> Callable[[View], View]:
-    """Let a view take files of so many bytes in all, more than others may."""
+def large_body(limit: int, *, known: Callable[..., Any] | None = None) -> Callable[[View], View]:
+    """Let a view take files of so many bytes in all, more than others may.
+
+    `known` gets what stands in the address and raises where nothing should be read: for views that
+    are open to whoever holds a key.
+    """
 
     def mark(view: View) -> View:
-        view.__dict__["max_body"] = limit
+        view.__dict__.update(max_body=limit, known=known)
         return view
 
     return mark
@@ -59,19 +64,23 @@ def earlier_file(version: str, filename: str) -> Response:
 
 @blueprint.before_app_request
 def limit_bodies() -> None:
-    """Only files may be large: other bodies are read whole, and parsed, before anybody looks."""
-    if request.mimetype == "multipart/form-data":
-        view: Any = current_app.view_functions.get(request.endpoint or "")
-        kind = getattr(view, "view_class", None)
-        method = getattr(kind, request.method.lower(), None) if kind else view
-        request.max_content_length = max(
-            current_app.config["MAX_CONTENT_LENGTH"], getattr(method, "max_body", 0)
-        )
-    else:
-        config = current_app.config
-        request.max_content_length = min(
-            config["MAX_CONTENT_LENGTH"], config["MAX_FORM_MEMORY_SIZE"]
-        )
+    """Only files may be large: other bodies are read whole, and parsed, before anybody looks.
+
+    Whoever needs no account sends none, but where a key opens the view.
+    """
+    config, endpoint = current_app.config, request.endpoint or ""
+    request.max_content_length = min(config["MAX_CONTENT_LENGTH"], config["MAX_FORM_MEMORY_SIZE"])
+    if request.mimetype != "multipart/form-data" or endpoint not in current_app.view_functions:
+        return
+    view: Any = current_app.view_functions[endpoint]
+    kind = getattr(view, "view_class", None)
+    method = getattr(kind, request.method.lower(), None) if kind else view
+    large, known = getattr(method, "max_body", 0), getattr(method, "known", None)
+    if known is not None:
+        known(**(request.view_args or {}))
+    elif route_action(current_app, endpoint, request.method) == PUBLIC:
+        return
+    request.max_content_length = max(config["MAX_CONTENT_LENGTH"], large)
 
 
 @blueprint.post("/language")

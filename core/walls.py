@@ -33,6 +33,9 @@ READ = 1 << 2 | 1 << 3
 WRITE = READ | 1 << 1 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 12 | 1 << 14
 FILE_ONLY = 1 << 1 | 1 << 2 | 1 << 14
 
+# A path.
+Place = os.PathLike[str] | str
+
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
 
@@ -63,7 +66,7 @@ def landlock_version() -> int:
     return max(0, int(libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), 1)))
 
 
-def open_only(reads: Iterable[os.PathLike[str] | str], writes: Iterable[os.PathLike[str] | str] = ()) -> bool:
+def open_only(reads: Iterable[Place], writes: Iterable[Place] = ()) -> bool:
     """Refuse this process and its children all files but these, and those below these folders.
 
     Whoever holds a file open keeps it. Returns whether the machine can do that; raises `OSError`

@@ -92,7 +92,7 @@ class Linked(MethodView):
 @by_link.route("/<token>/replies")
 class LinkReplies(MethodView):
     @guard(PUBLIC)
-    @large_body(FILE_LIMIT)
+    @large_body(FILE_LIMIT, known=speaker_by_link)
     @by_link.doc(**WITHOUT_ACCOUNT, **FORM)
     @by_link.response(201, ObjectSchema)
     @by_link.alt_response(200, **AGAIN)

@@ -59,7 +59,7 @@ def by_link(token: str) -> Response:
 
 
 @guard(PUBLIC)
-@large_body(FILE_LIMIT)
+@large_body(FILE_LIMIT, known=speaker_by_link)
 def answer(token: str) -> ResponseReturnValue:
     """Take evidence that something is fixed, or a request for more time."""
     speaker = speaker_by_link(token)

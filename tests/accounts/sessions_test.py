@@ -71,7 +71,9 @@ def test_signing_out_ends_the_session_on_the_server(app: Flask, session: Session
     client, thief = signed_in(app, person.email), app.test_client()
     cookie = client.get_cookie("session")
     assert cookie
-    post(client, "/sign-out")
+    left = post(client, "/sign-out")
+    # A shared computer: neither Back nor its cache shows what was looked at.
+    assert left.headers["Clear-Site-Data"] == '"cache"'
     thief.set_cookie("session", cookie.value)
     assert thief.get("/towers").status_code == 302
     assert rows(session, person)[0].ended_at is not None

@@ -98,8 +98,7 @@ def test_without_sign_in_nothing_answers(app: Flask, session: Session) -> None:
                 response.headers["Location"].startswith("/sign-in?next=/")
             ), rule
         else:
-            # A form without its token; those with one are in `authz.yaml`.
-            assert response.status_code == 400, (rule, method, response.status_code)
+            assert response.status_code == 401, (rule, method, response.status_code)
     assert doors.counts(session) == before
 
 

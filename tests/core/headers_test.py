@@ -161,10 +161,14 @@ def test_over_https_cookies_are_secure_and_the_host_is_remembered(
     secure.extensions["database"].sessions = app.extensions["database"].sessions
     secure.test_client_class = app.test_client_class
     response = secure.test_client().get("/sign-in", base_url="https://localhost")
-    assert int(re.findall(r"max-age=(\d+)", response.headers["Strict-Transport-Security"])[0]) > 0
+    remembered = response.headers["Strict-Transport-Security"]
+    assert remembered == "max-age=31536000; includeSubDomains"
     cookies = response.headers.getlist("Set-Cookie")
     assert cookies
     assert all("Secure" in cookie for cookie in cookies)
+    # The prefix holds only for a cookie of this host and of all of its paths.
+    (signed,) = [cookie for cookie in cookies if cookie.startswith("__Host-session=")]
+    assert "Path=/" in signed and "Domain" not in signed
 
 
 @pytest.mark.parametrize("path", MAPS)

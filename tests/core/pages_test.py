@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from flask import Flask
 from sqlalchemy import text
@@ -153,6 +155,52 @@ def test_a_form_that_is_too_large_is_a_page(app: Flask, session: Session) -> Non
         "/towers/new", data=many, headers={"Content-Type": "multipart/form-data"}
     )
     assert response.status_code == 413
+
+
+class Watched(io.BytesIO):
+    """A body with a large file, and how much of it was read."""
+
+    read_bytes = 0
+
+    def __init__(self, boundary: str) -> None:
+        name = 'form-data; name="file"; filename="a.csv"'
+        head = f"--{boundary}\r\nContent-Disposition: {name}\r\n\r\n"
+        rows = "code;name\n" * 3_000_000
+        super().__init__(f"{head}{rows}\r\n--{boundary}--\r\n".encode())
+
+    def read(self, size: int | None = -1) -> bytes:
+        part = super().read(size)
+        self.read_bytes += len(part)
+        return part
+
+    def readinto(self, buffer) -> int:
+        size = super().readinto(buffer)
+        self.read_bytes += size
+        return size
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/towers/import", 401), ("/field/import", 401), ("/towers/new", 401), ("/n/none", 404),
+     ("/sign-in", 413), ("/language", 413), ("/api/v1/imports", 401),
+     ("/api/v1/notice-links/none/replies", 404)],
+)  # fmt: skip
+def test_without_signing_in_nobody_makes_the_service_read_files(
+    app: Flask, path: str, status: int
+) -> None:
+    client = app.test_client()
+    client.get("/sign-in")
+    body = Watched("here")
+    answer = client.post(
+        path,
+        environ_overrides={
+            "wsgi.input": body,
+            "CONTENT_TYPE": "multipart/form-data; boundary=here",
+            "CONTENT_LENGTH": str(len(body.getvalue())),
+        },
+    )
+    assert answer.status_code == status
+    assert body.read_bytes <= 2**21
 
 
 def test_a_strange_host_is_no_host_of_ours(app: Flask) -> None:
