@@ -25,7 +25,7 @@ from flask_wtf import CSRFProtect
 from sqlalchemy import Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from accounts import tokens
+from accounts import known_browsers, tokens
 from accounts.models import Role, User, UserSession, user_role, user_territory
 from accounts.passwords import normalised
 from accounts.rules import SHUT_OUT, SignInWay
@@ -267,6 +267,7 @@ def begin_session(
     row = sessions.begin(session, user, way=way, lasting=lasting, browser=this_browser(), now=now)
     cookie[SESSION_KEY] = str(row.id)
     cookie.permanent = lasting
+    known_browsers.remember(user.id)
     g.user_session = row
     log.info("signed in", user=str(user.id), way=way.value)
 

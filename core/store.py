@@ -296,6 +296,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "reset_link_minutes": _minutes_value,
     "session_days": _days_value,
     "session_hours": _hours_value,
+    "sign_in_hourly_failures": _count_value,
     "sign_in_wait_minutes": _minutes_value,
     "retention_export_days": _days_value,
     "retention_message_days": _days_value,

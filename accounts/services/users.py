@@ -15,7 +15,7 @@ from accounts.models import AccessToken, Organisation, Role, User
 from accounts.queries import user_by_email
 from accounts.rules import Role as RoleName
 from accounts.rules import is_email
-from accounts.services import links, sessions
+from accounts.services import links, sessions, slowing
 from areas.models import Area
 from core import audit, policy, store
 from core.errors import Conflict, Invalid, NotFound
@@ -152,6 +152,7 @@ def set_password(
 
 def password_changed(session: Session, user: User, *, by: Actor, now: datetime) -> None:
     """What follows from a new password, whoever set it."""
+    slowing.forget(session, user.id)
     sessions.end_all(session, user, now=now)
     links.end_all(session, user, now=now)
     session.flush()

@@ -260,3 +260,18 @@ def test_one_of_several_decisions_about_a_proposal_counts(place: Place, figure: 
     with place.session() as session:
         made = session.scalar(select(func.count()).where(Tower.code.like("RACE-%")))
         assert made == 1
+
+
+def test_a_burst_of_passwords_is_slowed_down_like_one_after_another(place: Place) -> None:
+    """Five at most are looked at, however many come at one moment."""
+
+    def attempt(client: Any, number: int) -> Any:
+        del client.environ_base["HTTP_AUTHORIZATION"]
+        page = client.get("/sign-in").get_data(as_text=True)
+        ready.wait(timeout=20)
+        given = {"email": "ai@example.org", "password": "khong-dung-mat-khau"}
+        return client.post("/sign-in", data={**given, "csrf_token": doors.csrf_of(page)})
+
+    ready = threading.Barrier(AT_ONCE)
+    statuses = [*at_once(place, "", attempt), *at_once(place, "", attempt)]
+    assert sorted(statuses) == [200] * 5 + [429] * 7
