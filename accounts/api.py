@@ -24,6 +24,7 @@ from accounts.schemas import (
     OrganisationQuery,
     WholeOrganisation,
 )
+from accounts.security import current_device, current_user_session
 from accounts.services import devices as phones
 from accounts.services import organisations as services
 from core import clock
@@ -212,7 +213,11 @@ class Devices(MethodView):
     @devices.arguments(NewDevice)
     @devices.response(201, NewDeviceBody)
     def post(self, data: dict[str, Any]) -> Response:
-        """Let a phone work for its user; the token is shown once. The same id gives a fresh one."""
+        """Let a phone work for its user; the token is shown once. The same id gives a fresh one.
+
+        Needs the session of a browser: no token makes another one, which would outlast it.
+        """
+        current_user_session()
         actor = current_actor()
         with transaction() as session:
             device, token, ends = phones.register(
@@ -247,7 +252,12 @@ class DeviceById(MethodView):
     @guard(SIGNED_IN)
     @devices.response(204)
     def delete(self, device_id: uuid.UUID) -> Response:
-        """Revoke a phone, as a lost one: what it sends from now on waits for the department."""
+        """Revoke a phone, as a lost one: what it sends from now on waits for the department.
+
+        No phone revokes one.
+        """
+        if current_device() is not None:
+            current_user_session()
         actor = current_actor()
         with transaction() as session:
             device = phones.by_id(session, actor, device_id)

@@ -305,6 +305,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "statistics_least": _count_value,
     "tile_attribution": partial(_text_value, at_most=200),
     "tile_server": _tile_server_value,
+    "token_days": _days_value,
     "two_inspectors_days": _days_value,
     "two_people": _yes_or_no,
     "upload_days": _days_value,

@@ -1,4 +1,4 @@
-"""Failed attempts are counted for each network, and for an hour in all."""
+"""Failed attempts are counted for each network, and for an hour in all; tokens have an end."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ depends_on = None
 SETTINGS: dict[str, Any] = {
     # NIST SP 800-63B-4, section 3.2.2: at most 100 failures in a row; here within an hour.
     "sign_in_hourly_failures": 100,
+    "token_days": 365,
 }
 
 

@@ -53,8 +53,8 @@ def test_only_an_administrator_ends_the_session_of_another(app: Flask, session: 
     person = doors.with_password(session, "staff")
     client = signed_in(app, person.email)
     (row,) = rows(session, person)
-    inspector = doors.client_of(app, session, makers.user(session, "inspector"))
-    admin = doors.client_of(app, session, makers.user(session, "admin"))
+    inspector = doors.browser_of(app, session, makers.user(session, "inspector"))
+    admin = doors.browser_of(app, session, makers.user(session, "admin"))
     assert inspector.post(f"/account/sessions/{row.id}/end").status_code == 404
     assert admin.post(f"/account/sessions/{row.id}/end").status_code == 404
     path = f"/users/{person.id}/sessions/{row.id}/end"
