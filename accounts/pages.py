@@ -26,9 +26,8 @@ from accounts.entering import entering_routes
 from accounts.models import AccessToken, Organisation, User
 from accounts.openid_pages import openid_routes
 from accounts.organisations import organisation_routes
-from accounts.passwords import new_password
 from accounts.rules import Role
-from accounts.security import current_user_session, hashed
+from accounts.security import current_user_session
 from accounts.services import devices as phones
 from accounts.services import links
 from accounts.services import users as services
@@ -241,15 +240,6 @@ def update_user(user_id: uuid.UUID) -> Response | str | tuple[str, int]:
         return user_form(the_user(user_id), given, errors_of(error)), error.status
     flash(_("The account was saved."), "success")
     return redirect(url_for("accounts.users"))
-
-
-@blueprint.post("/users/<uuid:user_id>/password")
-@guard("user.edit")
-def reset_password(user_id: uuid.UUID) -> Response:
-    user, password = the_user(user_id), new_password()
-    with transaction() as session:
-        services.set_password(session, user, hashed(password), by=current_actor(), now=clock.now())
-    return shown_once(render_template("accounts/password_once.html", user=user, password=password))
 
 
 def account_page(token: str = "", errors: Any = None) -> str:

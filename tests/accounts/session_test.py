@@ -278,17 +278,24 @@ def test_a_new_name_ends_no_session(app: Flask, session: Session) -> None:
     assert "Tên Mới" in client.get("/").get_data(as_text=True)
 
 
-def test_an_administrator_ends_sessions_by_a_new_password_shown_once(
-    app: Flask, session: Session
-) -> None:
+def test_an_administrator_learns_nobodys_password(app: Flask, session: Session) -> None:
+    """They hand over a link by which the person sets their own (ASVS 5.0, 6.4.1)."""
     person = doors.with_password(session, "staff")
     client = signed_in(app, person.email)
-    admin = doors.client_of(app, session, makers.user(session, "admin"))
-    page = admin.post(f"/users/{person.id}/password").get_data(as_text=True)
-    (made,) = re.findall(r"\b(?:[a-z2-9]{5}-){3}[a-z2-9]{5}\b", page)
+    admin = doors.browser_of(app, session, makers.user(session, "admin"))
+    page = admin.get(f"/users/{person.id}").get_data(as_text=True)
+    assert f"/users/{person.id}/password" not in page
+    assert admin.post(f"/users/{person.id}/password").status_code == 404
+    shown = admin.post(f"/users/{person.id}/link", data={"show": "1"}).get_data(as_text=True)
+    (path,) = re.findall(r"/password/new/[\w-]{40,}", shown)
+    new = "mot-mat-khau-khac-9"
+    theirs = app.test_client()
+    token = csrf_of(theirs.get(path).get_data(as_text=True))
+    given = {"password": new, "again": new, "csrf_token": token}
+    assert theirs.post(path, data=given).status_code == 302
     assert client.get("/").status_code == 302
-    assert signed_in(app, person.email, made).get("/").status_code == 200
-    assert made not in admin.get(f"/users/{person.id}").get_data(as_text=True)
+    assert signed_in(app, person.email, new).get("/").status_code == 200
+    assert admin.get(path).status_code == 404
 
 
 # Tokens
