@@ -292,8 +292,11 @@ def second_factor_switched_off(app: Flask, user: User, **more: Any) -> None:
 
 
 def _tell_second_factor(user: User, what: str) -> None:
-    session = current_session()
-    services.second_factor_changed(session, user, what, by=actor_of(session, user), now=clock.now())
+    """Write it down; whoever is signed in without, or with the former one, is so no longer."""
+    session, now = current_session(), clock.now()
+    services.second_factor_changed(session, user, what, by=actor_of(session, user), now=now)
+    sessions.end_all(session, user, now=now, but=g.get("user_session"))
+    cookie["_user_id"] = user.get_id()
 
 
 class TokenAwareCSRF(CSRFProtect):

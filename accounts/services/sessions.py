@@ -102,12 +102,19 @@ def revoke(
     )
 
 
-def end_all(session: Session, user: User, *, now: datetime) -> None:
-    """End everything that acts as a user: each session, and each token."""
+def end_all(session: Session, user: User, *, now: datetime, but: UserSession | None = None) -> None:
+    """End everything that acts as a user: each session `but` one, and each token.
+
+    The cookie of the one that stays has to name the user's new mark.
+    """
     user.fs_uniquifier = uuid.uuid4().hex
     session.execute(
         update(UserSession)
-        .where(UserSession.user_id == user.id, UserSession.ended_at.is_(None))
+        .where(
+            UserSession.user_id == user.id,
+            UserSession.ended_at.is_(None),
+            UserSession.id.is_distinct_from(but.id if but else None),
+        )
         .values(ended_at=now, viewing_id=None, viewing_until=None)
     )
     tokens.revoke_all(session, user, now=now)
