@@ -22,6 +22,9 @@ from core.errors import Conflict, Invalid, NotFound
 from core.policy import Actor
 from core.words import N_
 
+# Two administrators who disable each other at one moment would leave none.
+ADMINISTRATORS = 7_210_434
+
 
 def second_factor_due(session: Session, user: User, *, in_use: bool) -> bool:
     """Whether this person signs in with a second factor only; `in_use` where there is one."""
@@ -193,9 +196,13 @@ def revoke_token(
 
 
 def is_last_admin(session: Session, user: User) -> bool:
-    """Whether nobody else who may sign in is an administrator."""
+    """Whether nobody else who may sign in is an administrator.
+
+    Who asks has to wait until whoever asked before has changed what they asked for.
+    """
     if not user.active or not any(role.name == RoleName.ADMIN for role in user.roles):
         return False
+    session.execute(select(func.pg_advisory_xact_lock(ADMINISTRATORS)))
     others = session.scalar(
         select(func.count())
         .select_from(User)
