@@ -300,6 +300,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "sign_in_wait_minutes": _minutes_value,
     "retention_export_days": _days_value,
     "retention_message_days": _days_value,
+    "retention_session_days": _days_value,
     "retention_token_days": _days_value,
     "similar_metres": partial(_metres_value, at_most=1_000),
     "statistics_least": _count_value,

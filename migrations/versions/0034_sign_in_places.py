@@ -13,6 +13,8 @@ branch_labels = None
 depends_on = None
 
 SETTINGS: dict[str, Any] = {
+    # So long somebody can look up where they were signed in.
+    "retention_session_days": 30,
     # NIST SP 800-63B-4, section 3.2.2: at most 100 failures in a row; here within an hour.
     "sign_in_hourly_failures": 100,
     "token_days": 365,
