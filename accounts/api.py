@@ -30,7 +30,7 @@ from accounts.services import organisations as services
 from core import clock
 from core.api import Blueprint, require_match, version_tag, with_tag
 from core.db import current_session, transaction
-from core.errors import Invalid, PreconditionFailed
+from core.errors import Invalid, NotFound, PreconditionFailed
 from core.guard import current_actor
 from core.i18n import current_language
 from core.policy import SIGNED_IN, Actor, guard, may, require
@@ -245,6 +245,20 @@ class Devices(MethodView):
         response.headers["Location"] = f"/api/v1/devices/{device.id}"
         response.headers["Cache-Control"] = "no-store"
         return response
+
+
+@devices.route("/token")
+class DeviceToken(MethodView):
+    @guard(SIGNED_IN)
+    @devices.response(204)
+    def delete(self) -> Response:
+        """Sign out on the phone that asks: its token ends, the phone stays what it is."""
+        device = current_device()
+        if device is None:
+            raise NotFound()
+        with transaction() as session:
+            phones.sign_out(session, device.device_id, by=current_actor(), now=clock.now())
+        return Response(status=204)
 
 
 @devices.route("/<uuid:device_id>")

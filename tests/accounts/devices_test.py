@@ -96,6 +96,29 @@ def test_ones_own_phones_stand_on_a_page(app: Flask, session: Session, world: do
     assert answer.headers["Location"].endswith("/devices")
 
 
+def test_signing_out_on_a_phone_ends_its_token_and_nothing_else(
+    app: Flask, session: Session, world: doors.World
+) -> None:
+    own, other = phone(app, world["inspector"]), phone(app, world["inspector"])
+    doors.answered(own.client.delete("/api/v1/devices/token"), 204)
+    for path in ("/api/v1/field/work", "/api/v1/devices"):
+        doors.refused(own.client.get(path), 401)
+    # It is no lost phone: nothing that it brings is kept from anybody, nor is its history closed.
+    doors.refused(own.client.post("/api/v1/sync", json={"operations": []}), 401)
+    doors.refused(own.client.delete("/api/v1/devices/token"), 401)
+    assert session.get_one(Device, uuid.UUID(own.id)).revoked_at is None
+    assert other.client.get("/api/v1/field/work").status_code == 200
+    told = session.scalars(select(AuditEntry).where(AuditEntry.action == "token.revoke")).one()
+    assert told.after == {"device": own.id}
+    again = phone(app, world["inspector"], own.id)
+    assert again.client.get("/api/v1/field/work").status_code == 200
+    # A program or a browser is no phone.
+    doors.refused(world["inspector"].delete("/api/v1/devices/token"), 404)
+    browser = doors.browser_of(app, session, world.people["inspector"])
+    doors.refused(browser.delete("/api/v1/devices/token"), 404)
+    assert again.client.get("/api/v1/field/work").status_code == 200
+
+
 def test_an_expired_token_is_refused_and_keeps_nothing(
     app: Flask, session: Session, world: doors.World
 ) -> None:
