@@ -262,6 +262,12 @@ REMOVALS = (
     retention.Removal(
         "retention_token_days", "access_token", accounts.services.privacy.remove_ended_tokens
     ),
+    retention.Removal(
+        "retention_token_days", "account_link", accounts.services.privacy.remove_ended_links
+    ),
+    retention.Removal(
+        "retention_session_days", "user_session", accounts.services.privacy.remove_ended_sessions
+    ),
     retention.Removal("retention_export_days", "export", core_exports.forget),
     retention.Removal(
         "retention_message_days", "reminder", inspections.services.outbox.forget_addresses

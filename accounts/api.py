@@ -24,12 +24,13 @@ from accounts.schemas import (
     OrganisationQuery,
     WholeOrganisation,
 )
+from accounts.security import current_device, current_user_session
 from accounts.services import devices as phones
 from accounts.services import organisations as services
 from core import clock
 from core.api import Blueprint, require_match, version_tag, with_tag
 from core.db import current_session, transaction
-from core.errors import Invalid, PreconditionFailed
+from core.errors import Invalid, NotFound, PreconditionFailed
 from core.guard import current_actor
 from core.i18n import current_language
 from core.policy import SIGNED_IN, Actor, guard, may, require
@@ -212,7 +213,11 @@ class Devices(MethodView):
     @devices.arguments(NewDevice)
     @devices.response(201, NewDeviceBody)
     def post(self, data: dict[str, Any]) -> Response:
-        """Let a phone work for its user; the token is shown once. The same id gives a fresh one."""
+        """Let a phone work for its user; the token is shown once. The same id gives a fresh one.
+
+        Needs the session of a browser: no token makes another one, which would outlast it.
+        """
+        current_user_session()
         actor = current_actor()
         with transaction() as session:
             device, token, ends = phones.register(
@@ -242,12 +247,31 @@ class Devices(MethodView):
         return response
 
 
+@devices.route("/token")
+class DeviceToken(MethodView):
+    @guard(SIGNED_IN)
+    @devices.response(204)
+    def delete(self) -> Response:
+        """Sign out on the phone that asks: its token ends, the phone stays what it is."""
+        device = current_device()
+        if device is None:
+            raise NotFound()
+        with transaction() as session:
+            phones.sign_out(session, device.device_id, by=current_actor(), now=clock.now())
+        return Response(status=204)
+
+
 @devices.route("/<uuid:device_id>")
 class DeviceById(MethodView):
     @guard(SIGNED_IN)
     @devices.response(204)
     def delete(self, device_id: uuid.UUID) -> Response:
-        """Revoke a phone, as a lost one: what it sends from now on waits for the department."""
+        """Revoke a phone, as a lost one: what it sends from now on waits for the department.
+
+        No phone revokes one.
+        """
+        if current_device() is not None:
+            current_user_session()
         actor = current_actor()
         with transaction() as session:
             device = phones.by_id(session, actor, device_id)

@@ -227,12 +227,16 @@ class AccountLink(Base):
 
 
 class SignInFailure(Base):
-    """How often somebody was wrong, by a hash of what they said they were: known or not."""
+    """How often somebody was wrong, by a hash of what they said they were: known or not.
+
+    `place` is a hash of the network or the browser, or of the hour in which all of them count.
+    """
 
     __tablename__ = "sign_in_failure"
     __table_args__ = (Index("ix_sign_in_failure_last_at", "last_at"),)
 
     who: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    place: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     failures: Mapped[int]
     last_at: Mapped[datetime]
 

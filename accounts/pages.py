@@ -26,16 +26,15 @@ from accounts.entering import entering_routes
 from accounts.models import AccessToken, Organisation, User
 from accounts.openid_pages import openid_routes
 from accounts.organisations import organisation_routes
-from accounts.passwords import new_password
 from accounts.rules import Role
-from accounts.security import hashed
+from accounts.security import current_user_session
 from accounts.services import devices as phones
 from accounts.services import links
 from accounts.services import users as services
 from accounts.session_pages import session_routes
 from areas.models import Area
 from areas.queries import communes, provinces
-from core import clock, mail
+from core import clock, mail, store
 from core.db import current_session, transaction
 from core.errors import DomainError, NotFound
 from core.guard import current_actor
@@ -243,16 +242,7 @@ def update_user(user_id: uuid.UUID) -> Response | str | tuple[str, int]:
     return redirect(url_for("accounts.users"))
 
 
-@blueprint.post("/users/<uuid:user_id>/password")
-@guard("user.edit")
-def reset_password(user_id: uuid.UUID) -> Response:
-    user, password = the_user(user_id), new_password()
-    with transaction() as session:
-        services.set_password(session, user, hashed(password), by=current_actor(), now=clock.now())
-    return shown_once(render_template("accounts/password_once.html", user=user, password=password))
-
-
-def account_page(token: str = "") -> str:
+def account_page(token: str = "", errors: Any = None) -> str:
     session, actor = current_session(), current_actor()
     user = session.get_one(User, actor.id)
     live = session.scalars(
@@ -265,6 +255,8 @@ def account_page(token: str = "") -> str:
         user=user,
         tokens=live,
         token=token,
+        days=store.value_of(session, "token_days"),
+        errors=errors,
         sessions=queries.live_sessions(session, user, now=clock.now()),
         here=g.get("user_session"),
     )
@@ -278,22 +270,29 @@ def account() -> str:
 
 @blueprint.post("/account/tokens")
 @guard(SIGNED_IN)
-def make_token() -> Response:
+def make_token() -> Response | tuple[str, int]:
+    """Make a token, in a browser alone: no token makes another one, which would outlast it."""
+    current_user_session()
     actor = current_actor()
-    with transaction() as session:
-        token = tokens.issue(
-            session,
-            session.get_one(User, actor.id),
-            name=request.form.get("name", "").strip()[:100] or _("Token"),
-            by=actor,
-            now=clock.now(),
-        )
+    try:
+        with transaction() as session:
+            token = tokens.issue_to_program(
+                session,
+                session.get_one(User, actor.id),
+                name=request.form.get("name", "").strip()[:100] or _("Token"),
+                days=request.form.get("days", "").strip(),
+                by=actor,
+                now=clock.now(),
+            )
+    except DomainError as error:
+        return account_page(errors=errors_of(error)), error.status
     return shown_once(account_page(token))
 
 
 @blueprint.post("/account/tokens/<uuid:token_id>/revoke")
 @guard(SIGNED_IN)
 def revoke_token(token_id: uuid.UUID) -> Response:
+    current_user_session()
     actor = current_actor()
     with transaction() as session:
         services.revoke_token(
@@ -317,6 +316,7 @@ def devices() -> str:
 @guard(SIGNED_IN)
 def revoke_device(device_id: uuid.UUID) -> Response:
     """Revoke one's own phone, or anybody's for who administers accounts."""
+    current_user_session()
     actor = current_actor()
     with transaction() as session:
         device = phones.by_id(session, actor, device_id)

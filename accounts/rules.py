@@ -86,12 +86,12 @@ def tax_code(text: str) -> tuple[str, str | None]:
 FREE_FAILURES = 5
 
 
-def wait_seconds(failures: int, *, most: float) -> float:
+def wait_seconds(failures: int, *, free: int, most: float) -> float:
     """How long the next attempt has to wait after so many failures in a row, in seconds.
 
     Twice as long after each, and never longer than `most`: whoever knows the password gets in.
     """
-    beyond = failures - FREE_FAILURES
+    beyond = failures - free
     # 2 to the 20th is more than a week.
     return 0.0 if beyond < 0 else min(float(2 ** min(beyond, 20)), most)
 

@@ -25,7 +25,7 @@ from flask_wtf import CSRFProtect
 from sqlalchemy import Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from accounts import tokens
+from accounts import known_browsers, tokens
 from accounts.models import Role, User, UserSession, user_role, user_territory
 from accounts.passwords import normalised
 from accounts.rules import SHUT_OUT, SignInWay
@@ -268,6 +268,7 @@ def begin_session(
     row = sessions.begin(session, user, way=way, lasting=lasting, browser=this_browser(), now=now)
     cookie[SESSION_KEY] = str(row.id)
     cookie.permanent = lasting
+    known_browsers.remember(user.id)
     g.user_session = row
     log.info("signed in", user=str(user.id), way=way.value)
 
@@ -297,8 +298,11 @@ def second_factor_switched_off(app: Flask, user: User, **more: Any) -> None:
 
 
 def _tell_second_factor(user: User, what: str) -> None:
-    session = current_session()
-    services.second_factor_changed(session, user, what, by=actor_of(session, user), now=clock.now())
+    """Write it down; whoever is signed in without, or with the former one, is so no longer."""
+    session, now = current_session(), clock.now()
+    services.second_factor_changed(session, user, what, by=actor_of(session, user), now=now)
+    sessions.end_all(session, user, now=now, but=g.get("user_session"))
+    cookie["_user_id"] = user.get_id()
 
 
 class TokenAwareCSRF(CSRFProtect):

@@ -40,6 +40,7 @@ def _the_user(user_id: uuid.UUID) -> User:
 
 @guard(SIGNED_IN)
 def end_own_session(session_id: uuid.UUID) -> Response:
+    current_user_session()
     actor = current_actor()
     with transaction() as session:
         user = session.get_one(User, actor.id)
@@ -50,6 +51,7 @@ def end_own_session(session_id: uuid.UUID) -> Response:
 
 @guard("user.edit")
 def end_session(user_id: uuid.UUID, session_id: uuid.UUID) -> Response:
+    current_user_session()
     with transaction() as session:
         sessions.revoke(
             session, _the_user(user_id), session_id, by=current_actor(), now=clock.now()

@@ -14,11 +14,14 @@ from flask_security import (
     TwoFactorVerifyCodeForm,
 )
 
+from accounts import known_browsers
 from accounts.models import User
 from accounts.passwords import normalised
+from accounts.queries import user_by_email
 from accounts.services import slowing
 from accounts.services import users as services
-from core import clock
+from accounts.services.slowing import Attempt
+from core import clock, limits
 from core.db import current_session, transaction
 from core.errors import Invalid
 from core.problems import field_texts
@@ -60,18 +63,17 @@ class SignIn(LoginForm):
     """Address and password; whoever is wrong too often waits, known or not."""
 
     def validate(self, **kwargs: Any) -> bool:
-        said, session = self.email.data or "", current_session()
-        slowing.require_patience(session, said, now=clock.now())
-        good = bool(super().validate(**kwargs))
-        if not good and said and self.password.data:
-            _count_failure(said)
+        attempt = None
+        if self.email.data and self.password.data:
+            attempt = _attempt_as(self.email.data)
+            _count(attempt)
+        good, session = bool(super().validate(**kwargs)), current_session()
         if good and isinstance(self.user, User):
             settings = current_app.config["SETTINGS"]
             self.user.second_factor_due = services.second_factor_due(
                 session, self.user, in_use=settings.two_factor and settings.require_second_factor
             )
-            slowing.forget(session, said)
-        return good
+        return _judged(good, attempt)
 
 
 class VerifyCode(TwoFactorVerifyCodeForm):
@@ -89,20 +91,41 @@ class RecoveryForm(MfRecoveryForm):
 
 
 def _patiently(form: Any, validate: Any, **kwargs: Any) -> bool:
-    """Whether a code is right; after too many wrong ones of a person the next has to wait."""
-    said, session = f"second factor of {form.user.id}", current_session()
-    slowing.require_patience(session, said, now=clock.now())
-    good = bool(validate(**kwargs))
-    if good:
-        slowing.forget(session, said)
-    elif form.code.data:
-        _count_failure(said)
-    return good
+    """Whether a code is right; after too many wrong ones of a person the next has to wait.
+
+    Wherever they come from: who guesses codes has the password, and can keep nobody out without.
+    """
+    person, attempt = form.user.id, None
+    if form.code.data:
+        place = known_browsers.known_as(person) or "anywhere"
+        attempt = Attempt(f"second factor of {person}", place)
+        _count(attempt)
+    return _judged(bool(validate(**kwargs)), attempt)
 
 
-def _count_failure(said: str) -> None:
-    log.warning("sign-in refused", address=request.remote_addr)
-    # The view that asked writes nothing where the answer is no.
-    current_session().rollback()
+def _attempt_as(said: str) -> Attempt:
+    """The attempt of this request to be somebody; one account is one, however it was written."""
+    try:
+        address = current_app.extensions["security"]._mail_util.normalize(said)
+    except ValueError:
+        address = said
+    user = user_by_email(current_session(), address)
+    browser = known_browsers.known_as(user.id) if user else None
+    network = limits.network(request.remote_addr or "", of_ipv4=24)
+    account = slowing.known(user.id) if user else slowing.unknown(address)
+    return Attempt(account, browser or network, in_all=browser is None)
+
+
+def _count(attempt: Attempt) -> None:
     with transaction() as session:
-        slowing.note_failure(session, said, now=clock.now())
+        slowing.count(session, attempt, now=clock.now())
+
+
+def _judged(good: bool, attempt: Attempt | None) -> bool:
+    if attempt is None:
+        return good
+    if good:
+        slowing.forgive(current_session(), attempt, now=clock.now())
+    else:
+        log.warning("sign-in refused", address=request.remote_addr)
+    return good

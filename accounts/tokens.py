@@ -6,14 +6,16 @@ import hashlib
 import secrets
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from accounts.models import AccessToken, Device, User
-from core import audit
+from core import audit, store
+from core.errors import Invalid
 from core.policy import Actor
+from core.words import N_
 
 PREFIX = "tc_"
 # Which token was shown, for the audit.
@@ -62,6 +64,21 @@ def issue(
         session, "token.issue", "user", user.id, by=by, now=now, after={"token": str(row.id)}
     )
     return token
+
+
+def issue_to_program(
+    session: Session, user: User, *, name: str, days: str, by: Actor, now: datetime
+) -> str:
+    """Make a token that lasts so many days, as somebody wrote them, or as long as it may.
+
+    Raises `Invalid` for what is no number of days, or more than the setting `token_days`.
+    """
+    most = int(store.value_of(session, "token_days"))
+    if days and not (days.isascii() and days.isdecimal() and 1 <= int(days[:10]) <= most):
+        message = N_("A number of days is a whole number from 1 to %(most)s")
+        raise Invalid(message, fields={"days": [(message, {"most": most})]}, most=most)
+    ends = now + timedelta(days=int(days or most))
+    return issue(session, user, name=name, by=by, now=now, expires_at=ends)
 
 
 def asked(token: str, *, now: datetime) -> dict[str, object]:

@@ -42,6 +42,8 @@ class ColumnEntry:
     secret: bool = False
     # The column with the account's id, where this one holds a name.
     beside: str = ""
+    # What it becomes when the person whom its row names is erased: `empty` or their `pseudonym`.
+    erase: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ class TableEntry:
     def of_people(self) -> list[ColumnEntry]:
         """The columns that name a person."""
         return [one for one in self.columns.values() if one.person is not None]
+
+    @property
+    def erased(self) -> list[ColumnEntry]:
+        """The columns of rows that stay which lose what they say of a person who is erased."""
+        return [one for one in self.columns.values() if one.erase]
 
 
 @dataclass(frozen=True)
@@ -92,10 +99,13 @@ def _column(name: str, said: str | dict[str, Any]) -> ColumnEntry:
     if isinstance(said, str):
         return ColumnEntry(name, Class(said))
     person = said.get("person")
+    if said.get("erase", "empty") not in {"empty", "pseudonym"}:
+        raise ValueError(f"{name}: it is emptied at an erasure, or becomes the pseudonym")
     return ColumnEntry(
         name,
         Class(said["class"]),
         Names(person) if person else None,
         bool(said.get("secret")),
         said.get("beside", ""),
+        said.get("erase", ""),
     )

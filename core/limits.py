@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import wraps
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from flask import Flask, request
@@ -12,6 +13,22 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from core.errors import TooMany
+
+
+def network(address: str, *, of_ipv4: int = 32) -> str:
+    """The network of so many bits that counts as one asker; other texts as they are.
+
+    Of IPv6 it is the /64 that one subscriber has at least (RFC 6177).
+    """
+    try:
+        asker = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(asker, IPv6Address):
+        if asker.ipv4_mapped is None:
+            return str(ip_network((int(asker), 64), strict=False))
+        asker = asker.ipv4_mapped
+    return str(ip_network((int(asker), of_ipv4), strict=False))
 
 
 def limit(
@@ -46,7 +63,7 @@ def _limited(
     @wraps(view)
     def limited(*arguments: Any, **named: Any) -> Any:
         if methods is None or request.method in methods:
-            who = (endpoint, request.method, request.remote_addr or "")
+            who = (endpoint, request.method, network(request.remote_addr or ""))
             # Each rate counts, also where another one is used up.
             if not all([window.hit(one, *who) for one in rates]):
                 raise TooMany()

@@ -43,7 +43,7 @@ STALLED_AFTER_SECONDS = 20.0
 # How long a running job may go on when the worker is to end, then how long it may take to notice.
 GRACE_SECONDS = 10.0
 NOTICE_SECONDS = 5.0
-FORGET_AFTER_DAYS = 30
+FORGET_AFTER_DAYS = 7
 FORGET_EVERY_SECONDS = 3600.0
 
 ENDED_TOO_OFTEN = N_("The job was begun several times and never came to its end")

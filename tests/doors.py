@@ -670,6 +670,16 @@ def signed_in(app: Flask, email: str, password: str = PASSWORD) -> FlaskClient:
     return client
 
 
+def browser_of(app: Flask, session: Session, person: User) -> FlaskClient:
+    """A browser in which this person signed in; what it sends carries the token against forgery."""
+    person.password = hashed(PASSWORD)
+    session.commit()
+    client = signed_in(app, person.email)
+    page = client.get("/account").get_data(as_text=True)
+    client.environ_base["HTTP_X_CSRFTOKEN"] = csrf_of(page)
+    return client
+
+
 def with_password(session: Session, role: str, **facts: Any) -> User:
     """A person of this role who can sign in with `PASSWORD`."""
     made = makers.user(session, role, password=hashed(PASSWORD), **facts)

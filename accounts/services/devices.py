@@ -65,11 +65,7 @@ def register(
     if device.revoked_at is not None:
         raise RevokedDevice(N_("This phone was revoked: register it anew"))
     device.name, device.app_version, device.last_seen_at = name, app_version, now
-    session.execute(
-        update(AccessToken)
-        .where(AccessToken.device_id == device_id, AccessToken.revoked_at.is_(None))
-        .values(revoked_at=now)
-    )
+    _end_tokens(session, device_id, now)
     ends = now + timedelta(days=int(store.value_of(session, "device_days")))
     token = tokens.issue(
         session, user, name=name, by=by, now=now, expires_at=ends, device_id=device_id
@@ -85,11 +81,7 @@ def revoke(session: Session, device: Device, *, by: Actor, now: datetime) -> Non
     if device.revoked_at is not None:
         return
     device.revoked_at = now
-    session.execute(
-        update(AccessToken)
-        .where(AccessToken.device_id == device.id, AccessToken.revoked_at.is_(None))
-        .values(revoked_at=now)
-    )
+    _end_tokens(session, device.id, now)
     session.flush()
     audit.record(
         session,
@@ -99,6 +91,22 @@ def revoke(session: Session, device: Device, *, by: Actor, now: datetime) -> Non
         by=by,
         now=now,
         after={"device": str(device.id), "name": device.name},
+    )
+
+
+def sign_out(session: Session, device_id: uuid.UUID, *, by: Actor, now: datetime) -> None:
+    """End the token of a phone whose person signed out on it; they sign in again on the same."""
+    _end_tokens(session, device_id, now)
+    audit.record(
+        session, "token.revoke", "user", by.id, by=by, now=now, after={"device": str(device_id)}
+    )
+
+
+def _end_tokens(session: Session, device_id: uuid.UUID, now: datetime) -> None:
+    session.execute(
+        update(AccessToken)
+        .where(AccessToken.device_id == device_id, AccessToken.revoked_at.is_(None))
+        .values(revoked_at=now)
     )
 
 

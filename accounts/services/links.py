@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from accounts.models import AccountLink, User
 from accounts.rules import LinkKind
-from accounts.services import sessions
+from accounts.services import sessions, slowing
 from core import audit, policy, store
 from core.errors import NotFound
 from core.policy import Actor
@@ -84,6 +84,7 @@ def use(
         user.name = name.strip()[:200]
     user.password = password_hash
     user.version += 1
+    slowing.forget(session, user.id)
     sessions.end_all(session, user, now=now)
     end_all(session, user, now=now)
     session.flush()

@@ -14,10 +14,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import ColumnElement, delete, func, select, text
 from sqlalchemy.orm import Session
 
-from accounts.models import AccessToken, User
+from accounts.models import AccessToken, AccountLink, User, UserSession
 from accounts.queries import user_by_email
 from accounts.services.users import is_last_admin
 from core import audit, policy
@@ -88,10 +88,15 @@ def _where(columns: list[ColumnEntry]) -> str:
     return f"({' OR '.join(parts)})"
 
 
+# What becomes of columns that the dictionary has emptied.
+ERASED = {"empty": Fate.EMPTIED, "pseudonym": Fate.PSEUDONYM}
+SAYS_NOTHING = N_("Says nothing without the person")
+
+
 def fate_of(table: TableEntry, column: ColumnEntry) -> tuple[Fate, str]:
     """What an erasure does with what a column says of a person, and why."""
     if table.deleted:
-        return Fate.DELETED, N_("Says nothing without the person")
+        return Fate.DELETED, SAYS_NOTHING
     if column.person is Names.ID:
         return Fate.STAYS, N_("Names the account, which has a pseudonym then")
     if column.kind is Class.EVIDENCE:
@@ -117,6 +122,17 @@ def held(session: Session, person: Person) -> list[Held]:
             )
             if number:
                 found.append(Held(table.name, column.name, number, *fate_of(table, column)))
+        for column in table.erased if table.name != "user" else ():
+            number = session.scalar(
+                text(
+                    f'SELECT count("{column.name}") FROM "{table.name}" t'  # noqa: S608
+                    f" WHERE {_where(table.of_people)}"
+                ),
+                person.asked,
+            )
+            if number:
+                fate = ERASED[column.erase]
+                found.append(Held(table.name, column.name, number, fate, SAYS_NOTHING))
     told = session.scalar(
         select(func.count()).where(
             AuditEntry.kind == "user", AuditEntry.object_id == person.asked["id"]
@@ -198,6 +214,14 @@ def erase(
                 person.asked,
             )
             continue
+        for column in table.erased:
+            session.execute(
+                text(
+                    f'UPDATE "{table.name}" t SET "{column.name}" = :said'  # noqa: S608
+                    f" WHERE {_where(table.of_people)}"
+                ),
+                {**person.asked, "said": pseudonym if column.erase == "pseudonym" else None},
+            )
         for column in table.of_people:
             fate = fate_of(table, column)[0]
             if fate in {Fate.PSEUDONYM, Fate.EMPTIED}:
@@ -225,20 +249,37 @@ def _pseudonymise(user: User, pseudonym: str) -> None:
     user.password, user.active = None, False
     user.fs_uniquifier = uuid.uuid4().hex
     user.tf_primary_method = user.tf_totp_secret = user.mf_recovery_codes = None
-    user.organisation_id = None
+    user.tf_last_counter = None
+    user.organisation_id = user.openid_subject = None
     user.everywhere = False
     user.version += 1
 
 
 def remove_ended_tokens(session: Session, before: datetime, limit: int) -> int:
     """Delete tokens that were revoked or expired long ago; returns how many."""
-    old = (
-        select(AccessToken.id)
-        .where(func.least(AccessToken.revoked_at, AccessToken.expires_at) < before)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    gone = session.execute(
-        delete(AccessToken).where(AccessToken.id.in_(old)).returning(AccessToken.id)
-    ).all()
+    ended = func.least(AccessToken.revoked_at, AccessToken.expires_at)
+    return _remove_ended(session, AccessToken, ended, before, limit)
+
+
+def remove_ended_links(session: Session, before: datetime, limit: int) -> int:
+    """Delete links that were used or ended long ago; returns how many."""
+    ended = func.least(AccountLink.used_at, AccountLink.revoked_at, AccountLink.expires_at)
+    return _remove_ended(session, AccountLink, ended, before, limit)
+
+
+def remove_ended_sessions(session: Session, before: datetime, limit: int) -> int:
+    """Delete sessions that ended long ago, also of who never signs in again; returns how many."""
+    ended = func.least(UserSession.ended_at, UserSession.expires_at)
+    return _remove_ended(session, UserSession, ended, before, limit)
+
+
+def _remove_ended(
+    session: Session,
+    model: type[AccessToken | AccountLink | UserSession],
+    ended: ColumnElement[datetime],
+    before: datetime,
+    limit: int,
+) -> int:
+    old = select(model.id).where(ended < before).limit(limit).with_for_update(skip_locked=True)
+    gone = session.execute(delete(model).where(model.id.in_(old)).returning(model.id)).all()
     return len(gone)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from accounts import tokens
@@ -20,8 +20,6 @@ from core.words import N_
 
 # A request says that its session is alive no oftener than this.
 SEEN_EVERY = timedelta(minutes=5)
-# So long somebody can look up where they were signed in.
-KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -41,14 +39,7 @@ def begin(
     browser: Browser,
     now: datetime,
 ) -> UserSession:
-    """Begin a session; those that ended long ago are forgotten."""
-    session.execute(
-        delete(UserSession).where(
-            UserSession.user_id == user.id,
-            UserSession.seen_at < now - KEPT,
-            or_(UserSession.ended_at.is_not(None), UserSession.expires_at < now),
-        )
-    )
+    """Begin a session."""
     made = UserSession(
         id=uuid.uuid4(),
         user_id=user.id,
@@ -102,12 +93,19 @@ def revoke(
     )
 
 
-def end_all(session: Session, user: User, *, now: datetime) -> None:
-    """End everything that acts as a user: each session, and each token."""
+def end_all(session: Session, user: User, *, now: datetime, but: UserSession | None = None) -> None:
+    """End everything that acts as a user: each session `but` one, and each token.
+
+    The cookie of the one that stays has to name the user's new mark.
+    """
     user.fs_uniquifier = uuid.uuid4().hex
     session.execute(
         update(UserSession)
-        .where(UserSession.user_id == user.id, UserSession.ended_at.is_(None))
+        .where(
+            UserSession.user_id == user.id,
+            UserSession.ended_at.is_(None),
+            UserSession.id.is_distinct_from(but.id if but else None),
+        )
         .values(ended_at=now, viewing_id=None, viewing_until=None)
     )
     tokens.revoke_all(session, user, now=now)

@@ -15,12 +15,15 @@ from accounts.models import AccessToken, Organisation, Role, User
 from accounts.queries import user_by_email
 from accounts.rules import Role as RoleName
 from accounts.rules import is_email
-from accounts.services import links, sessions
+from accounts.services import links, sessions, slowing
 from areas.models import Area
 from core import audit, policy, store
 from core.errors import Conflict, Invalid, NotFound
 from core.policy import Actor
 from core.words import N_
+
+# Two administrators who disable each other at one moment would leave none.
+ADMINISTRATORS = 7_210_434
 
 
 def second_factor_due(session: Session, user: User, *, in_use: bool) -> bool:
@@ -152,6 +155,7 @@ def set_password(
 
 def password_changed(session: Session, user: User, *, by: Actor, now: datetime) -> None:
     """What follows from a new password, whoever set it."""
+    slowing.forget(session, user.id)
     sessions.end_all(session, user, now=now)
     links.end_all(session, user, now=now)
     session.flush()
@@ -192,9 +196,13 @@ def revoke_token(
 
 
 def is_last_admin(session: Session, user: User) -> bool:
-    """Whether nobody else who may sign in is an administrator."""
+    """Whether nobody else who may sign in is an administrator.
+
+    Who asks has to wait until whoever asked before has changed what they asked for.
+    """
     if not user.active or not any(role.name == RoleName.ADMIN for role in user.roles):
         return False
+    session.execute(select(func.pg_advisory_xact_lock(ADMINISTRATORS)))
     others = session.scalar(
         select(func.count())
         .select_from(User)

@@ -13,13 +13,16 @@ from accounts.models import AccessToken, Device
 from core import clock
 from core.audit import AuditEntry
 from tests import doors, makers
-from tests.inspections.phones import phone
+from tests.inspections.phones import carrying, phone
 
 
 def test_a_phone_gets_a_token_that_is_kept_as_a_hash(
     app: Flask, session: Session, world: doors.World
 ) -> None:
-    own = phone(app, world["inspector"])
+    browser = doors.browser_of(app, session, world.people["inspector"])
+    number = str(uuid.uuid4())
+    made = browser.post("/api/v1/devices", json={"id": number, "name": "Điện thoại"})
+    own = carrying(app, number, doors.answered(made, 201)["token"])
     row = session.scalars(
         select(AccessToken).where(AccessToken.device_id == uuid.UUID(own.id))
     ).one()
@@ -48,12 +51,14 @@ def test_what_is_wrong_with_a_phone_is_said(
     app: Flask, session: Session, world: doors.World
 ) -> None:
     own = phone(app, world["inspector"])
+    browser = doors.browser_of(app, session, world.people["inspector"])
     for body in ({}, {"id": own.id}, {"id": own.id, "name": " "}, {"id": "x", "name": "a"}):
-        doors.refused(world["inspector"].post("/api/v1/devices", json=body), 422)
+        doors.refused(browser.post("/api/v1/devices", json=body), 422)
     taken = {"id": own.id, "name": "của tôi"}
-    doors.refused(world["elsewhere"].post("/api/v1/devices", json=taken), 404)
-    doors.answered(own.client.delete(f"/api/v1/devices/{own.id}"), 204)
-    refused = doors.refused(world["inspector"].post("/api/v1/devices", json=taken), 409)
+    elsewhere = doors.browser_of(app, session, world.people["elsewhere"])
+    doors.refused(elsewhere.post("/api/v1/devices", json=taken), 404)
+    doors.answered(world["inspector"].delete(f"/api/v1/devices/{own.id}"), 204)
+    refused = doors.refused(browser.post("/api/v1/devices", json=taken), 409)
     assert refused["code"] == "revoked_device"
 
 
@@ -70,23 +75,48 @@ def test_only_its_person_and_administrators_revoke_a_phone(
     assert own.id in {one["id"] for one in theirs}
     page = world["admin"].get(f"/users/{person}").get_data(as_text=True)
     assert f"/devices/{own.id}/revoke" in page
-    answer = world["admin"].post(f"/devices/{own.id}/revoke")
+    admin = doors.browser_of(app, session, world.people["admin"])
+    answer = admin.post(f"/devices/{own.id}/revoke")
     assert answer.headers["Location"].endswith(f"/users/{person}")
     doors.refused(own.client.get("/api/v1/field/work"), 401)
     assert session.scalars(
         select(AuditEntry.actor).where(AuditEntry.action == "device.revoke")
     ).one() == (world.people["admin"].email)
     # Again is no error, and says nothing new.
-    assert world["admin"].post(f"/devices/{own.id}/revoke").status_code == 302
+    assert admin.post(f"/devices/{own.id}/revoke").status_code == 302
 
 
-def test_ones_own_phones_stand_on_a_page(app: Flask, world: doors.World) -> None:
+def test_ones_own_phones_stand_on_a_page(app: Flask, session: Session, world: doors.World) -> None:
     own = phone(app, world["inspector"])
     page = world["inspector"].get("/devices").get_data(as_text=True)
     assert f"/devices/{own.id}/revoke" in page
     assert f"/devices/{own.id}/revoke" not in world["staff"].get("/devices").get_data(as_text=True)
-    answer = world["inspector"].post(f"/devices/{own.id}/revoke")
+    browser = doors.browser_of(app, session, world.people["inspector"])
+    answer = browser.post(f"/devices/{own.id}/revoke")
     assert answer.headers["Location"].endswith("/devices")
+
+
+def test_signing_out_on_a_phone_ends_its_token_and_nothing_else(
+    app: Flask, session: Session, world: doors.World
+) -> None:
+    own, other = phone(app, world["inspector"]), phone(app, world["inspector"])
+    doors.answered(own.client.delete("/api/v1/devices/token"), 204)
+    for path in ("/api/v1/field/work", "/api/v1/devices"):
+        doors.refused(own.client.get(path), 401)
+    # It is no lost phone: nothing that it brings is kept from anybody, nor is its history closed.
+    doors.refused(own.client.post("/api/v1/sync", json={"operations": []}), 401)
+    doors.refused(own.client.delete("/api/v1/devices/token"), 401)
+    assert session.get_one(Device, uuid.UUID(own.id)).revoked_at is None
+    assert other.client.get("/api/v1/field/work").status_code == 200
+    told = session.scalars(select(AuditEntry).where(AuditEntry.action == "token.revoke")).one()
+    assert told.after == {"device": own.id}
+    again = phone(app, world["inspector"], own.id)
+    assert again.client.get("/api/v1/field/work").status_code == 200
+    # A program or a browser is no phone.
+    doors.refused(world["inspector"].delete("/api/v1/devices/token"), 404)
+    browser = doors.browser_of(app, session, world.people["inspector"])
+    doors.refused(browser.delete("/api/v1/devices/token"), 404)
+    assert again.client.get("/api/v1/field/work").status_code == 200
 
 
 def test_an_expired_token_is_refused_and_keeps_nothing(

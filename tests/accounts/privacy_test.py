@@ -13,16 +13,23 @@ from flask import Flask
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from accounts.models import AccessToken, OrganisationContact, User
+from accounts.models import (
+    AccessToken,
+    AccountLink,
+    OrganisationContact,
+    User,
+    UserSession,
+)
 from accounts.services import privacy
 from core import retention
 from core.audit import AuditEntry
-from core.dictionary import Class, Names, dictionary
+from core.dictionary import Class, ColumnEntry, Names, dictionary
 from core.exports import Export
 from core.model import Base
 from inspections.reminder_models import Reminder
 from tests import makers
-from tests.doors import World
+from tests.doors import World, browser_of
+from tests.inspections.phones import phone
 from tests.makers import NOW
 
 pytestmark = pytest.mark.slow
@@ -142,6 +149,41 @@ def test_an_erasure_takes_two_steps_and_leaves_the_proof(
     assert [one.split()[0] for one in again[:-1]] == ["audit_entry.actor"]
 
 
+def test_nothing_is_left_where_the_dictionary_says_so(
+    app: Flask, session: Session, world: World
+) -> None:
+    person = world.people["inspector"]
+    phone(app, world["inspector"])
+    person.openid_subject = "https://sign-in.example.org 4711"
+    browser_of(app, session, person)
+    email, number = person.email, str(person.id)
+    code = re.search(r"--confirm (\w+)", run(app, "erase", email))[1]
+    said = run(app, "erase", email, "--confirm", code)
+    assert "device.name" in said
+    session.expire_all()
+    pseudonym = session.get_one(User, person.id).email
+    looked = set()
+    for table in dictionary().tables.values():
+        ids = [one.name for one in table.of_people if one.person is Names.ID]
+        if not ids:
+            continue
+        theirs = " OR ".join(f't."{one}"::text = :id' for one in ids)
+        for row in session.execute(
+            text(f'SELECT * FROM "{table.name}" t WHERE {theirs}'), {"id": number}
+        ).mappings():
+            assert not table.deleted, table.name
+            for column in table.erased:
+                assert row[column.name] in {None, "", pseudonym}, f"{table.name}.{column.name}"
+                looked.add(f"{table.name}.{column.name}")
+    assert {"device.name", "user.openid_subject", "user.name"} <= looked
+    # What says something of a person and stays is said to.
+    assert all(one.kind in {Class.PERSONAL, Class.SENSITIVE} for one in of_erased())
+
+
+def of_erased() -> list[ColumnEntry]:
+    return [one for table in dictionary().tables.values() for one in table.erased]
+
+
 def test_a_contact_without_an_account_is_taken_away(app: Flask, session: Session) -> None:
     owner = makers.organisation(session)
     owner.responsible_email = "Người@example.org"
@@ -176,6 +218,24 @@ def test_what_is_too_old_goes_and_it_is_written_down(
     )
     young = AccessToken(user_id=person.id, name="y", hash=b"y", revoked_at=NOW)
     session.add_all([ended, young])
+    for days in (29, 31):
+        at = NOW - timedelta(days=days)
+        times = {"created_at": at, "seen_at": at, "expires_at": NOW + timedelta(days=9)}
+        ended_session = UserSession(user_id=person.id, way="password", lasting=True, **times)
+        ended_session.ended_at = at
+        over = {**times, "expires_at": at}
+        expired = UserSession(user_id=person.id, way="password", lasting=True, **over)
+        live = UserSession(user_id=person.id, way="password", lasting=True, **times)
+        session.add_all([ended_session, expired, live])
+    for days in (364, 366):
+        at = NOW - timedelta(days=days)
+        for number, facts in enumerate(({"used_at": at}, {"revoked_at": at}, {})):
+            ends = NOW if facts else at
+            link = AccountLink(user_id=person.id, kind="reset", hash=bytes([days % 256, number]))
+            link.made_at, link.expires_at = at, ends
+            session.add(link)
+            for key, value in facts.items():
+                setattr(link, key, value)
     reminder = session.scalars(select(Reminder).limit(1)).one()
     reminder.state, reminder.recipient = "sent", "a@example.org"
     reminder.sent_at = NOW - timedelta(days=2000)
@@ -183,13 +243,16 @@ def test_what_is_too_old_goes_and_it_is_written_down(
                     {"at": NOW - timedelta(days=1096)})  # fmt: skip
     session.commit()
     tokens, exports = left(AccessToken), left(Export)
-    assert retention.remove_now(NOW) == {"access_token": 1, "export": exports, "reminder": 1}
+    assert retention.remove_now(NOW) == {
+        "access_token": 1, "account_link": 3, "export": exports, "reminder": 1, "user_session": 2,
+    }  # fmt: skip
+    assert (left(UserSession), left(AccountLink)) == (4, 3)
     assert (left(AccessToken), left(Export)) == (tokens - 1, 0)
     assert session.get_one(Reminder, reminder.id).recipient == ""
     told = session.scalars(
         select(AuditEntry.object_id).where(AuditEntry.action == "retention.remove")
     ).all()
-    assert sorted(told) == ["access_token", "export", "reminder"]
+    assert sorted(told) == ["access_token", "account_link", "export", "reminder", "user_session"]
     assert not any(retention.remove_now(NOW).values())
 
 

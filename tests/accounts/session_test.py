@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
+import uuid
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urljoin, urlsplit
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from accounts import tokens
 from accounts.cli import hashed
-from accounts.models import AccessToken
-from core import clock
+from accounts.models import AccessToken, UserSession
+from core import clock, store
 from core.policy import SYSTEM
 from core.settings import Settings
 from tests import doors, makers
 from tests.doors import PASSWORD, csrf_of, signed_in
+from tests.inspections.phones import phone
 
 
 def admin_edit(app: Flask, session: Session, person, **changes):
@@ -276,28 +278,36 @@ def test_a_new_name_ends_no_session(app: Flask, session: Session) -> None:
     assert "Tên Mới" in client.get("/").get_data(as_text=True)
 
 
-def test_an_administrator_ends_sessions_by_a_new_password_shown_once(
-    app: Flask, session: Session
-) -> None:
+def test_an_administrator_learns_nobodys_password(app: Flask, session: Session) -> None:
+    """They hand over a link by which the person sets their own (ASVS 5.0, 6.4.1)."""
     person = doors.with_password(session, "staff")
     client = signed_in(app, person.email)
-    admin = doors.client_of(app, session, makers.user(session, "admin"))
-    page = admin.post(f"/users/{person.id}/password").get_data(as_text=True)
-    (made,) = re.findall(r"\b(?:[a-z2-9]{5}-){3}[a-z2-9]{5}\b", page)
+    admin = doors.browser_of(app, session, makers.user(session, "admin"))
+    page = admin.get(f"/users/{person.id}").get_data(as_text=True)
+    assert f"/users/{person.id}/password" not in page
+    assert admin.post(f"/users/{person.id}/password").status_code == 404
+    shown = admin.post(f"/users/{person.id}/link", data={"show": "1"}).get_data(as_text=True)
+    (path,) = re.findall(r"/password/new/[\w-]{40,}", shown)
+    new = "mot-mat-khau-khac-9"
+    theirs = app.test_client()
+    token = csrf_of(theirs.get(path).get_data(as_text=True))
+    given = {"password": new, "again": new, "csrf_token": token}
+    assert theirs.post(path, data=given).status_code == 302
     assert client.get("/").status_code == 302
-    assert signed_in(app, person.email, made).get("/").status_code == 200
-    assert made not in admin.get(f"/users/{person.id}").get_data(as_text=True)
+    assert signed_in(app, person.email, new).get("/").status_code == 200
+    assert admin.get(path).status_code == 404
 
 
 # Tokens
 
 
 def test_a_token_ends_when_it_is_revoked(app: Flask, session: Session) -> None:
-    client = doors.client_of(app, session, makers.user(session, "staff"))
+    person = makers.user(session, "staff")
+    client = doors.client_of(app, session, person)
     assert client.get("/api/v1/towers").status_code == 200
     row = session.scalars(select(AccessToken)).one()
-    response = client.post(f"/account/tokens/{row.id}/revoke")
-    assert response.status_code == 302
+    browser = doors.browser_of(app, session, person)
+    assert browser.post(f"/account/tokens/{row.id}/revoke").status_code == 302
     doors.refused(client.get("/api/v1/towers"), 401)
     assert client.get("/towers").status_code == 302
 
@@ -306,10 +316,54 @@ def test_a_token_of_somebody_else_cannot_be_revoked(app: Flask, session: Session
     other = makers.user(session, "staff")
     makers.token(session, other)
     row = session.scalars(select(AccessToken).where(AccessToken.user_id == other.id)).one()
-    client = doors.client_of(app, session, makers.user(session, "admin"))
-    assert client.post(f"/account/tokens/{row.id}/revoke").status_code == 404
+    browser = doors.browser_of(app, session, makers.user(session, "admin"))
+    assert browser.post(f"/account/tokens/{row.id}/revoke").status_code == 404
     session.refresh(row)
     assert row.revoked_at is None
+
+
+def test_no_token_makes_or_ends_what_lets_somebody_in(app: Flask, session: Session) -> None:
+    """Whoever found a phone or a token makes nothing of it that would outlast it."""
+    person = makers.user(session, "admin")
+    client = doors.client_of(app, session, person)
+    own = phone(app, client)
+    browser = doors.browser_of(app, session, person)
+    (row,) = session.scalars(select(UserSession).where(UserSession.user_id == person.id))
+    token = session.scalars(select(AccessToken.id).where(AccessToken.device_id.is_(None))).one()
+    before = doors.counts(session)
+    for bearer in (client, own.client):
+        for path in (
+            "/account/tokens",
+            f"/account/tokens/{token}/revoke",
+            f"/account/sessions/{row.id}/end",
+            f"/users/{person.id}/sessions/{row.id}/end",
+            f"/devices/{own.id}/revoke",
+        ):
+            assert bearer.post(path, data={"name": "x"}).status_code == 401, path
+        new = {"id": str(uuid.uuid4()), "name": "Máy của kẻ trộm"}
+        doors.refused(bearer.post("/api/v1/devices", json=new), 401)
+    doors.refused(own.client.delete(f"/api/v1/devices/{own.id}"), 401)
+    assert doors.counts(session) == before
+    assert browser.get("/towers").status_code == 200
+    doors.answered(own.client.get("/api/v1/towers"), 200)
+
+
+def test_a_new_token_ends_by_itself(app: Flask, session: Session) -> None:
+    person = doors.with_password(session, "staff")
+    store.set_value(session, "token_days", 90, by=SYSTEM, now=makers.NOW)
+    browser = doors.browser_of(app, session, person)
+    assert 'name="days" type="text" value="90"' in browser.get("/account").get_data(as_text=True)
+    for days, lasts in (("", 90), ("7", 7), ("90", 90)):
+        given = {"name": f"sau {days}", "days": days}
+        assert browser.post("/account/tokens", data=given).status_code == 200
+        row = session.scalars(select(AccessToken).where(AccessToken.name == given["name"].strip()))
+        ends = row.one().expires_at
+        assert ends
+        assert timedelta(0) <= clock.now() + timedelta(days=lasts) - ends < timedelta(minutes=1)
+    for days in ("0", "91", "-1", "x", "1e3", "٣", "9" * 40):
+        answer = browser.post("/account/tokens", data={"name": "y", "days": days})
+        assert (answer.status_code, 'role="alert"' in answer.get_data(as_text=True)) == (422, True)
+    assert session.scalar(select(func.count()).select_from(AccessToken)) == 3
 
 
 def test_a_token_ends_at_its_time(app: Flask, session: Session) -> None:

@@ -1,4 +1,4 @@
-"""Sessions can be seen and ended; who guesses waits; who looks as another changes nothing."""
+"""Sessions can be seen and ended; who looks as another changes nothing."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
-from accounts.models import SignInFailure, User, UserSession
-from accounts.services import slowing
+from accounts.models import User, UserSession
 from core import clock
 from core.audit import AuditEntry
 from core.db import database
 from tests import doors, makers
-from tests.accounts.session_test import sign_in_answer
 from tests.doors import PASSWORD, csrf_of, signed_in
 
 
@@ -55,8 +53,8 @@ def test_only_an_administrator_ends_the_session_of_another(app: Flask, session: 
     person = doors.with_password(session, "staff")
     client = signed_in(app, person.email)
     (row,) = rows(session, person)
-    inspector = doors.client_of(app, session, makers.user(session, "inspector"))
-    admin = doors.client_of(app, session, makers.user(session, "admin"))
+    inspector = doors.browser_of(app, session, makers.user(session, "inspector"))
+    admin = doors.browser_of(app, session, makers.user(session, "admin"))
     assert inspector.post(f"/account/sessions/{row.id}/end").status_code == 404
     assert admin.post(f"/account/sessions/{row.id}/end").status_code == 404
     path = f"/users/{person.id}/sessions/{row.id}/end"
@@ -119,34 +117,6 @@ def test_a_request_of_a_session_asks_no_more_than_before(app: Flask, session: Se
     finally:
         event.remove(engine, "before_cursor_execute", note)
     assert len(asked) == 3, asked
-
-
-# Guessing
-
-
-def test_whoever_is_wrong_too_often_waits_known_or_not(app: Flask, session: Session) -> None:
-    person = doors.with_password(session, "staff")
-    for said in (person.email, "khong-co@example.org"):
-        answers = [sign_in_answer(app, said, "khong-dung-mat-khau") for _ in range(6)]
-        assert [one.status_code for one in answers] == [200] * 5 + [429]
-        assert 1 <= int(answers[-1].headers["Retry-After"]) <= 2
-    # The right password waits too, as long as it has to, and then gets in.
-    assert sign_in_answer(app, person.email.upper(), PASSWORD).status_code == 429
-    session.execute(update(SignInFailure).values(last_at=clock.now() - timedelta(seconds=2)))
-    session.commit()
-    assert sign_in_answer(app, person.email, PASSWORD).status_code == 302
-    left = session.scalars(select(SignInFailure.failures)).all()
-    assert left == [5]
-
-
-def test_nobody_waits_longer_than_the_setting(app: Flask, session: Session) -> None:
-    person = doors.with_password(session, "staff")
-    now = clock.now()
-    for _ in range(60):
-        slowing.note_failure(session, person.email, now=now)
-    session.execute(update(SignInFailure).values(last_at=now - timedelta(minutes=15)))
-    session.commit()
-    assert sign_in_answer(app, person.email, PASSWORD).status_code == 302
 
 
 # Looking at the service as another

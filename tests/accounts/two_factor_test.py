@@ -100,6 +100,23 @@ def test_the_second_factor_is_set_up_asked_for_and_switched_off(
     assert [one["change"] for one in told if one] == ["set_up", "switched_off"]
 
 
+def test_a_change_of_the_second_factor_ends_everything_else(app: Flask, session: Session) -> None:
+    """Whoever had the password alone is out once there is a second factor."""
+    person = doors.with_password(session, "staff")
+    client, thief = doors.signed_in(app, person.email), doors.signed_in(app, person.email)
+    program = doors.client_of(app, session, person)
+    key = set_up(client)
+    assert client.get("/towers").status_code == 200
+    assert thief.get("/towers").status_code == 302
+    doors.refused(program.get("/api/v1/towers"), 401)
+    other = with_password_alone(app, person)
+    assert send_code(other, code(key)).status_code == 302
+    assert other.get("/towers").status_code == 200
+    assert post(client, "/tf-setup", setup="disable").status_code == 302
+    assert client.get("/towers").status_code == 200
+    assert other.get("/towers").status_code == 302
+
+
 def test_recovery_codes_are_shown_once_and_each_works_once(app: Flask, session: Session) -> None:
     person = doors.with_password(session, "staff")
     client = doors.signed_in(app, person.email)

@@ -19,6 +19,16 @@ SENT = (
     " WHERE inspection.status = 'submitted'"
 )
 
+# Whether the token that a phone got last still opens something.
+OPENS = (
+    'SELECT access_token.revoked_at IS NULL FROM access_token JOIN "user" ON "user".id = user_id'
+    " WHERE email = '{}' AND device_id IS NOT NULL ORDER BY access_token.created_at DESC LIMIT 1"
+)
+
+
+def opens(service: Service, email: str) -> bool:
+    return service.rows(OPENS.format(email))[0][0]
+
 
 @pytest.fixture(scope="module")
 def service(cluster, migrated: str, instance: Path) -> Iterator[Service]:
@@ -201,7 +211,12 @@ def test_two_people_on_one_phone_and_a_check_that_is_refused(service, phones, sc
 
     # The next one on this phone sees nothing of it, and sends nothing of it either.
     # The session of the browser that was left open ends before anybody can go on with it.
-    one.online()
+    # So does the token of whoever signed out without a network.
+    assert opens(service, "anna@example.org")
+    with page.expect_response("**/api/v1/devices/token") as ended:
+        one.online()
+    assert ended.value.status == 204
+    assert not opens(service, "anna@example.org")
     page.goto(f"{one.server.url}/field/sign-in?lang=en")
     page.wait_for_url("**/field")
     one.begin("binh@example.org")
@@ -212,8 +227,10 @@ def test_two_people_on_one_phone_and_a_check_that_is_refused(service, phones, sc
     assert service.rows(f"{SENT} AND code = 'FIELD-2'") == []
 
     one.go("phone")
+    assert opens(service, "binh@example.org")
     one.press("Sign out on this phone")
     expect(page.locator(".welcome")).to_be_visible()
+    assert not opens(service, "binh@example.org")
     one.begin("anna@example.org")
     one.go("sending")
     one.sees("Not taken: correct it and send it again")

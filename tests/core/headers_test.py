@@ -220,12 +220,12 @@ def test_no_asset_asks_another_host(built: Path) -> None:
     assert looked >= 5
 
 
-def test_the_one_time_password_is_not_kept_by_the_browser(app: Flask, session: Session) -> None:
-    admin = doors.client_of(app, session, makers.user(session, "admin"))
+def test_what_is_shown_once_is_not_kept_by_the_browser(app: Flask, session: Session) -> None:
+    admin = doors.browser_of(app, session, makers.user(session, "admin"))
     person = makers.user(session, "staff")
     session.commit()
     for response in (
-        admin.post(f"/users/{person.id}/password"),
+        admin.post(f"/users/{person.id}/link", data={"show": "1"}),
         admin.post("/account/tokens", data={"name": "x"}),
     ):
         assert response.status_code == 200

@@ -290,7 +290,7 @@ def test_jobs_that_ended_long_ago_are_forgotten(queue: Queue) -> None:
         assert jobs.cancel(session, number)
         jobs.write_progress(session, number, 1, 2, "", {})
         session.execute(
-            text("UPDATE procrastinate_events SET at = now() - interval '31 days'"
+            text("UPDATE procrastinate_events SET at = now() - interval '8 days'"
                  " WHERE job_id = :id"), {"id": number},
         )  # fmt: skip
     forget(queue.sessions)

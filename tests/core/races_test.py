@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from accounts.models import Organisation, User
+from accounts.models import Organisation, Role, User
+from accounts.services import users as services
 from core.cluster import PrivateCluster
 from core.db import database
+from core.errors import Conflict
+from core.policy import SYSTEM
 from core.settings import Settings
 from inspections.models import Inspection, Submission
 from tests import doors, makers
@@ -260,3 +263,80 @@ def test_one_of_several_decisions_about_a_proposal_counts(place: Place, figure: 
     with place.session() as session:
         made = session.scalar(select(func.count()).where(Tower.code.like("RACE-%")))
         assert made == 1
+
+
+def test_a_burst_of_passwords_is_slowed_down_like_one_after_another(place: Place) -> None:
+    """Five at most are looked at, however many come at one moment."""
+
+    def attempt(client: Any, number: int) -> Any:
+        del client.environ_base["HTTP_AUTHORIZATION"]
+        page = client.get("/sign-in").get_data(as_text=True)
+        ready.wait(timeout=20)
+        given = {"email": "ai@example.org", "password": "khong-dung-mat-khau"}
+        return client.post("/sign-in", data={**given, "csrf_token": doors.csrf_of(page)})
+
+    ready = threading.Barrier(AT_ONCE)
+    statuses = [*at_once(place, "", attempt), *at_once(place, "", attempt)]
+    assert sorted(statuses) == [200] * 5 + [429] * 7
+
+
+def test_two_administrators_who_disable_each_other_leave_one(place: Place) -> None:
+    with place.session() as session:
+        session.execute(update(User).values(active=False))
+        two = [makers.user(session, "admin") for _ in range(2)]
+        tokens = [makers.token(session, one) for one in two]
+        session.commit()
+
+    def disable(client: Any, number: int) -> Any:
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {tokens[number % 2]}"
+        other = two[1 - number % 2]
+        given = {"name": "x", "roles": ["admin"], "everywhere": "1", "version": "1"}
+        return client.post(f"/users/{other.id}", data=given)
+
+    statuses = at_once(place, "", disable)
+    with place.session() as session:
+        left = select(func.count()).where(User.active, User.roles.any(Role.name == "admin"))
+        assert session.scalar(left) == 1, statuses
+        session.execute(update(User).values(active=True))
+        session.commit()
+    assert 302 in statuses and not any(status >= 500 for status in statuses), statuses
+
+
+def test_who_is_disabled_at_this_moment_is_no_administrator_any_more(place: Place) -> None:
+    """The one who comes second waits for the first, and is refused."""
+
+    def disable(session: Session, number: uuid.UUID) -> None:
+        services.update_user(
+            session,
+            session.get_one(User, number),
+            name="x",
+            roles=["admin"],
+            everywhere=True,
+            territories=[],
+            organisation=None,
+            active=False,
+            by=SYSTEM,
+            now=makers.NOW,
+        )
+
+    def second() -> None:
+        with place.session() as session, pytest.raises(Conflict):
+            asked.set()
+            disable(session, two[1])
+        refused.set()
+
+    asked, refused = threading.Event(), threading.Event()
+    with place.session() as session:
+        session.execute(update(User).values(active=False))
+        two = [makers.user(session, "admin").id for _ in range(2)]
+        session.commit()
+        disable(session, two[0])
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert asked.wait(timeout=20)
+        assert not refused.wait(timeout=0.5)
+        session.commit()
+        thread.join(timeout=20)
+        assert refused.is_set()
+        session.execute(update(User).values(active=True))
+        session.commit()

@@ -13,6 +13,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from accounts.models import User
+from accounts.security import actor_by_token
+from accounts.services import devices
+from core import clock
+from core.db import transaction
 from inspections.field_models import ReviewItem
 from tests import doors
 
@@ -101,13 +106,36 @@ def waiting(session: Session, **wanted: Any) -> ReviewItem:
 
 
 def phone(app: Flask, client: FlaskClient, device_id: str | None = None) -> Phone:
-    """A phone of the person whom a client is signed in as."""
+    """A phone of the person whose token a client carries, made as their browser makes it."""
     number = device_id or str(uuid.uuid4())
-    made = client.post("/api/v1/devices", json={"id": number, "name": "Điện thoại"})
-    token = doors.answered(made, 201)["token"]
+    theirs = client.environ_base["HTTP_AUTHORIZATION"].removeprefix("Bearer ")
+    with app.app_context(), transaction() as session:
+        token = register(session, theirs, number)
+    return carrying(app, number, token)
+
+
+def carrying(app: Flask, number: str, token: str) -> Phone:
+    """A phone that was registered, with its token."""
     own = app.test_client()
     own.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     return Phone(own, number, token)
+
+
+def register(session: Session, theirs: str, number: str) -> str:
+    """Let a phone work for whoever has the token `theirs`; returns that of the phone."""
+    actor = actor_by_token(session, theirs)
+    assert actor is not None
+    person = session.get_one(User, actor.id)
+    _, token, _ = devices.register(
+        session,
+        uuid.UUID(number),
+        person,
+        name="Điện thoại",
+        app_version="1.0.0",
+        by=actor,
+        now=clock.now(),
+    )
+    return token
 
 
 def operation(kind: str, body: dict[str, Any], *, minutes: int = 0, **facts: Any) -> dict[str, Any]:

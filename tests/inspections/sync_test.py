@@ -222,7 +222,7 @@ def test_skew_is_kept_and_flagged_and_days_are_ours(session: Session, own: Phone
 def test_a_revoked_phone_is_quarantined_and_an_unknown_token_refused(
     app: Flask, session: Session, own: Phone, tower, world: doors.World
 ) -> None:
-    doors.answered(own.client.delete(f"/api/v1/devices/{own.id}"), 204)
+    doors.answered(world["inspector"].delete(f"/api/v1/devices/{own.id}"), 204)
     picture = photo("lost", "sit_fence")
     sent = inspection(tower.code, photos=[picture.facts()])
     (result,) = own.send(sent)

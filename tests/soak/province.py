@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import random
-import urllib.request
 import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from accounts.models import User
 from app import create_app
 from core.db import database
 from tests import doors, makers
+from tests.inspections import phones
 from tests.soak.running import Running
 
 PASSES = {
@@ -112,24 +112,16 @@ def settle(running: Running, *, inspectors: int, towers: int, prefix: str = "S")
                         commune=commune,
                     )
                 made.append(Inspector(person.id, makers.token(session, person), codes))
+            made = [
+                replace(one, token=phones.register(session, one.token, str(uuid.uuid4())))
+                for one in made
+            ]
             session.commit()
             session.close()
-            return [replace(one, token=device_token(running, one.token)) for one in made]
+            return made
     finally:
         with app.app_context():
             database().engine.dispose()
-
-
-def device_token(running: Running, token: str) -> str:
-    """Sign a phone in by the token of its inspector; returns the token of the phone."""
-    asked = urllib.request.Request(
-        f"http://127.0.0.1:{running.port}/api/v1/devices",
-        orjson.dumps({"id": str(uuid.uuid4()), "name": "Máy thử", "app_version": "1"}),
-        {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(asked, timeout=30) as answer:
-        given: str = orjson.loads(answer.read())["token"]
-        return given
 
 
 def submission(

@@ -2,6 +2,9 @@
 // out by their own token if they have not signed out.
 import { phone, storeOf } from "./store.js";
 
+// Nobody waits longer for it to be said that they are signed out.
+const PATIENCE_MS = 10_000;
+
 export const accounts = () => phone.accounts.toArray();
 
 export const active = async () => (await accounts()).find((one) => one.active) || null;
@@ -21,10 +24,31 @@ export async function signIn({ id: device, name: deviceName, token, user, expire
 
 // The token goes; what is stored stays, until the same person signs in again. The session of the
 // browser must end as well, or whoever is next on this phone could go on as the one before: where
-// there is no network now, the page to sign in ends it (`left`).
+// there is no network now, the page to sign in ends it (`left`), and the token ends when there is
+// one again (`ending`).
 export async function signOut(id) {
-  await phone.accounts.update(id, { token: null, active: false, refused: false, left: true });
+  const { token } = await phone.accounts.get(id);
+  await phone.accounts.update(id, { token: null, ending: token, active: false, refused: false, left: true });
+  await endTokens();
   if (await endSession()) await phone.accounts.update(id, { left: false });
+}
+
+// Let the service forget the tokens of those who signed out here. Who signs in again has another.
+export const endTokens = () => navigator.locks.request("thap-canh-end-tokens", async () => {
+  for (const { id, ending } of await accounts()) {
+    if (ending && await endToken(ending)) await phone.accounts.update(id, { ending: null });
+  }
+});
+
+async function endToken(token) {
+  try {
+    const answer = await fetch("/api/v1/devices/token", {
+      method: "DELETE", headers: { Authorization: `Bearer ${token}` }, credentials: "omit", signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+    return answer.ok || answer.status === 401;
+  } catch {
+    return false;
+  }
 }
 
 // Whether no session of the ordinary pages is left on this phone.

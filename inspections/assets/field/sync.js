@@ -1,7 +1,7 @@
 // Sends what waits. It starts by itself, goes on where it was cut off, waits longer after each
 // failure, and never lets one bad thing hold up another. Sending again is harmless for ever.
 import { askJson, Unanswered, VERSION } from "./service.js";
-import { accounts, canSend } from "./session.js";
+import { accounts, canSend, endTokens } from "./session.js";
 import { clearOld, doubt, letGo } from "./receipts.js";
 import { keepFact, storeOf } from "./store.js";
 
@@ -33,6 +33,7 @@ const isOver = (until) => until <= Date.now() || until > Date.now() + LONGEST_WA
 // Send for everybody who has not signed out, each by their own token. `atOnce`: somebody asks.
 export async function send({ atOnce = false } = {}) {
   if (!navigator.onLine && !atOnce) return;
+  await endTokens();
   for (const account of await accounts()) {
     if (!canSend(account)) continue;
     const pause = pauses.get(account.id);
