@@ -21,8 +21,8 @@ from core.audit import AuditEntry
 from inspections.field_models import ReviewItem
 from inspections.models import Inspection, Photo
 from tests import doors, makers
-from tests.inspections.phones import Photo as Picture
 from tests.inspections.phones import Phone, inspection, operation, phone, photo, waiting
+from tests.inspections.phones import Photo as Picture
 
 
 @pytest.fixture
