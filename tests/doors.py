@@ -23,7 +23,7 @@ from accounts.models import Device, Organisation, User
 from accounts.security import actor_of
 from areas.models import Area
 from core import audit, clock
-from core.exports import Export
+from core.exports import Export, scope_of
 from core.geo import to_polygon
 from core.model import Base
 from core.policy import SYSTEM
@@ -193,6 +193,7 @@ def _export(app: Flask, session: Session, person: User, names: str) -> uuid.UUID
         job_id=1,
         actor_id=str(person.id),
         actor=person.name,
+        scope=scope_of(actor_of(session, person)),
         created_at=clock.now(),
         finished_at=clock.now(),
     )
