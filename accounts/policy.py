@@ -57,4 +57,6 @@ def register() -> None:
         },
         visible=visible_organisations,
         reaches=reaches_organisation,
+        # It rewrites the owners of towers wherever they stand.
+        whole={"merge"},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 import uuid
 from dataclasses import dataclass
@@ -110,6 +111,25 @@ def of_device(session: Session, token: str) -> OfDevice | None:
     device_id, user_id, email, name, revoked_at, active = row
     shut = "disabled_account" if not active else "revoked_device" if revoked_at else None
     return OfDevice(device_id, user_id, email, name, shut)
+
+
+def signer(
+    session: Session, device_id: uuid.UUID, content: bytes, signature: str
+) -> AccessToken | None:
+    """The token of a phone, live or not, by whose hash it signed a text; `None` where it did not.
+
+    `signature` is HMAC-SHA-256 in hexadecimal digits.
+    """
+    given = signature.encode()
+    found = session.scalars(
+        select(AccessToken)
+        .where(AccessToken.device_id == device_id)
+        .order_by(AccessToken.created_at.desc(), AccessToken.id)
+    )
+    for row in found:
+        if hmac.compare_digest(hmac.digest(row.hash, content, "sha256").hex().encode(), given):
+            return row
+    return None
 
 
 def revoke_all(session: Session, user: User, *, now: datetime) -> None:

@@ -6,6 +6,7 @@ row says how far it has come. What a list is made of is known by the feature tha
 
 from __future__ import annotations
 
+import hashlib
 import os
 import uuid
 from collections.abc import Mapping, Sequence
@@ -47,7 +48,8 @@ class Export(Base):
 
     `what` is the list, `query` are the arguments of its address, `filters` and `language` are what
     its reader was told. `rows` is known when it is done. A long one was made by the job `job_id`;
-    then `size` is that of its file, which lies in the folder of exports under its `id`.
+    then `size` is that of its file, which lies in the folder of exports under its `id`, and `scope`
+    says for which roles and territory it was made (`scope_of`).
     """
 
     __tablename__ = "export"
@@ -70,6 +72,7 @@ class Export(Base):
     error: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     actor_id: Mapped[str | None]
     actor: Mapped[str]
+    scope: Mapped[str | None]
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default="1", default=1)
@@ -81,6 +84,13 @@ class Export(Base):
     @property
     def has_file(self) -> bool:
         return self.state == State.DONE and self.job_id is not None
+
+
+def scope_of(actor: Actor) -> str:
+    """A digest of what decides which rows a reader sees."""
+    territory = None if actor.communes is None else sorted(actor.communes)
+    said = (sorted(actor.roles), territory, str(actor.organisation_id))
+    return hashlib.sha256(repr(said).encode()).hexdigest()
 
 
 def begin(

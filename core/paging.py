@@ -99,9 +99,13 @@ def exact_number(value: Any) -> Decimal:
 
 
 def moment(value: Any) -> datetime:
+    """A moment in UTC, of a year that every zone has."""
     found = datetime.fromisoformat(value)
     if found.tzinfo is None:
         raise ValueError("a moment without its zone")
+    found = found.astimezone(UTC)
+    if not 1900 <= found.year <= 9000:
+        raise ValueError("a moment of no time here")
     return found
 
 

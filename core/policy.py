@@ -8,13 +8,14 @@ route that names none is refused.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, false
 
 from core.errors import Forbidden, NotFound, Unauthenticated
+from core.words import N_
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -60,6 +61,7 @@ class Rule:
     actions: Mapping[str, frozenset[str]]
     reaches: Callable[[Actor, Any], bool]
     visible: Visible
+    whole: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -76,9 +78,11 @@ def register(
     actions: Mapping[str, set[str]],
     visible: Visible,
     reaches: Callable[[Actor, Any], bool],
+    whole: Collection[str] = (),
 ) -> None:
     """Say who may do what with a kind of thing.
 
+    What the actions of `whole` do counts everywhere: only who sees the whole register may do them.
     `actions` names for each action the roles that may; `reaches(actor, thing)` says whether the
     thing lies in the actor's scope; `visible(actor)` is the same scope as a SQL predicate.
     """
@@ -86,6 +90,7 @@ def register(
         actions={action: frozenset(roles | {"system"}) for action, roles in actions.items()},
         visible=visible,
         reaches=reaches,
+        whole=frozenset(whole),
     )
 
 
@@ -97,18 +102,29 @@ def _rule(kind: str) -> Rule:
 
 
 def allows(actor: Actor, action: str) -> bool:
-    """Whether the actor's role has the function `kind.action`, whatever the thing."""
+    """Whether the actor has the function `kind.action`, by role and where it needs that by seeing
+    the whole register, whatever the thing."""
     if action == PUBLIC:
         return True
     if actor.id is None and not actor.roles:
         return False
     if action == SIGNED_IN:
         return True
+    return _has_role(actor, action) and not _is_bound(actor, action)
+
+
+def _has_role(actor: Actor, action: str) -> bool:
     kind, _, verb = action.partition(".")
     roles = _rule(kind).actions.get(verb)
     if roles is None:
         raise LookupError(f"no policy names the action {action!r}")
     return actor.has(*roles)
+
+
+def _is_bound(actor: Actor, action: str) -> bool:
+    """Whether an action counts beyond the actor's territory."""
+    kind, _, verb = action.partition(".")
+    return actor.communes is not None and verb in _rule(kind).whole
 
 
 def may(actor: Actor, action: str, thing: Any = None) -> bool:
@@ -121,7 +137,12 @@ def may(actor: Actor, action: str, thing: Any = None) -> bool:
 def require(actor: Actor, action: str, thing: Any = None) -> None:
     """Raise what the actor should be told: 401, 403 for a function, 404 for a foreign thing."""
     if not allows(actor, action):
-        raise Unauthenticated() if actor.id is None else Forbidden()
+        if actor.id is None:
+            raise Unauthenticated()
+        if _has_role(actor, action):
+            message = N_("This counts everywhere: only who sees the whole register may do it")
+            raise Forbidden(message)
+        raise Forbidden()
     if thing is not None and not _rule(action.partition(".")[0]).reaches(actor, thing):
         raise NotFound()
 

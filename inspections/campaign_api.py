@@ -332,7 +332,10 @@ class WorkOfCampaign(MethodView):
     @guard("campaign.view")
     @campaigns.response(200, WorkBody)
     def get(self, campaign_id: uuid.UUID) -> Response:
-        """What the worker does, or did last, to many of its towers."""
+        """What the worker does, or did last, to many of its towers; for who sees all of them."""
+        session = current_session()
+        if not queries.sees_whole(session, current_actor(), the_campaign(campaign_id)):
+            raise NotFound()
         return work_answer(campaign_id)
 
 

@@ -18,6 +18,7 @@ from core.policy import guard
 from inspections.campaign_bodies import work_body
 from inspections.campaign_models import Campaign, CampaignWork
 from inspections.doors import the_campaign
+from inspections.queries import campaigns as queries
 from inspections.services import campaign_works as works
 
 
@@ -41,7 +42,9 @@ def the_work(session: Session, campaign_id: uuid.UUID) -> tuple[Campaign, Campai
 def work_state(campaign_id: uuid.UUID) -> Response:
     """How far it is, for the page that waits for it."""
     session = current_session()
-    _campaign, work = the_work(session, campaign_id)
+    found, work = the_work(session, campaign_id)
+    if not queries.sees_whole(session, current_actor(), found):
+        raise NotFound()
     said = work_body(work, works.progress_of(session, work))
     text = _(
         "%(done)s of %(total)s towers", done=number(said["done"], 0), total=number(said["total"], 0)

@@ -247,9 +247,10 @@ def campaign_page(
     wanted = wanted_in(found)
     work = works.of_campaign(session, found.id)
     working = works.is_on_its_way(session, work)
+    whole = queries.sees_whole(session, actor, found)
     return render_template(
         "inspections/campaign.html",
-        work=work_body(work, works.progress_of(session, work)) if work else None,
+        work=work_body(work, works.progress_of(session, work)) if work and whole else None,
         working=working,
         campaign=found,
         progress=queries.progress(session, actor, found.id, today=today),
@@ -261,11 +262,11 @@ def campaign_page(
         q=request.args.get("q", ""),
         standings=list(Standing),
         inspectors=queries.inspectors(session),
-        withdrawn=queries.ended(session, found.id, Ending.CANCELLED),
+        withdrawn=queries.ended(session, actor, found.id, Ending.CANCELLED),
         may_plan=policy.may(actor, "campaign.plan", found),
         open=found.state in OPEN and not working,
         possible=() if working else NEXT[State(found.state)],
-        history=audit.history(session, "campaign", [found.id]),
+        history=audit.history(session, "campaign", [found.id]) if whole else (),
         errors=errors,
         given=given or {},
         today=today,

@@ -222,8 +222,9 @@ def import_queue() -> ResponseReturnValue:
     try:
         if upload is None or not upload.filename:
             raise Invalid(fields={"file": [N_("Choose a file first")]})
-        queue = queue_files.read_queue(upload.stream.read())
-        results = queue_files.process_queue(queue, by=current_actor(), now=clock.now())
+        now = clock.now()
+        queue = queue_files.read_queue(upload.stream.read(), now=now)
+        results = queue_files.process_queue(queue, by=current_actor(), now=now)
     except DomainError as error:
         page = render_template(
             "inspections/field/import.html", results=None, errors=errors_of(error, "file")

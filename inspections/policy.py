@@ -200,6 +200,7 @@ def register() -> None:
         },
         visible=visible_notices,
         reaches=reaches_notice,
+        whole={"template"},
     )
     policy.register(
         "own_notice",
@@ -230,4 +231,6 @@ def register() -> None:
         actions={"view": READERS, "edit": {"staff"}, "publish": {"staff"}},
         visible=lambda actor: policy.visible(actor, "area"),
         reaches=lambda actor, thing: True,
+        # What the whole province is inspected by.
+        whole={"edit", "publish"},
     )

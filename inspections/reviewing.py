@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import re
 import uuid
+from collections.abc import Callable, Mapping
 
 from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from core import clock, policy, store
 from core.db import current_session, transaction
-from core.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
+from core.errors import Conflict, DomainError, Invalid, NotFound
 from core.file_types import OFFICE
 from core.guard import current_actor
 from core.i18n import current_language
@@ -22,7 +25,14 @@ from core.problems import field_texts
 from core.words import N_
 from inspections import minutes
 from inspections.bodies import item_form
-from inspections.doors import own_inspection, photo_store, position_of, the_inspection
+from inspections.doors import (
+    own_inspection,
+    photo_store,
+    position_of,
+    refused,
+    require_shown_version,
+    the_inspection,
+)
 from inspections.models import Inspection
 from inspections.queries import field_review, lists
 from inspections.queries.lines import lines_of
@@ -72,8 +82,14 @@ def review_routes(blueprint: Blueprint) -> None:
 
 @guard("inspection.view")
 def detail(inspection_id: uuid.UUID) -> str:
+    return detail_page(the_inspection(inspection_id))
+
+
+def detail_page(
+    inspection: Inspection, errors: Mapping[str, list[str]] | None = None, sent: str = ""
+) -> str:
+    """The page of a visit; `sent` names the form that was sent and whose errors these are."""
     session, language = current_session(), current_language()
-    inspection = the_inspection(inspection_id)
     catalogue = checklists.catalogue_of(session, inspection.checklist_version)
     items = {
         item.key: item_form(item, language)
@@ -125,6 +141,9 @@ def detail(inspection_id: uuid.UUID) -> str:
         and policy.may(actor, "inspection.void", inspection),
         may_confirm=inspection.void_asked_by_id != actor.id
         or not store.value_of(session, "two_people"),
+        errors=errors,
+        sent=sent,
+        given=request.form,
         today=clock.today(),
     )
 
@@ -160,31 +179,39 @@ def official_record(inspection_id: uuid.UUID, ending: str) -> Response:
     )
 
 
-@guard("inspection.review")
-def decide(inspection_id: uuid.UUID) -> Response:
-    actor, now = current_actor(), clock.now()
+def _step(
+    inspection_id: uuid.UUID, form: str, done: str, change: Callable[[Session, Inspection], None]
+) -> ResponseReturnValue:
+    """Decide about the version that was read; what is wrong is said on the page as it is now."""
     try:
         with transaction() as session:
             inspection = the_inspection(inspection_id)
-            decision = request.form.get("decision")
-            if decision not in {"accept", "return"}:
-                raise Invalid(N_("Choose one of the answers"))
-            if decision == "accept":
-                review.accept_inspection(session, inspection, by=actor, now=now)
-            else:
-                review.return_inspection(
-                    session,
-                    inspection,
-                    reason=request.form.get("reason", "")[:4000],
-                    by=actor,
-                    now=now,
-                    zone=clock.zone(),
-                )
-    except (Invalid, Conflict) as error:
-        flash(error.text(), "warning")
-    else:
-        flash(_("The review was saved."), "success")
+            session.refresh(inspection, with_for_update={"of": Inspection})
+            require_shown_version(inspection.version)
+            change(session, inspection)
+    except DomainError as error:
+        errors = refused(error)
+        return detail_page(the_inspection(inspection_id), errors, form), error.status
+    flash(done, "success")
     return redirect(url_for("inspections.detail", inspection_id=inspection_id))
+
+
+@guard("inspection.review")
+def decide(inspection_id: uuid.UUID) -> ResponseReturnValue:
+    by, now, decision = current_actor(), clock.now(), request.form.get("decision")
+
+    def change(session: Session, inspection: Inspection) -> None:
+        if decision == "accept":
+            review.accept_inspection(session, inspection, by=by, now=now)
+        elif decision == "return":
+            reason = request.form.get("reason", "")[:4000]
+            review.return_inspection(
+                session, inspection, reason=reason, by=by, now=now, zone=clock.zone()
+            )
+        else:
+            raise Invalid(N_("Choose one of the answers"))
+
+    return _step(inspection_id, "review", _("The review was saved."), change)
 
 
 @guard("inspection.sign")
@@ -230,39 +257,24 @@ def posted_uuid(name: str) -> uuid.UUID:
 
 
 @guard("inspection.ask_void")
-def ask_void(inspection_id: uuid.UUID) -> Response:
-    try:
-        with transaction() as session:
-            inspection = the_inspection(inspection_id)
-            reason = request.form.get("reason", "")
-            review.ask_to_void(
-                session, inspection, reason=reason, by=current_actor(), now=clock.now()
-            )
-    except (Invalid, Conflict, Forbidden) as error:
-        flash(error.text(), "warning")
-    else:
-        flash(_("Your request was saved. Somebody else must confirm it."), "success")
-    return redirect(url_for("inspections.detail", inspection_id=inspection_id))
+def ask_void(inspection_id: uuid.UUID) -> ResponseReturnValue:
+    by, now, reason = current_actor(), clock.now(), request.form.get("reason", "")
+    return _step(
+        inspection_id,
+        "void",
+        _("Your request was saved. Somebody else must confirm it."),
+        lambda session, one: review.ask_to_void(session, one, reason=reason, by=by, now=now),
+    )
 
 
 @guard("inspection.void")
-def decide_void(inspection_id: uuid.UUID) -> Response:
-    try:
-        with transaction() as session:
-            inspection = the_inspection(inspection_id)
-            decision = request.form.get("decision")
-            if decision not in {"confirm", "refuse"}:
-                raise Invalid(N_("Choose one of the answers"))
-            review.decide_void(
-                session,
-                inspection,
-                confirm=decision == "confirm",
-                by=current_actor(),
-                now=clock.now(),
-                zone=clock.zone(),
-            )
-    except (Invalid, Conflict, Forbidden) as error:
-        flash(error.text(), "warning")
-    else:
-        flash(_("The decision was saved."), "success")
-    return redirect(url_for("inspections.detail", inspection_id=inspection_id))
+def decide_void(inspection_id: uuid.UUID) -> ResponseReturnValue:
+    by, now, decision = current_actor(), clock.now(), request.form.get("decision")
+
+    def change(session: Session, inspection: Inspection) -> None:
+        if decision not in {"confirm", "refuse"}:
+            raise Invalid(N_("Choose one of the answers"))
+        confirm = decision == "confirm"
+        review.decide_void(session, inspection, confirm=confirm, by=by, now=now, zone=clock.zone())
+
+    return _step(inspection_id, "decide_void", _("The decision was saved."), change)

@@ -23,11 +23,11 @@ from accounts.models import Device, Organisation, User
 from accounts.security import actor_of
 from areas.models import Area
 from core import audit, clock
-from core.exports import Export
+from core.exports import Export, scope_of
 from core.geo import to_polygon
 from core.model import Base
 from core.policy import SYSTEM
-from inspections.campaign_models import CampaignWork
+from inspections.campaign_models import Assignment, CampaignWork
 from inspections.field_models import ReviewItem
 from inspections.models import LoadAssessment, SavedList, ViolationEvent
 from inspections.notice_models import (
@@ -138,6 +138,7 @@ def world(app: Flask, session: Session, *, names: str = "", owner_name: str = ""
     }
     for place in made.values():
         _campaign(session, place, clients["staff"], names)
+    _over_both(session, made["here"], made["there"], clients["staff"])
     _draft_of_checklist(session, people["staff"], names)
     return World(
         here=made["here"],
@@ -192,6 +193,7 @@ def _export(app: Flask, session: Session, person: User, names: str) -> uuid.UUID
         job_id=1,
         actor_id=str(person.id),
         actor=person.name,
+        scope=scope_of(actor_of(session, person)),
         created_at=clock.now(),
         finished_at=clock.now(),
     )
@@ -284,6 +286,22 @@ def _campaign(session: Session, place: Place, staff: FlaskClient, names: str) ->
     alone = {"id": str(place.assignment), "tower": place.tower.code, "kind": "complaint"}
     alone |= {"inspector": str(place.inspector.id), "due_on": "2030-01-31", "note": note}
     answered(staff.post("/api/v1/assignments", json=alone), 201)
+
+
+def _over_both(session: Session, here: Place, there: Place, staff: FlaskClient) -> None:
+    """The campaign of one place had the tower of the other one, lost it, and has it again."""
+    path, tag = f"/api/v1/campaigns/{here.campaign}", {"If-Match": "*"}
+    choice = {"choice": {"codes": [there.tower.code]}}
+    answered(staff.post(f"{path}/towers", json=choice, headers=tag), 200)
+    share = {"inspectors": [str(there.inspector.id)], "unassigned": True}
+    answered(staff.post(f"{path}/assignments", json=share, headers=tag), 200)
+    given = select(Assignment.id).where(
+        Assignment.campaign_id == here.campaign, Assignment.tower_id == there.tower.id
+    )
+    removal = {"assignments": [str(session.scalar(given))], "reason": "trùng"}
+    session.commit()
+    answered(staff.post(f"{path}/removals", json=removal, headers=tag), 200)
+    answered(staff.post(f"{path}/towers", json=choice, headers=tag), 200)
 
 
 def _draft_of_checklist(session: Session, person: User, names: str) -> None:

@@ -61,7 +61,8 @@ def make_export(job: Running, *, export: str) -> None:
     form = PRINTED_FORMS[made.format]
     try:
         with force_locale(made.language):
-            table = taken(made.what, form, made.query, _actor(made)).table
+            actor = _actor(made)
+            table = taken(made.what, form, made.query, actor).table
             table = table.with_about((*table.about, *about_of(made)), str(made.id))
             with FILES[form.ending](session, table, counter) as file:
                 size = exporting.keep(exported(), made, file)
@@ -76,7 +77,7 @@ def make_export(job: Running, *, export: str) -> None:
         if made.state != State.WAITING:
             exporting.path_of(exported(), made).unlink(missing_ok=True)
             return
-        made.size = size
+        made.size, made.scope = size, exporting.scope_of(actor)
         exporting.finish(session, made, counter.rows, now=clock.now())
 
 
@@ -91,7 +92,17 @@ def the_export(export_id: uuid.UUID) -> Export:
 
 
 def file_of(export: Export) -> Response:
-    """The file of a list that a job made; raises `NotFound` where there is none (any more)."""
+    """The file of a list that a job made.
+
+    Raises `NotFound` where there is none (any more), and where it was made for what its reader no
+    longer is.
+    """
+    actor = current_actor()
+    require(actor, f"{export.what}.export")
+    if export.has_file and export.scope != exporting.scope_of(actor):
+        raise NotFound(
+            N_("Your roles or your territory have changed since: take the list along once more")
+        )
     path = exporting.path_of(exported(), export)
     if not export.has_file or not path.exists():
         raise NotFound(N_("There is no file of this export, or it was cleared away"))

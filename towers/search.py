@@ -77,7 +77,9 @@ def understood(session: Session, actor: Actor, text: str) -> Wanted:
     ]
     if all(len(one) == 1 for one in patterns):
         return exact
-    return Wanted(words=_named(session, patterns), nearly=True)
+    near_by = Wanted(words=_named(session, patterns), nearly=True)
+    # The words are those of the whole register: that there are such is not told of foreign towers.
+    return near_by if _any_tower(session, actor, near_by) else exact
 
 
 def exactly(session: Session, text: str) -> Wanted:

@@ -15,8 +15,10 @@ from sqlalchemy import (
     Select,
     and_,
     case,
+    false,
     func,
     literal,
+    not_,
     or_,
     select,
     true,
@@ -441,16 +443,34 @@ def progress_of(
     return {row[0]: Numbers(*row[1:]) for row in rows}
 
 
-def ended(session: Session, campaign_id: uuid.UUID, ending: str) -> int:
-    """How many assignments of a campaign have ended in one way."""
+def ended(session: Session, actor: Actor, campaign_id: uuid.UUID, ending: str) -> int:
+    """How many assignments of a campaign in the reader's scope have ended in one way."""
     return (
         session.scalar(
             select(func.count())
             .select_from(Assignment)
-            .where(Assignment.campaign_id == campaign_id, Assignment.ending == ending)
+            .where(
+                Assignment.campaign_id == campaign_id,
+                Assignment.ending == ending,
+                policy.visible(actor, "assignment"),
+            )
         )
         or 0
     )
+
+
+def sees_whole(session: Session, actor: Actor, campaign: Campaign) -> bool:
+    """Whether what is said of a campaign as a whole tells a reader of no foreign tower: who sees
+    every tower, or planned it and sees all that it ever had."""
+    if actor.communes is None:
+        return True
+    if campaign.by_id is None or campaign.by_id != actor.id:
+        return False
+    foreign = select(Assignment.id).where(
+        Assignment.campaign_id == campaign.id,
+        not_(func.coalesce(policy.visible(actor, "assignment"), false())),
+    )
+    return not session.scalar(select(foreign.exists()))
 
 
 def choices(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import expect
 
-from tests.inspections.phones import operation, photo
+from tests.inspections.phones import Phone, operation, photo
 
 pytestmark = pytest.mark.browser
 
@@ -78,18 +77,13 @@ def test_what_a_phone_brought_is_decided_about(walk, province, language):
     expect(page.locator("main")).to_contain_text("Bản sửa trên điện thoại")
     staff.look_wide_and_narrow("versions")
     staff.open("/field/import")
-    queue = {
-        "format": "thap-canh-queue",
-        "version": 1,
-        "user": made.json()["user"],
-        "operations": [first, {"id": "x"}],
-        "photos": [],
-    }
+    own = Phone(None, made.json()["id"], made.json()["token"])
+    queue = own.queue_file(made.json()["user"]["id"], first, {"id": "x"})
     page.locator("input[name=file]").set_input_files(
         {
             "name": "queue.json",
             "mimeType": "application/json",
-            "buffer": json.dumps(queue).encode(),
+            "buffer": queue,
         }
     )
     staff.press("Import")

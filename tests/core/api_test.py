@@ -162,14 +162,41 @@ def test_a_moment_without_its_zone_is_no_cursor(staff: FlaskClient) -> None:
     refused(staff.get("/api/v1/inspections", query_string={"cursor": cursor}), 400)
 
 
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1899-12-31T00:00:00Z",
+        "9001-01-01T00:00:00+00:00",
+    ],
+)  # fmt: skip
+def test_a_moment_that_no_calendar_here_has_is_no_cursor(
+    staff: FlaskClient, session: Session, moment: str
+) -> None:
+    commune = makers.commune(session, code="90001")
+    tower = makers.tower(session, code="T-1", commune=commune)
+    owner = makers.organisation(session)
+    session.commit()
+    cursor = encoded([moment, 0, "x"])
+    for path in (
+        f"/api/v1/towers/{tower.code}/timeline",
+        f"/api/v1/organisations/{owner.id}/timeline",
+        "/api/v1/areas/commune/90001/timeline",
+    ):
+        refused(staff.get(path, query_string={"cursor": cursor}), 400)
+    page = staff.get(f"/towers/{tower.code}", query_string={"timeline": cursor})
+    assert page.status_code == 400
+    cursor = encoded([moment, str(uuid.uuid4())])
+    refused(staff.get("/api/v1/inspections", query_string={"cursor": cursor}), 400)
+
+
 def test_extreme_cursors_of_the_right_kind_only_end_the_list(staff: FlaskClient) -> None:
     far = str(uuid.UUID(int=2**128 - 1))
     for path, values in (
         ("/api/v1/towers", [0, "\uffff" * 60]),
         ("/api/v1/areas", ["zzz", "zzz", 0]),
         ("/api/v1/violations", ["0001-01-01", str(uuid.UUID(int=0))]),
-        ("/api/v1/inspections", ["0001-01-01T00:00:00+14:00", far]),
-        ("/api/v1/inspections", ["0001-01-01T00:00:00+23:59", str(uuid.UUID(int=0))]),
+        ("/api/v1/inspections", ["1900-01-02T00:00:00+14:00", far]),
+        ("/api/v1/inspections", ["1900-01-02T00:00:00+23:59", str(uuid.UUID(int=0))]),
         ("/api/v1/follow-up", [32767, "9999-12-31", far]),
     ):
         body = doors.answered(staff.get(path, query_string={"cursor": encoded(values)}), 200)

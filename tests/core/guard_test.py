@@ -206,3 +206,31 @@ def test_doubled_slashes_lead_to_the_page(app: Flask, session: Session) -> None:
     response = client.get("/towers//new")
     assert response.status_code == 308
     assert response.headers["Location"].endswith("/towers/new")
+
+
+def test_what_counts_everywhere_is_done_by_who_sees_everything(
+    app: Flask, session: Session, world: doors.World
+) -> None:
+    of_here = makers.user(session, "staff", territories=[world.here.commune])
+    clients = (world["staff"], doors.client_of(app, session, of_here))
+    before = doors.counts(session)
+    local = clients[1]
+    for answer in (
+        local.post(f"/api/v1/organisations/{world.owner.id}/merge?lang=en", json={}),
+        local.post("/api/v1/checklists?lang=en", json={}),
+    ):
+        said = doors.refused(answer, 403)
+        assert "only who sees the whole register may do it" in said["detail"]
+    for path in ("/notices/template", "/notices/template/reset"):
+        page = local.post(f"{path}?lang=en")
+        assert page.status_code == 403
+        assert "only who sees the whole register may do it" in page.get_data(as_text=True)
+    assert doors.counts(session) == before
+    for path, link in (
+        (f"/organisations/{world.owner.id}", f"/organisations/{world.owner.id}/merge"),
+        ("/notices", "/notices/template"),
+        ("/checklists", "To the draft"),
+        ("/checklists/2", "/checklists/2/items/new"),
+    ):
+        pages = [one.get(f"{path}?lang=en").get_data(as_text=True) for one in clients]
+        assert [link in page for page in pages] == [True, False], path

@@ -310,4 +310,4 @@ def test_two_towers_that_are_one_stand_in_a_campaign_once(session, staff) -> Non
     assert people_of(session, both) == {"KEEP": person.id}
     assert live(session, both)["KEEP"].due_on == DUE
     assert people_of(session, single) == {"KEEP": None}
-    assert queries.ended(session, both.id, "merged") == 1
+    assert queries.ended(session, staff, both.id, "merged") == 1

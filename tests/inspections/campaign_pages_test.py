@@ -135,6 +135,45 @@ def test_it_is_started_ended_and_cancelled_with_a_reason(staff, session) -> None
     assert "2 towers were withdrawn" in page
 
 
+def test_of_a_campaign_over_two_communes_each_reads_its_own_part(app, session) -> None:
+    doors.published(session)
+    here = makers.commune(session, code="90001")
+    there = makers.commune(session, code="90002", box=(106.0, 10.0, 107.0, 11.0))
+    for code, longitude in (("HERE", 105.6), ("THERE", 106.6)):
+        makers.tower(
+            session, code=code, longitude=longitude, commune=here if longitude < 106 else there
+        )
+    of_all = makers.user(session, "staff")
+    of_here = makers.user(session, "staff", territories=[here])
+    officer = makers.user(session, "local_officer", territories=[here])
+    staff, planner, reader = (
+        doors.client_of(app, session, one) for one in (of_all, of_here, officer)
+    )
+
+    def page(client: FlaskClient, made: Campaign) -> str:
+        return text(client.get(f"/campaigns/{made.id}?lang=en"))
+
+    made = planned(session, planner)
+    assert codes(session) == ["HERE"]
+    assert "History" in page(planner, made)
+    # Whoever sees all towers adds one of which the planner may not know.
+    choice = {"choice": {"codes": ["THERE"]}}
+    added = staff.post(
+        f"/api/v1/campaigns/{made.id}/towers", json=choice, headers={"If-Match": "*"}
+    )
+    doors.answered(added, 200)
+    session.expire_all()
+    cancelled = {"version": made.version, "state": "cancelled", "reason": "bão đã tan"}
+    assert staff.post(f"/campaigns/{made.id}/state", data=cancelled).status_code == 302
+    whole = page(staff, made)
+    assert "2 towers were withdrawn" in whole
+    assert of_all.email in whole
+    for client in (planner, reader):
+        own = page(client, made)
+        assert "1 tower was withdrawn" in own
+        assert (of_all.email in own, "2 towers" in own, "History" in own) == (False, False, False)
+
+
 def test_an_inspector_begins_the_inspection_from_their_list(app, staff, session, inspector) -> None:
     path = "/towers/IN/assignments"
     given = {"inspectors": str(inspector.id), "kind": "complaint", "due_on": "2030-01-31"}

@@ -203,7 +203,7 @@ def test_a_cancelled_campaign_withdraws_what_is_open_and_keeps_what_is_done(
         move(session, made, State.CANCELLED, staff)
     assert move(session, made, State.CANCELLED, staff, reason="bão đã tan") == 1
     assert list(live(session, made)) == ["DONE"]
-    assert queries.ended(session, made.id, "cancelled") == 1
+    assert queries.ended(session, staff, made.id, "cancelled") == 1
     entry = session.scalars(
         select(AuditEntry).where(AuditEntry.action == "campaign.cancelled")
     ).one()

@@ -24,6 +24,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
+from accounts.models import Role
 from app import create_app
 from core import clock, store
 from core import exports as exporting
@@ -36,6 +37,7 @@ from tests import doors, makers
 from tests.doors import answered, refused
 from tests.inspections.follow_up_test import violation
 from tests.inspections.visits import TODAY, published
+from towers import export_jobs
 
 pytestmark = pytest.mark.slow
 
@@ -128,6 +130,47 @@ def test_nobody_sees_the_exports_of_others(
     # It left at once: there is no file of it.
     refused(staff.get(f"{PATH}/{one.id}/file"), 404)
     refused(staff.post(f"{PATH}/{one.id}/cancel"), 409)
+
+
+def test_a_file_is_had_by_whom_it_was_made_for(
+    app: Flask, session: Session, listing, tmp_path: Path
+) -> None:
+    here, there = makers.commune(session, code="90001"), makers.commune(session, code="90002")
+    person = makers.user(session, "local_officer", territories=[here, there])
+    reader = doors.client_of(app, session, person)
+    asked = {"id": str(uuid.uuid4()), "what": "violation", "format": "xlsx", "query": {}}
+    answered(reader.post(PATH, json=asked), 202)
+    made = session.get_one(Export, uuid.UUID(asked["id"]))
+    made.job_id = 7
+    session.commit()
+    export_jobs.make_export(Work(7), export=asked["id"])
+    files = (f"{PATH}/{made.id}/file", f"/exports/{made.id}/file")
+    assert [reader.get(path).status_code for path in files] == [200, 200]
+    for change in (
+        {"territories": [here]},
+        {"territories": [here, there], "roles": "inspector"},
+        {"territories": [], "everywhere": True},
+    ):
+        person.territories = list(change["territories"])
+        person.everywhere = change.get("everywhere", False)
+        role = change.get("roles", "local_officer")
+        person.roles = [session.scalars(select(Role).where(Role.name == role)).one()]
+        session.commit()
+        assert [reader.get(path).status_code for path in files] == [404, 404], change
+    person.territories, person.everywhere = [here, there], False
+    session.commit()
+    assert reader.get(files[0]).status_code == 200
+
+
+class Work:
+    """A job that nobody watches."""
+
+    def __init__(self, number: int) -> None:
+        self.id = number
+
+    def progress(self, *_facts: object) -> None: ...
+
+    def check(self) -> None: ...
 
 
 def test_asking_twice_makes_one_list(staff: FlaskClient, session: Session, listing) -> None:

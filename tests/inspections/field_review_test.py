@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import uuid
+from datetime import timedelta
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from accounts.models import AccessToken
+from core import clock
 from core.audit import AuditEntry
 from inspections.field_models import ReviewItem
 from inspections.models import Inspection, Photo
 from tests import doors, makers
 from tests.inspections.phones import Phone, inspection, operation, phone, photo, waiting
+from tests.inspections.phones import Photo as Picture
 
 
 @pytest.fixture
@@ -175,31 +181,21 @@ def test_photos_that_are_on_their_way_are_counted_everywhere(
 
 
 def queue(own: Phone, world: doors.World, *operations, photos=(), **facts) -> bytes:
-    return json.dumps(
-        {
-            "format": "thap-canh-queue",
-            "version": 1,
-            "device": own.id,
-            "user": {"id": str(world.people["inspector"].id)},
-            "operations": operations,
-            "photos": photos,
-            **facts,
-        }
-    ).encode()
+    """The file that a phone saves, as it signs it."""
+    return own.queue_file(world.people["inspector"].id, *operations, photos=photos, **facts)
 
 
-def import_file(world: doors.World, content: bytes):
-    return world["staff"].post("/field/import", data={"file": (io.BytesIO(content), "queue.json")})
+def import_file(world: doors.World, content: bytes, by: FlaskClient | None = None):
+    client = by or world["staff"]
+    return client.post("/field/import", data={"file": (io.BytesIO(content), "queue.json")})
 
 
 def test_the_queue_of_a_phone_comes_as_a_file(
     session: Session, own: Phone, tower, world: doors.World
 ) -> None:
-    picture = photo("file", "sit_fence")
+    picture, broken = photo("file", "sit_fence"), Picture(b"no picture")
     sent = inspection(tower.code, photos=[picture.facts()])
-    encoded = base64.b64encode(picture.content).decode()
-    files = [{"id": picture.id, "sha256": picture.sha256, "base64": encoded}, {"id": "x"}]
-    content = queue(own, world, sent, operation("dance", {}), photos=files)
+    content = queue(own, world, sent, operation("dance", {}), photos=[picture, broken])
     page = import_file(world, content)
     assert page.status_code == 200
     assert page.get_data(as_text=True).count("late") >= 2
@@ -211,6 +207,10 @@ def test_the_queue_of_a_phone_comes_as_a_file(
     # Who imported what is written down each time, and nothing else happens again.
     assert after.pop("audit_entry") == before.pop("audit_entry") + 1
     assert after == before
+    entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "field.import")).all()[-1]
+    assert entry.actor == world.people["staff"].email
+    assert entry.after["sha256"] == hashlib.sha256(content).hexdigest()
+    assert (entry.after["device"], sent["id"] in entry.after["operations"]) == (own.id, True)
     # The phone sends the same later: it is known.
     assert own.send(sent)[0]["verdict"] == "known"
 
@@ -220,12 +220,100 @@ def test_a_file_that_is_no_queue_is_refused(own: Phone, world: doors.World) -> N
         b"",
         b"[]",
         b"\xff",
-        b'{"format": "thap-canh-queue", "version": 2}',
-        queue(own, world, user={"id": str(uuid.uuid4())}),
+        b'{"format": "thap-canh-queue", "version": 3}',
+        b'{"format": "thap-canh-queue", "version": 2, "signed": 1, "signature": "00"}',
         queue(own, world, operations={}),
     ):
         assert import_file(world, content).status_code == 422
     assert world["staff"].post("/field/import", data={}).status_code == 422
+
+
+def no_one_wrote(session: Session, world: doors.World, content: bytes, why: str, by=None):
+    """A file is refused with this reason, and nothing of it is kept."""
+    before = doors.counts(session)
+    answer = import_file(world, content, by)
+    assert answer.status_code == 422
+    assert why in answer.get_data(as_text=True)
+    assert doors.counts(session) == before
+
+
+def test_only_the_phone_of_an_inspector_speaks_for_them(
+    app: Flask, session: Session, own: Phone, tower, world: doors.World
+) -> None:
+    picture, other = photo("signed"), photo("other")
+    sent = inspection(tower.code, photos=[picture.facts()])
+    good = json.loads(queue(own, world, sent, photos=[picture]))
+    assert own.token not in json.dumps(good)
+    unsigned = {"user": str(world.people["inspector"].id), "device": own.id, "operations": [sent]}
+    unsigned |= {"format": "thap-canh-queue", "version": 1}
+    no_one_wrote(session, world, json.dumps(unsigned).encode(), "chưa được ký")
+
+    colleague = makers.user(session, "inspector", territories=[world.here.commune])
+    theirs = phone(app, doors.client_of(app, session, colleague))
+    changed = good["signed"].replace("periodic", "incident")
+    assert changed != good["signed"]
+    for forged in (
+        {**good, "signature": "0" * 64},
+        {**good, "signature": "é"},
+        {**good, "signed": changed},
+        json.loads(queue(theirs, world, sent, photos=[picture])),
+        json.loads(queue(own, world, sent, user=str(colleague.id))),
+        json.loads(queue(own, world, sent, device=theirs.id)),
+        json.loads(queue(own, world, sent, device=None)),
+    ):
+        no_one_wrote(session, world, json.dumps(forged).encode(), "Không có điện thoại nào")
+    content = base64.b64encode(other.content).decode()
+    for photos in ({}, {picture.id: content}, {**good["photos"], other.id: content}, [], None):
+        forged = json.dumps({**good, "photos": photos}).encode()
+        no_one_wrote(session, world, forged, "không phải là ảnh mà điện thoại đã ký")
+
+
+def test_a_sign_in_that_ended_no_longer_signs(
+    app: Flask, session: Session, own: Phone, tower, world: doors.World
+) -> None:
+    sent = inspection(tower.code)
+    content = queue(own, world, sent)
+    # Signed in anew, the phone has another key.
+    again = phone(app, world["inspector"], own.id)
+    no_one_wrote(session, world, content, "đăng nhập lại trên điện thoại")
+    content = queue(again, world, sent)
+    token = session.scalars(
+        select(AccessToken).where(AccessToken.hash == hashlib.sha256(again.token.encode()).digest())
+    ).one()
+    ends, token.expires_at = token.expires_at, clock.now() - timedelta(seconds=1)
+    session.commit()
+    no_one_wrote(session, world, content, "đăng nhập lại trên điện thoại")
+    token.expires_at = ends
+    session.commit()
+    # What a lost phone wrote waits for staff, as when it sends it.
+    assert world["inspector"].delete(f"/api/v1/devices/{own.id}").status_code == 204
+    assert import_file(world, content).status_code == 200
+    assert session.get(Inspection, uuid.UUID(sent["body"]["id"])) is None
+    assert waiting(session).reason == "revoked_device"
+
+
+def test_staff_of_a_commune_import_what_lies_there(
+    app: Flask, session: Session, tower, world: doors.World
+) -> None:
+    person = makers.user(
+        session, "inspector", territories=[world.here.commune, world.there.commune]
+    )
+    both = phone(app, doors.client_of(app, session, person))
+    here = makers.user(session, "staff", territories=[world.here.commune])
+    officer = doors.client_of(app, session, here)
+    draft = inspection(world.there.tower.code, submit=False)
+    assert both.send(draft)[0]["verdict"] == "accepted"
+    for foreign in (
+        inspection(world.there.tower.code),
+        inspection("KHONG-CO"),
+        operation("discard", {"id": draft["body"]["id"]}),
+    ):
+        content = both.queue_file(person.id, inspection(tower.code), foreign)
+        no_one_wrote(session, world, content, "nằm ngoài địa bàn của bạn", officer)
+    own_ones = inspection(tower.code)
+    content = both.queue_file(person.id, own_ones)
+    assert import_file(world, content, officer).status_code == 200
+    assert session.get(Inspection, uuid.UUID(own_ones["body"]["id"])) is not None
 
 
 def test_another_body_that_a_program_sends_waits_for_staff_too(

@@ -76,7 +76,8 @@ def test_a_visit_from_start_to_review(inspector: FlaskClient, staff: FlaskClient
     assert (tower["condition"], tower["open_violations"]) == ("dangerous", 2)
     for path in ("/", "/towers", "/violations", "/follow-up", "/inspections"):
         assert "T-1" in staff.get(path).get_data(as_text=True), path
-    assert staff.post(f"{detail}/review", data={"decision": "accept"}).status_code == 302
+    accepted = {"decision": "accept", "version": shown_version(staff, detail)}
+    assert staff.post(f"{detail}/review", data=accepted).status_code == 302
     assert 'href="' + detail + '/edit"' not in inspector.get(detail).get_data(as_text=True)
     late = save_raw(inspector, address, version="3")
     assert late.status_code == 409
@@ -221,19 +222,61 @@ def test_starting_twice_with_one_number_is_one_visit(
 
 def test_a_review_without_a_reason_says_so(inspector: FlaskClient, staff: FlaskClient) -> None:
     detail = save(inspector, begin(inspector), **{"value.clb_ladder": "no"}).headers["Location"]
-    response = staff.post(f"{detail}/review", data={"decision": "return"})
-    assert response.status_code == 302
-    page = staff.get(f"{detail}?lang=en").get_data(as_text=True)
+    said = {"decision": "return", "version": shown_version(staff, detail)}
+    response = staff.post(f"{detail}/review?lang=en", data=said)
+    assert response.status_code == 422
+    page = response.get_data(as_text=True)
+    assert "Say why the inspection is returned" in page
     assert 'value="accept"' in page
-    staff.post(f"{detail}/review", data={"decision": "return", "reason": "thiếu ảnh"})
+    staff.post(f"{detail}/review", data={**said, "reason": "thiếu ảnh"})
     assert "thiếu ảnh" in html.unescape(inspector.get(detail).get_data(as_text=True))
 
 
 def test_an_unknown_decision_decides_nothing(inspector: FlaskClient, staff: FlaskClient) -> None:
     detail = save(inspector, begin(inspector), **{"value.clb_ladder": "no"}).headers["Location"]
-    staff.post(f"{detail}/review", data={"decision": "", "reason": "x"})
+    said = {"decision": "", "reason": "x", "version": shown_version(staff, detail)}
+    assert staff.post(f"{detail}/review", data=said).status_code == 422
     status = answered(staff.get(f"/api/v1{detail}"), 200)["status"]
     assert status == "submitted"
+
+
+def shown_version(client: FlaskClient, detail: str) -> str:
+    """The version that the forms of a page were made from."""
+    found = re.search(r'name="version" value="(\d+)"', client.get(detail).get_data(as_text=True))
+    assert found
+    return found.group(1)
+
+
+def test_what_nobody_has_read_is_not_decided_about(
+    app: Flask, inspector: FlaskClient, staff: FlaskClient, session: Session
+) -> None:
+    address = begin(inspector)
+    detail = save(inspector, address, **{"value.clb_ladder": "no"}).headers["Location"]
+    read = shown_version(staff, detail)
+    changed = {"value.clb_ladder": "no", "note": "sửa lại"}
+    assert save(inspector, address, **changed).status_code == 302
+    before = counts(session)
+    for step, said in (
+        ("review", {"decision": "accept"}),
+        ("review", {"decision": "return", "reason": "lý do đã gõ"}),
+        ("void-request", {"reason": "lý do đã gõ"}),
+    ):
+        for version in ({"version": read}, {}):
+            answer = staff.post(f"{detail}/{step}?lang=en", data={**said, **version})
+            assert answer.status_code == 409
+            page = html.unescape(answer.get_data(as_text=True))
+            assert "Somebody changed this in the meantime" in page
+            # What is new is there to be read, and what was typed is kept.
+            assert "sửa lại" in page
+            assert said.get("reason", "") in page
+    assert counts(session) == before
+    now = {"version": shown_version(staff, detail)}
+    assert staff.post(f"{detail}/void-request", data={"reason": "nhầm", **now}).status_code == 302
+    second = doors.client_of(app, session, makers.user(session, "staff"))
+    assert second.post(f"{detail}/void", data={"decision": "confirm", **now}).status_code == 409
+    now = {"version": shown_version(second, detail)}
+    assert second.post(f"{detail}/void", data={"decision": "confirm", **now}).status_code == 302
+    assert answered(staff.get(f"/api/v1{detail}"), 200)["status"] == "voided"
 
 
 def test_an_assessment_is_asked_for_with_a_reason(staff: FlaskClient, session: Session) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
+import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -91,6 +95,29 @@ class Phone:
         """Send a photo whole."""
         begun = self.begin(inspection, one, 201)
         return doors.answered(self.patch(one, begun["offset"], one.content[begun["offset"] :]), 200)
+
+    def queue_file(
+        self,
+        person: object,
+        *operations: dict[str, Any],
+        photos: Sequence[Photo] = (),
+        **facts: Any,
+    ) -> bytes:
+        """The file that it saves where it cannot send, signed by the hash of its token."""
+        named = [one.facts() for one in photos]
+        said = {"device": self.id, "user": str(person), "operations": operations, "photos": named}
+        said["device_time"] = datetime.now(UTC).isoformat()
+        signed = json.dumps({**said, **facts}, ensure_ascii=False)
+        key = hashlib.sha256(self.token.encode()).digest()
+        return json.dumps(
+            {
+                "format": "thap-canh-queue",
+                "version": 2,
+                "signed": signed,
+                "signature": hmac.digest(key, signed.encode(), "sha256").hex(),
+                "photos": {one.id: base64.b64encode(one.content).decode() for one in photos},
+            }
+        ).encode()
 
     def receipts(self, *ids: str) -> list[dict[str, Any]]:
         answer = self.client.get("/api/v1/field/receipts", query_string={"ids": ",".join(ids)})

@@ -185,8 +185,10 @@ def test_over_the_api_and_the_page(app, session, tower, inspector) -> None:
     page = f"/inspections/{inspection.id}"
     assert 'value="confirm"' not in one.get(page).get_data(as_text=True)
     assert 'value="confirm"' in two.get(page).get_data(as_text=True)
-    assert two.post(f"{page}/void", data={"decision": "?"}).status_code == 302
-    assert two.post(f"{page}/void", data=confirm).status_code == 302
+    version = {"version": answered(two.get(address), 200)["version"]}
+    assert two.post(f"{page}/void", data={"decision": "?", **version}).status_code == 422
+    assert one.post(f"{page}/void", data={**confirm, **version}).status_code == 403
+    assert two.post(f"{page}/void", data={**confirm, **version}).status_code == 302
     assert answered(two.get(address), 200)["status"] == "voided"
     answered(two.post(f"{address}/void-decision", json=confirm), 428)
     session.expire_all()

@@ -146,6 +146,28 @@ def test_suggestions_are_few_and_only_the_readers(app: Flask, session: Session) 
     assert app.test_client().get("/search.json?q=x").status_code == 401
 
 
+def test_what_is_nearly_written_elsewhere_is_not_told(app: Flask, session: Session) -> None:
+    here = makers.commune(session, code="90001")
+    there = makers.commune(session, code="90002", box=(106.0, 10.0, 107.0, 11.0))
+    makers.tower(session, code="IN", commune=here)
+    makers.tower(session, code="OUT", name="Quzzorbel", longitude=106.5, commune=there)
+    readers = {
+        commune.code: doors.client_of(
+            app, session, makers.user(session, "inspector", territories=[commune])
+        )
+        for commune in (here, there)
+    }
+    told = {code: one.get("/search.json?q=quzzorbol").json for code, one in readers.items()}
+    assert told["90001"] == {"items": [], "nearly": False}
+    assert told["90001"] == readers["90001"].get("/search.json?q=zxzxzxzx").json
+    assert (len(told["90002"]["items"]), told["90002"]["nearly"]) == (1, True)
+    listed = "/api/v1/towers?q=quzzorbol"
+    assert [readers[code].get(listed).json["nearly"] for code in ("90001", "90002")] == [
+        False,
+        True,
+    ]
+
+
 def test_the_columns_are_those_of_the_address_else_of_the_reader(
     staff: FlaskClient, session: Session
 ) -> None:
