@@ -134,6 +134,65 @@ def test_quotes_hold_delimiters_and_line_breaks() -> None:
     assert cells(content)[0][1] == 'Trạm "1", xã\nTân Thuận'
 
 
+FOUR = "code,name,latitude,longitude\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (FOUR + 'A,"Một,10,105\nB,Hai,10,105\nC,Ba,10,105\n', 2),
+        (FOUR + 'A,Một,10,105\nB,"Hai,10,105\nC,Ba,10,105', 3),
+        (FOUR + 'A,Một,10,105\r\n"B\r\n1",Hai,10,"105\r\nC,Ba,10,105\r\n', 4),
+        ("\n" * 60 + FOUR + "A,Một,10,105\n" * 60 + 'B,Hai,10,105,"', 122),
+        ('code,"name,latitude,longitude\nA,Một,10,105\n', 1),
+    ],
+)
+def test_a_quote_that_is_not_closed_is_named_with_its_line(content: str, line: int) -> None:
+    with pytest.raises(Invalid, match="quote") as caught:
+        read(content)
+    assert caught.value.facts == {"row": line}
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "swallowed"),
+    [
+        # Up to the quote of a later row: whole rows between, or none.
+        (FOUR + 'A,"Một,10,105\nB,Hai,10,105\nC,Ba ""3"",10,105\nD,Bốn",10,105\n', 2, "B,Hai"),
+        (FOUR + 'A,Một,10,105\nB,"Hai,10,105\nC,Ba",10.2,105.2\n', 3, "C,Ba"),
+        (FOUR + 'A,Một,10,105\nB,"Hai,10,105\nC,"Ba",10.2,105.2\n', 3, "C,"),
+        ('code;lat;lon;name\nA;10,5;105,5;"Một\nB;10,6;105,6;Hai"\n', 2, "B;10,6"),
+    ],
+)
+def test_a_row_that_a_quote_swallowed_makes_its_row_wrong(
+    content: str, line: int, swallowed: str
+) -> None:
+    _, rows, _ = read(content + "Z,Cuối,10,105\n".replace(",", ";" if ";" in content else ","))
+    wrong = [row for row in rows if row.problems]
+    assert len(wrong) == 1 and wrong[0] is not rows[-1]
+    ((column, text, facts, value),) = wrong[0].problems
+    assert column == "_row" and "quote" in text
+    assert facts == {"line": line}
+    assert swallowed in value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dòng một\ndòng hai",
+        "gỉ, nghiêng, cũ\nđã nhắc, chưa sửa",
+        "10.5,\n105.5",
+        "Cao 42,5 m\r\nMóng 3,2 m",
+        '"trong ngoặc"\n',
+    ],
+)
+def test_line_breaks_and_commas_of_a_note_are_its_own(text: str) -> None:
+    out = io.StringIO()
+    csv.writer(out).writerows([["code", "name", "latitude", "longitude", "note"]])
+    csv.writer(out).writerows([["A", "Một", "10.5", "105.5", text]] * 2)
+    rows = read(out.getvalue())[1]
+    assert [(row.cells[4], row.problems) for row in rows] == [(text.strip(), ())] * 2
+
+
 def test_rows_have_the_numbers_that_an_editor_shows() -> None:
     _, rows, facts = read("code,latitude,longitude\nA,1,2\n\nB,3,4\n")
     assert [(row.number, row.cells[0]) for row in rows] == [(2, "A"), (4, "B")]
