@@ -240,6 +240,51 @@ def test_headers_of_two_rows_and_a_row_of_numbers() -> None:
     assert [row.number for row in rows] == [3, 4]
 
 
+@pytest.mark.parametrize(
+    ("rows", "names"),
+    [
+        (
+            # The lower row knows more names than the upper one.
+            [
+                "STT;Mã trạm;Tên trạm;Tọa độ VN-2000 (KTT 105°45');;Thông số cột;",
+                ";;;X;Y;Chiều cao;Loại cột",
+            ],
+            ("STT", "Mã trạm", "Tên trạm", "Tọa độ VN-2000 (KTT 105°45') / X",
+             "Tọa độ VN-2000 (KTT 105°45') / Y", "Thông số cột / Chiều cao",
+             "Thông số cột / Loại cột"),
+        ),
+        (
+            ["STT;Mã trạm;Tọa độ;;;;Chiều cao", ";;VN-2000;;WGS84;;", ";;X;Y;Vĩ độ;Kinh độ;"],
+            ("STT", "Mã trạm", "Tọa độ / VN-2000 / X", "Tọa độ / VN-2000 / Y",
+             "Tọa độ / WGS84 / Vĩ độ", "Tọa độ / WGS84 / Kinh độ", "Chiều cao"),
+        ),
+        (
+            # A group in a group of the same width, below more names than stand at the bottom.
+            ["STT;Mã trạm;Tên trạm;Chủ sở hữu;Tọa độ;;Ghi chú", ";;;;VN-2000;;", ";;;;X;Y;"],
+            ("STT", "Mã trạm", "Tên trạm", "Chủ sở hữu", "Tọa độ / VN-2000 / X",
+             "Tọa độ / VN-2000 / Y", "Ghi chú"),
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("numbers", ["", "(1);(2);(3);(4);(5);(6);(7)\n"])
+def test_headers_of_several_rows_are_joined_wherever_most_names_stand(
+    rows: list[str], names: tuple[str, ...], numbers: str
+) -> None:
+    titles = "SỞ KHOA HỌC VÀ CÔNG NGHỆ;;;;CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM;;\n;;;;;;\n"
+    content = titles + "\n".join(rows) + f"\n{numbers}1;A;a;b;c;d;45\n2;B;a;b;c;d;46\n"
+    headers, found, facts = read(content)
+    assert headers == names
+    assert [row.cells[1] for row in found] == ["A", "B"]
+    assert facts.header_row == 3
+
+
+def test_titles_right_above_the_headers_are_no_groups() -> None:
+    titles = "UBND TỈNH ĐỒNG THÁP;;;Mẫu số 01;\n"
+    headers, rows, facts = read(f"{titles};Mã trạm;Tên trạm;Vĩ độ;Kinh độ\n1;A;a;10,5;105,5\n")
+    assert headers == ("Column 1", "Mã trạm", "Tên trạm", "Vĩ độ", "Kinh độ")
+    assert (len(rows), facts.header_row) == (1, 2)
+
+
 def test_a_file_without_headers_has_numbered_columns() -> None:
     headers, rows, facts = read("74167;0162290002;45;46;N\n1121219;0160230003;45;41;N\n")
     assert headers == ("Column 1", "Column 2", "Column 3", "Column 4", "Column 5")
