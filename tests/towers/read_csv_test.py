@@ -77,17 +77,43 @@ def test_windows_western_text_is_read_too() -> None:
     assert facts.encoding == "Windows-1252"
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        "code,name\n" + "A,Tr¹m Cao L·nh §ång Th¸p\n" * 5,
-        "code,name\n" + "A,Traïm Cao Laõnh Ñoàng Thaùp\n" * 5,
-    ],
-    ids=["TCVN3", "VNI"],
-)
-def test_letters_of_old_fonts_are_named_and_not_made_a_mess_of(content) -> None:
+OLD_FONTS = {
+    "TCVN3": "A,Tr¹m Cao L·nh §ång Th¸p\n",
+    "TCVN3, few signs": "A,Cét Mü Thä\nB,Cét Hïng V­¬ng\nC,Cét Hé Cét\n",
+    "TCVN3, capitals": "A,CéT Mü THä\nB,TR¹M T©N HéI\n",
+    "VNI": "A,Traïm Cao Laõnh Ñoàng Thaùp\n",
+    "VNI, few signs": "A,Coät Taân Hoäi\nB,Coät Myõ Thoï\n",
+}
+
+
+@pytest.mark.parametrize("rows", OLD_FONTS.values(), ids=OLD_FONTS)
+def test_letters_of_old_fonts_are_named_and_not_made_a_mess_of(rows: str) -> None:
+    content = "code,name\n" + rows * 5
     with pytest.raises(Invalid, match="old Vietnamese font"):
         read(content.encode("cp1252"))
+    # Somebody saved it as UTF-8 as it is.
+    with raw("list.csv", content.encode()) as listing:
+        ((text, _),) = listing.notes
+    assert "old Vietnamese font" in text
+
+
+def communes() -> list[str]:
+    with (ROOT / "areas/data/dong-thap-reform-2025.csv").open(encoding="utf-8") as file:
+        table = csv.DictReader(line for line in file if not line.startswith("#"))
+        return sorted({row["new_name"] for row in table} | {row["old_name"] for row in table})
+
+
+@pytest.mark.parametrize("encoding", ["cp1258", "utf-8"])
+@pytest.mark.parametrize("before", ["", "Cột ", "Trạm BTS ", "Tự đứng, dây co "])
+def test_names_in_windows_letters_are_not_taken_for_an_old_font(encoding: str, before: str) -> None:
+    names = communes()
+    for some in (names[at : at + 3] for at in range(0, len(names), 3)):
+        content = "code;name\n" + "".join(f"A;{before}{name}\n" for name in some)
+        if encoding == "cp1258":
+            content = typed_for_windows(content)
+        assert [row[1] for row in cells(content.encode(encoding))] == [
+            unicodedata.normalize("NFC", before + name) for name in some
+        ]
 
 
 def test_a_row_in_other_letters_than_its_file_is_named() -> None:

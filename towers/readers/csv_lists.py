@@ -14,7 +14,7 @@ from typing import IO
 
 from core.errors import Invalid, TooLarge
 from core.words import N_
-from towers.readers.encodings import Encoding, find_encoding
+from towers.readers.encodings import Encoding, find_encoding, notes_of_old_fonts
 from towers.readers.headers import LOOKED_THROUGH, NUMBER, find_head, known_names
 from towers.readers.listing import (
     MAX_BYTES,
@@ -76,6 +76,7 @@ def opened_csv(path: Path) -> Iterator[Listing]:
                 delimiter=delimiter,
                 header_row=None if head.row is None else first[head.row][0],
             ),
+            notes=notes_of_old_fonts(texts),
         )
 
 
