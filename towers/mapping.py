@@ -32,6 +32,11 @@ FIELDS = (*BY_NAME, *OTHER_FIELDS)
 # What lists write where they have nothing; the long ones are sentinels of registers.
 EMPTY = ("-", "–", "—", "n/a", "#n/a", "null", "none", "999999999", "-9999")
 
+# What spreadsheets write where a formula has failed.
+FORMULA_ERRORS = frozenset(
+    ("#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!")
+)
+
 
 @dataclass(frozen=True)
 class ColumnMapping:
