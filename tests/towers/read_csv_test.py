@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import subprocess
@@ -123,6 +124,9 @@ def test_a_row_in_other_letters_than_its_file_is_named() -> None:
     head, plain = b"code,name,latitude,longitude\n", b"C,Tram,10,105\n"
     for content, wrong, encoding in (
         (head + new + new + old + plain + new, [4], "UTF-8"),
+        (codecs.BOM_UTF8 + head + new + new + old + plain + new, [4], "UTF-8"),
+        # Its mark says what the file is, however many rows are not.
+        (codecs.BOM_UTF8 + head + new + old + plain + old, [3, 5], "UTF-8"),
         (head + old + new + old + plain + old, [3], "Windows-1258"),
     ):
         _, rows, facts = read(content)

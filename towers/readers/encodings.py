@@ -67,9 +67,11 @@ def find_encoding(path: Path) -> Encoding:
         (codecs.BOM_UTF16_BE, "UTF-16", "utf-16"),
     ):
         if head.startswith(mark):
-            if not _decodes(path, opens):
+            if _decodes(path, opens):
+                return Encoding(name, opens)
+            if name != "UTF-8":
                 raise Invalid(UNKNOWN)
-            return Encoding(name, opens)
+            return Encoding(name, opens, legacy=_mixed_or_legacy(path).legacy)
     silent = _unmarked_utf16(head)
     if silent and _decodes(path, silent):
         return Encoding("UTF-16", silent)
