@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from core.confined_child import Refused
 from core.geofiles_checks import (
     NOT_ITS_CONTENT,
@@ -220,7 +222,11 @@ def _batches(path: str, number: int | None, ending: str) -> Iterator[Any]:
             geometries = [None] * len(batch)
             if len(columns) > len(meta["fields"]):
                 geometries = columns.pop()
-            cells = [_plain(columns[at], bytewise) for at in kept]
+            cells = [
+                _lists(columns[at]) if meta["ogr_subtypes"][at] == "OFSTJSON" else
+                _plain(columns[at], bytewise)
+                for at in kept
+            ]  # fmt: skip
             rows, size = [], 0
             for at, geometry in enumerate(geometries):
                 if geometry is not None and len(geometry) > MAX_GEOMETRY_BYTES:
@@ -248,6 +254,23 @@ def _plain(column: list[Any], bytewise: bool) -> list[Any]:
     if isinstance(first, bytes):
         return [None] * len(column)
     return column
+
+
+def _lists(column: list[Any]) -> list[Any]:
+    """A column that GDAL writes as JSON, since not all of it is a list of one kind: its lists as
+    lists again. It takes an empty one, which has no kind, for such a column."""
+    return [_list_or_text(value) for value in column]
+
+
+def _list_or_text(value: Any) -> Any:
+    if not isinstance(value, str) or not value.startswith("["):
+        return value
+    try:
+        found = orjson.loads(value)
+    except ValueError:
+        return value
+    scalars = isinstance(found, list) and not any(isinstance(one, list | dict) for one in found)
+    return found if scalars else value
 
 
 def _letters(text: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from core.errors import Invalid
 from core.i18n import translate
 from core.words import N_
 from towers.columns import ANGLE, Part
+from towers.coordinate_systems import named_systems, system
 from towers.coordinate_texts import LATITUDE, LONGITUDE
 from towers.fields import FIELDS
 from towers.mapping import ColumnMapping, corrected
@@ -23,6 +26,7 @@ PARTS = {
     Part.SECONDS: N_("%(coordinate)s: seconds"),
     Part.SIDE: N_("%(coordinate)s: side (N, S, E, W)"),
 }
+EPSG = re.compile(r"(?:EPSG\s*:?\s*)?(\d{1,6})\Z", re.ASCII | re.IGNORECASE)
 
 
 def choices() -> list[tuple[str, str]]:
@@ -47,6 +51,13 @@ def shown_choice(mapping: ColumnMapping, place: int) -> str:
     return ""
 
 
+def system_choices(mapping: ColumnMapping) -> list[tuple[int, str]]:
+    """The systems of Vietnamese papers by their EPSG codes, and the mapping's own if it is none."""
+    found = [(one.srid, one.name) for one in named_systems()]
+    own = system(mapping.srid)
+    return found if own.named else [(own.srid, f"{own.name} (EPSG:{own.srid})"), *found]
+
+
 def given_mapping(mapping: ColumnMapping, form: Mapping[str, Any]) -> ColumnMapping:
     """The mapping that a form says; raises `Invalid` for what is no field, system or is double."""
     columns: dict[str, tuple[int | None, ...]] = {}
@@ -67,7 +78,14 @@ def given_mapping(mapping: ColumnMapping, form: Mapping[str, Any]) -> ColumnMapp
             doubled.append(header)
         else:
             columns[name] = (place,)
-    srid = str(form.get("srid", ""))
-    number = int(srid) if srid.isascii() and srid.isdigit() and len(srid) < 8 else 0
-    made = corrected(mapping, columns=columns, srid=number)
+    made = corrected(mapping, columns=columns, srid=_given_system(form))
     return corrected(made, doubled=tuple(doubled)) if doubled else made
+
+
+def _given_system(form: Mapping[str, Any]) -> int:
+    """The code that was written, else the chosen one; raises `Invalid` where there is neither."""
+    text = str(form.get("other_srid", "")).strip() or str(form.get("srid", ""))
+    code = EPSG.match(text)
+    if code is None:
+        raise Invalid(N_("Choose a coordinate system, or write its EPSG code such as 5897"))
+    return int(code[1])

@@ -7,7 +7,7 @@ Vietnamese papers (X is the northing), or as one text; their system may stand in
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 
@@ -83,8 +83,10 @@ PAPER = {
     **dict.fromkeys(("x", "toa do x", "northing", "x bac", "bac", "toa do bac"), "latitude"),
     **dict.fromkeys(("y", "toa do y", "easting", "y dong", "dong", "toa do dong"), "longitude"),
 }
+# What stands behind the name of a system goes with it, up to a bracket or the name of a column.
 SYSTEM = re.compile(
-    r"vn ?-? ?2000|wgs ?-? ?84|utm.*|tm ?-? ?3|ktt.*|kinh tuyen truc.*|\d{3}[°o .,-]*\d{0,2}['’′]?"
+    r"vn ?-? ?2000|wgs ?-? ?84|tm ?-? ?3|\d{3}[°o .,-]*\d{0,2}['’′]?"
+    rf"|(?:utm|ktt|kinh tuyen truc)(?:(?!{BETWEEN})[^)])*"
 )
 UNIT = re.compile(r"\(\s*(?:m|met)?\s*\)|[_.,;:()\[\]]+|\s\bm\b")
 
@@ -109,7 +111,11 @@ def meaning(header: str) -> Meaning | None:
         if shorter != text and (found := _whole(shorter)):
             return found
     if BETWEEN in text:
-        return meaning(text.rpartition(BETWEEN)[2])
+        group, _, own = text.rpartition(BETWEEN)
+        found = meaning(own)
+        if found and found.field in {"latitude", "longitude", "position"} and not found.srid:
+            return replace(found, srid=_srid(group))
+        return found
     return None
 
 
@@ -145,7 +151,7 @@ def _part_of_angle(text: str) -> Meaning | None:
 
 
 def _paper(text: str) -> Meaning | None:
-    bare = UNIT.sub(" ", SYSTEM.sub(" ", text.replace(BETWEEN, " ")))
+    bare = UNIT.sub(" ", SYSTEM.sub(" ", text).replace(BETWEEN, " "))
     bare = " ".join(bare.replace("-", " ").replace("/", " ").split())
     field = PAPER.get(bare) or PAPER.get(bare.removeprefix("toa do "))
     if field is None:

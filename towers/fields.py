@@ -37,11 +37,18 @@ from towers.vocabularies import meanings
 HEADERS = Path(__file__).resolve().parent / "data" / "headers.yaml"
 # A number as people write it, with a decimal point or comma; never 1e5 or Infinity.
 NUMBER = re.compile(r"[+-]?\d{1,12}(?:[.,]\d{1,12})?\Z", re.ASCII)
-YEAR = re.compile(r"[0-9]{4}\Z")
+# A column of numbers with gaps has 2015.0 for 2015.
+YEAR = re.compile(r"([0-9]{4})(?:\.0)?\Z")
 DAYS = (
     (re.compile(r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})(?:[T ]00:00(?::00)?)?\Z", re.ASCII)),
-    (re.compile(r"(?P<d>\d{1,2})[/.-](?P<m>\d{1,2})[/.-](?P<y>\d{4})\Z", re.ASCII)),
+    (
+        re.compile(
+            r"(?P<d>\d{1,2})[/.-](?P<m>\d{1,2})[/.-](?P<y>\d{4})(?: 0?0:00(?::00)?)?\Z", re.ASCII
+        )
+    ),
 )
+# What lists write behind a structure type: `Tự đứng 42m`.
+HEIGHT_BEHIND = re.compile(r"\s+(?:cao\s+|h\s*=\s*)?\d{1,3}(?:[.,]\d{1,2})?\s*m\Z", re.ASCII)
 MAX_LINE = 300
 MAX_TEXT = 4_000
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2200, 12, 31)
@@ -307,7 +314,8 @@ def _whole(field: Field, text: str) -> int:
 
 
 def _year(field: Field, text: str) -> int:
-    year = int(text) if YEAR.match(text) else 0
+    match = YEAR.match(text)
+    year = int(match[1]) if match else 0
     if not field.least <= year <= field.most:
         raise Unreadable(N_("A year lies between 1900 and 2200"))
     return year
@@ -335,15 +343,22 @@ UNKNOWN_WORDS = {
 
 
 def _choice_of(field: Field, text: str) -> str:
-    value = meanings(field.vocabulary).get(plain(text))
+    known, written = meanings(field.vocabulary), plain(text)
+    value = known.get(written)
+    if value is None and field.name == "structure_type":
+        value = known.get(HEIGHT_BEHIND.sub("", written))
     if value is None:
         raise Unreadable(UNKNOWN_WORDS.get(field.name, N_("Choose one of the answers")))
     return value
 
 
 def _choices(field: Field, text: str) -> list[str]:
-    parts = [part for part in re.split(r"[,;|+]", text) if part.strip()]
-    return sorted({_choice_of(field, part) for part in parts})
+    known = meanings(field.vocabulary)
+    found: list[str] = []
+    for part in re.split(r"[,;|+/\r\n]", text):
+        # The name of one may have an `and` in it: `Phát thanh và truyền hình`.
+        found += [part] if plain(part) in known else re.split(r"(?i:\s+và\s+)", part)
+    return sorted({_choice_of(field, part) for part in found if part.strip()})
 
 
 def _flag(field: Field, text: str) -> bool:

@@ -32,6 +32,11 @@ FIELDS = (*BY_NAME, *OTHER_FIELDS)
 # What lists write where they have nothing; the long ones are sentinels of registers.
 EMPTY = ("-", "–", "—", "n/a", "#n/a", "null", "none", "999999999", "-9999")
 
+# What spreadsheets write where a formula has failed.
+FORMULA_ERRORS = frozenset(
+    ("#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!")
+)
+
 
 @dataclass(frozen=True)
 class ColumnMapping:
@@ -128,7 +133,7 @@ def guess(listing: Listing) -> ColumnMapping:
     doubled: list[str] = []
     angles: dict[str, dict[Part, int]] = {LATITUDE: {}, LONGITUDE: {}}
     papers: dict[str, int] = {}
-    srid = None
+    srid = paper_srid = None
     if listing.points:
         columns[LONGITUDE], columns[LATITUDE] = ((place,) for place in listing.points)
     for place, header in _in_order_of_trust(listing):
@@ -137,7 +142,7 @@ def guess(listing: Listing) -> ColumnMapping:
             continue
         if found.paper:
             papers.setdefault(found.field, place)
-            srid = srid or found.srid
+            paper_srid = paper_srid or found.srid
         elif found.part is not Part.WHOLE:
             angles[found.field].setdefault(found.part, place)
         elif found.field in columns:
@@ -146,7 +151,8 @@ def guess(listing: Listing) -> ColumnMapping:
         else:
             columns[found.field] = (place,)
             srid = srid or found.srid
-    _angles_and_papers(columns, angles, papers)
+    if _angles_and_papers(columns, angles, papers):
+        srid = paper_srid
     if LATITUDE in columns and LONGITUDE in columns:
         columns.pop("position", None)
     return ColumnMapping(
@@ -174,8 +180,11 @@ def _angles_and_papers(
     columns: dict[str, tuple[int | None, ...]],
     angles: Mapping[str, Mapping[Part, int]],
     papers: Mapping[str, int],
-) -> None:
-    """Coordinates that are not in one column of degrees each, in the order of their trust."""
+) -> bool:
+    """Coordinates that are not in one column of degrees each, in the order of their trust.
+
+    Returns whether X and Y of papers are taken.
+    """
     for name, parts in angles.items():
         if name in columns or Part.DEGREES not in parts:
             continue
@@ -185,6 +194,8 @@ def _angles_and_papers(
             columns[name] = tuple(parts.get(part) for part in ANGLE)
     if not {LATITUDE, LONGITUDE} & set(columns) and len(papers) == 2:
         columns.update({name: (place,) for name, place in papers.items()})
+        return True
+    return False
 
 
 def system_of(facts: Facts) -> int | None:

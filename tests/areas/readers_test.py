@@ -218,7 +218,7 @@ def test_one_of_several_layers_is_chosen(tmp_path) -> None:
 BAD: dict[str, tuple[Any, str]] = {
     "no code": (feature(""), "missing"),
     "no name": (feature("2", name=""), "missing"),
-    "a code that is a list": (feature([1], name="Hai"), "no code"),
+    "a code that is a list": (feature([1], name="Hai"), "missing"),
     "a code of markup": (feature("<b>", name="Hai"), "no code"),
     "code too long": (feature("2" * 21), "no code"),
     "the code again": (feature("1"), "twice"),

@@ -214,6 +214,22 @@ def test_values_keep_their_kinds(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("values", "read"),
+    [
+        ([[], ["a", "b,c"], None, []], [[], ["a", "b,c"], None, []]),
+        ([["a"], {"b": 1}, "[c]"], [["a"], '{ "b": 1 }', "[c]"]),
+        ([[], [1, 2.5, True]], [[], [1, 2.5, True]]),
+        ([[["a"]], ["b"]], ['[ [ "a" ] ]', ["b"]]),
+    ],
+)
+def test_lists_are_lists_whatever_stands_first(
+    tmp_path: Path, values: list[object], read: list[object]
+) -> None:
+    path = geojson(tmp_path / "list.geojson", *(point(1, 2, many=value) for value in values))
+    assert [row["many"] for row in table(path)] == read
+
+
 def test_a_geometry_that_is_missing_or_no_place_is_kept_for_its_reader(tmp_path: Path) -> None:
     path = tmp_path / "list.geojson"
     nothing = {"type": "Feature", "geometry": None, "properties": {"code": "A"}}

@@ -60,13 +60,17 @@ def test_what_is_no_height(text) -> None:
         ("01.03.2026", date(2026, 3, 1)),
         # As a spreadsheet's day becomes a text.
         ("2026-03-01 00:00:00", date(2026, 3, 1)),
+        ("01/03/2026 00:00", date(2026, 3, 1)),
+        ("1/3/2026 0:00:00", date(2026, 3, 1)),
     ],
 )
 def test_days_as_people_and_programs_write_them(text, day) -> None:
     assert read(BY_NAME["land_contract_end"], text) == day
 
 
-@pytest.mark.parametrize("text", ["30/02/2026", "2026", "tomorrow", "1/2/26", "01/03/0026"])
+@pytest.mark.parametrize(
+    "text", ["30/02/2026", "2026", "tomorrow", "1/2/26", "01/03/0026", "01/03/2026 07:30"]
+)
 def test_what_is_no_day(text) -> None:
     with pytest.raises(Unreadable, match="date"):
         read(BY_NAME["land_contract_end"], text)
@@ -86,6 +90,22 @@ def test_what_is_no_day(text) -> None:
         ("managing_department", "Sở KH&CN", "science_technology"),
         ("guy_levels", "4,0", 4),
         ("built_year", "1998", 1998),
+        ("built_year", "1998.0", 1998),
+        ("structure_type", "Tự đứng 42m", "lattice_self_support"),
+        ("structure_type", "Cột dây co 45,5 m", "guyed_mast"),
+        ("structure_type", "Cột dây co H=45m", "guyed_mast"),
+        ("structure_type", "Dây néo", "guyed_mast"),
+        ("structure_type", "Cột monopole", "monopole"),
+        ("structure_type", "BTLT", "concrete_pole"),
+        ("structure_type", "Ăng ten tự đứng", "lattice_self_support"),
+        ("services", "2G/3G/4G", ["bts"]),
+        ("services", "5G\nTruyền thanh", ["bts", "commune_loudspeaker"]),
+        ("services", "BTS và vi ba", ["bts", "microwave"]),
+        ("services", "Phát thanh và truyền hình và BTS", ["bts", "radio_tv"]),
+        ("services", "Phát thanh và truyền hình / BTS", ["bts", "radio_tv"]),
+        ("lifecycle", "Đang phát sóng", "active"),
+        ("lifecycle", "On air", "active"),
+        ("lifecycle", "Dừng hoạt động", "inactive"),
     ],
 )
 def test_words_of_vietnamese_lists(name, text, value) -> None:
@@ -96,6 +116,11 @@ def test_words_of_vietnamese_lists(name, text, value) -> None:
     ("name", "text"),
     [
         ("structure_type", "cột điện gió"),
+        # On a roof, with guys or without; and heights of nothing.
+        ("structure_type", "Trên mái"),
+        ("structure_type", "42m"),
+        ("services", "và"),
+        ("built_year", "1998.5"),
         ("services", "bts, gì đó"),
         ("hardened", "maybe"),
         ("guy_levels", "2.5"),

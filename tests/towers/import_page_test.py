@@ -5,17 +5,23 @@ from __future__ import annotations
 import html
 import io
 import re
+from pathlib import Path
 
+import numpy as np
 import openpyxl
+import pyogrio.raw
 import pytest
+import shapely
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.geo import Position, to_position
 from tests import doors, makers
 from tests.doors import counts
 from tests.towers.imported import kept
+from towers.coordinate_systems import from_wgs84, system
 from towers.models import Tower
 
 HEAD = "code,name,structure_type,height_m,latitude,longitude,owner\n"
@@ -154,6 +160,64 @@ def test_columns_can_be_corrected_and_kept_under_a_name(
     chosen = choices(text_of(staff, f"{other}?mapping=Danh sách sở"))
     assert chosen["column-0"] == "code"
     assert "Danh sách sở" not in text_of(staff, uploaded(staff, GOOD))
+
+
+@pytest.mark.parametrize("srid", [4131, 3857, 32647, 9210])
+def test_a_list_stays_in_the_system_that_its_file_names(
+    staff: FlaskClient, session: Session, tmp_path: Path, srid: int
+) -> None:
+    here = Position(10.46, 105.63)
+    path = tmp_path / "a.gpkg"
+    pyogrio.raw.write(
+        path,
+        geometry=np.array([shapely.Point(from_wgs84(here, system(srid))).wkb], dtype=object),
+        field_data=[np.array(["A-1"], dtype=object)],
+        fields=["code"],
+        geometry_type="Point",
+        crs=f"EPSG:{srid}",
+        driver="GPKG",
+    )
+    address = checked(staff, path.read_bytes(), "a.gpkg")
+    assert choices(text_of(staff, address))["srid"] == str(srid)
+    assert imported(staff, address).status_code == 303
+    session.commit()
+    tower = session.scalars(select(Tower).where(Tower.code == "A-1")).one()
+    assert tower.source_srid == srid
+    there = to_position(tower.geom)
+    assert abs(there.latitude - here.latitude) < 1e-6
+    assert abs(there.longitude - here.longitude) < 1e-6
+
+
+def test_any_other_system_is_chosen_by_its_code(staff: FlaskClient, session: Session) -> None:
+    address = uploaded(staff, HEAD + "A-1,Một,monopole,30,10.5,105.5,\n")
+    form = choices(text_of(staff, address))
+    before = kept(session)
+    without = {name: value for name, value in form.items() if name != "srid"}
+    for wrong in (
+        without,
+        {**form, "srid": ""},
+        {**form, "srid": "x"},
+        {**form, "other_srid": "VN"},
+        {**form, "other_srid": "١٢٣٤"},
+        {**form, "other_srid": "-4131"},
+        {**form, "other_srid": "99999999999"},
+    ):
+        refused = staff.post(f"{address}/columns", data=wrong)
+        assert refused.status_code == 422
+        assert "hoặc nhập mã EPSG" in html.unescape(refused.get_data(as_text=True)), wrong
+    for unknown in ("1", "5773"):
+        refused = staff.post(f"{address}/columns", data={**form, "other_srid": unknown})
+        assert refused.status_code == 422
+        said = html.unescape(refused.get_data(as_text=True))
+        assert f"EPSG:{unknown} không phải là hệ tọa độ" in said
+    assert kept(session) == before
+    for given in ("4131", " EPSG: 4131 "):
+        answer = staff.post(f"{address}/columns", data={**form, "other_srid": given})
+        assert answer.status_code == 303
+        page = text_of(staff, address)
+        form = choices(page)
+        assert form["srid"] == "4131"
+        assert "Indian 1960 (EPSG:4131)" in page
 
 
 def test_two_people_cannot_go_on_with_one_list_unawares(staff: FlaskClient) -> None:

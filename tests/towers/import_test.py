@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import date
 from decimal import Decimal
 
 import pytest
+import xlsxwriter
 from sqlalchemy import func, select
 
 from accounts.models import Organisation
@@ -217,6 +219,44 @@ def test_a_code_twice_names_the_row_of_the_first(session) -> None:
     assert column == "code"
     assert "2" in reason
     assert tower(session, "DT-001").name == "Trạm Cao Lãnh"
+
+
+ERRORS = ("#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!")
+
+
+@pytest.mark.parametrize("workbook", [False, True], ids=["csv", "xlsx"])
+def test_a_formula_that_failed_is_no_value(session, workbook: bool) -> None:
+    columns = HEADER.split(",")
+    right = ["A-0", "Tên", "monopole", "30", "10.5", "105.5", "#N/A"]
+    wrong = list(zip((*columns[1:], "name"), (*ERRORS, "#REF!"), strict=True))
+    table = [columns, right]
+    for number, (column, error) in enumerate(wrong, start=1):
+        cells = [f"A-{number}", *right[1:4], f"10.{number:02}", *right[5:]]
+        table.append(
+            [error if one == column else cell for one, cell in zip(columns, cells, strict=True)]
+        )
+    if workbook:
+        out = io.BytesIO()
+        book = xlsxwriter.Workbook(out)
+        sheet = book.add_worksheet()
+        for line, cells in enumerate(table):
+            for place, cell in enumerate(cells):
+                if cell.startswith("#"):
+                    sheet.write_formula(line, place, "=1/0", value=cell)
+                else:
+                    sheet.write_string(line, place, cell)
+        book.close()
+        report = load(session, "list.xlsx", out.getvalue(), good_rows=True)
+    else:
+        content = "\n".join(",".join(cells) for cells in table).encode()
+        report = load(session, "list.csv", content, good_rows=True)
+    said = [(one.number, one.column, one.value) for one in report.wrong]
+    assert said == [(line, *one) for line, one in enumerate(wrong, start=3)]
+    assert {one.reason for one in report.wrong} == {
+        "Công thức trong bảng tính bị lỗi tại ô này: hãy sửa công thức hoặc để trống ô"
+    }
+    assert report.counts.new == 1
+    assert session.scalars(select(Organisation.name)).all() == []
 
 
 def test_every_problem_of_a_row_is_named(session) -> None:

@@ -96,6 +96,12 @@ def test_a_column_of_degrees_alone_is_a_whole_coordinate() -> None:
         ("Mã;X (VN-2000, KTT 105°45');Y (VN-2000, KTT 105°45')", 9210),
         ("Mã;X VN2000 105-45;Y VN2000 105-45", 9210),
         ("Mã;Northing (UTM 48N);Easting (UTM 48N)", 32648),
+        ("Mã;Tọa độ VN-2000 (KTT 105°00');\n;X;Y", 5897),
+        ("Mã;Tọa độ VN-2000, kinh tuyến trục 105°45';\n;X (m);Y (m)", 9210),
+        ("Mã;Tọa độ;\n;VN-2000 KTT 105°45';\n;X;Y", 9210),
+        ("Mã;Tọa độ UTM 48N;\n;Northing;Easting", 32648),
+        ("Mã;Hệ VN-2000;\n;Vĩ độ;Kinh độ", 4756),
+        ("Mã;Vị trí theo VN-2000;\n;1. Vĩ độ;2. Kinh độ", 4756),
     ],
 )
 def test_x_and_y_of_papers(header, srid) -> None:
@@ -109,6 +115,14 @@ def test_degrees_are_preferred_to_x_and_y() -> None:
     assert guessed("code,X,Y,Vĩ độ,Kinh độ")["latitude"] == (3,)
     assert guessed("code,Tọa độ,Vĩ độ,Kinh độ") == {
         "code": (0,), "latitude": (2,), "longitude": (3,)}  # fmt: skip
+
+
+def test_the_system_is_that_of_the_columns_that_are_taken() -> None:
+    content = (
+        "Mã;Tọa độ;;;\n;VN-2000 (KTT 105°45');;WGS 84;\n;X;Y;Vĩ độ;Kinh độ\n"
+        "A;1145746,57;566614,06;10,3601;106,3601\n"
+    )
+    assert places(content) == [(10.3601, 106.3601, 4326)]
 
 
 def test_positions_in_every_shape_lead_to_the_same_place() -> None:

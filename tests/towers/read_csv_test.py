@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import subprocess
@@ -77,17 +78,43 @@ def test_windows_western_text_is_read_too() -> None:
     assert facts.encoding == "Windows-1252"
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        "code,name\n" + "A,Tr¹m Cao L·nh §ång Th¸p\n" * 5,
-        "code,name\n" + "A,Traïm Cao Laõnh Ñoàng Thaùp\n" * 5,
-    ],
-    ids=["TCVN3", "VNI"],
-)
-def test_letters_of_old_fonts_are_named_and_not_made_a_mess_of(content) -> None:
+OLD_FONTS = {
+    "TCVN3": "A,Tr¹m Cao L·nh §ång Th¸p\n",
+    "TCVN3, few signs": "A,Cét Mü Thä\nB,Cét Hïng V­¬ng\nC,Cét Hé Cét\n",
+    "TCVN3, capitals": "A,CéT Mü THä\nB,TR¹M T©N HéI\n",
+    "VNI": "A,Traïm Cao Laõnh Ñoàng Thaùp\n",
+    "VNI, few signs": "A,Coät Taân Hoäi\nB,Coät Myõ Thoï\n",
+}
+
+
+@pytest.mark.parametrize("rows", OLD_FONTS.values(), ids=OLD_FONTS)
+def test_letters_of_old_fonts_are_named_and_not_made_a_mess_of(rows: str) -> None:
+    content = "code,name\n" + rows * 5
     with pytest.raises(Invalid, match="old Vietnamese font"):
         read(content.encode("cp1252"))
+    # Somebody saved it as UTF-8 as it is.
+    with raw("list.csv", content.encode()) as listing:
+        ((text, _),) = listing.notes
+    assert "old Vietnamese font" in text
+
+
+def communes() -> list[str]:
+    with (ROOT / "areas/data/dong-thap-reform-2025.csv").open(encoding="utf-8") as file:
+        table = csv.DictReader(line for line in file if not line.startswith("#"))
+        return sorted({row["new_name"] for row in table} | {row["old_name"] for row in table})
+
+
+@pytest.mark.parametrize("encoding", ["cp1258", "utf-8"])
+@pytest.mark.parametrize("before", ["", "Cột ", "Trạm BTS ", "Tự đứng, dây co "])
+def test_names_in_windows_letters_are_not_taken_for_an_old_font(encoding: str, before: str) -> None:
+    names = communes()
+    for some in (names[at : at + 3] for at in range(0, len(names), 3)):
+        content = "code;name\n" + "".join(f"A;{before}{name}\n" for name in some)
+        if encoding == "cp1258":
+            content = typed_for_windows(content)
+        assert [row[1] for row in cells(content.encode(encoding))] == [
+            unicodedata.normalize("NFC", before + name) for name in some
+        ]
 
 
 def test_a_row_in_other_letters_than_its_file_is_named() -> None:
@@ -97,6 +124,9 @@ def test_a_row_in_other_letters_than_its_file_is_named() -> None:
     head, plain = b"code,name,latitude,longitude\n", b"C,Tram,10,105\n"
     for content, wrong, encoding in (
         (head + new + new + old + plain + new, [4], "UTF-8"),
+        (codecs.BOM_UTF8 + head + new + new + old + plain + new, [4], "UTF-8"),
+        # Its mark says what the file is, however many rows are not.
+        (codecs.BOM_UTF8 + head + new + old + plain + old, [3, 5], "UTF-8"),
         (head + old + new + old + plain + old, [3], "Windows-1258"),
     ):
         _, rows, facts = read(content)
@@ -132,6 +162,65 @@ def test_every_line_ending(ending) -> None:
 def test_quotes_hold_delimiters_and_line_breaks() -> None:
     content = 'code,name,latitude,longitude\nA,"Trạm ""1"", xã\nTân Thuận",10,105\n'
     assert cells(content)[0][1] == 'Trạm "1", xã\nTân Thuận'
+
+
+FOUR = "code,name,latitude,longitude\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (FOUR + 'A,"Một,10,105\nB,Hai,10,105\nC,Ba,10,105\n', 2),
+        (FOUR + 'A,Một,10,105\nB,"Hai,10,105\nC,Ba,10,105', 3),
+        (FOUR + 'A,Một,10,105\r\n"B\r\n1",Hai,10,"105\r\nC,Ba,10,105\r\n', 4),
+        ("\n" * 60 + FOUR + "A,Một,10,105\n" * 60 + 'B,Hai,10,105,"', 122),
+        ('code,"name,latitude,longitude\nA,Một,10,105\n', 1),
+    ],
+)
+def test_a_quote_that_is_not_closed_is_named_with_its_line(content: str, line: int) -> None:
+    with pytest.raises(Invalid, match="quote") as caught:
+        read(content)
+    assert caught.value.facts == {"row": line}
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "swallowed"),
+    [
+        # Up to the quote of a later row: whole rows between, or none.
+        (FOUR + 'A,"Một,10,105\nB,Hai,10,105\nC,Ba ""3"",10,105\nD,Bốn",10,105\n', 2, "B,Hai"),
+        (FOUR + 'A,Một,10,105\nB,"Hai,10,105\nC,Ba",10.2,105.2\n', 3, "C,Ba"),
+        (FOUR + 'A,Một,10,105\nB,"Hai,10,105\nC,"Ba",10.2,105.2\n', 3, "C,"),
+        ('code;lat;lon;name\nA;10,5;105,5;"Một\nB;10,6;105,6;Hai"\n', 2, "B;10,6"),
+    ],
+)
+def test_a_row_that_a_quote_swallowed_makes_its_row_wrong(
+    content: str, line: int, swallowed: str
+) -> None:
+    _, rows, _ = read(content + "Z,Cuối,10,105\n".replace(",", ";" if ";" in content else ","))
+    wrong = [row for row in rows if row.problems]
+    assert len(wrong) == 1 and wrong[0] is not rows[-1]
+    ((column, text, facts, value),) = wrong[0].problems
+    assert column == "_row" and "quote" in text
+    assert facts == {"line": line}
+    assert swallowed in value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dòng một\ndòng hai",
+        "gỉ, nghiêng, cũ\nđã nhắc, chưa sửa",
+        "10.5,\n105.5",
+        "Cao 42,5 m\r\nMóng 3,2 m",
+        '"trong ngoặc"\n',
+    ],
+)
+def test_line_breaks_and_commas_of_a_note_are_its_own(text: str) -> None:
+    out = io.StringIO()
+    csv.writer(out).writerows([["code", "name", "latitude", "longitude", "note"]])
+    csv.writer(out).writerows([["A", "Một", "10.5", "105.5", text]] * 2)
+    rows = read(out.getvalue())[1]
+    assert [(row.cells[4], row.problems) for row in rows] == [(text.strip(), ())] * 2
 
 
 def test_rows_have_the_numbers_that_an_editor_shows() -> None:
@@ -179,6 +268,51 @@ def test_headers_of_two_rows_and_a_row_of_numbers() -> None:
         "Kinh độ / Độ", "Kinh độ / Phút", "Kinh độ / Giây",
     )  # fmt: skip
     assert [row.number for row in rows] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("rows", "names"),
+    [
+        (
+            # The lower row knows more names than the upper one.
+            [
+                "STT;Mã trạm;Tên trạm;Tọa độ VN-2000 (KTT 105°45');;Thông số cột;",
+                ";;;X;Y;Chiều cao;Loại cột",
+            ],
+            ("STT", "Mã trạm", "Tên trạm", "Tọa độ VN-2000 (KTT 105°45') / X",
+             "Tọa độ VN-2000 (KTT 105°45') / Y", "Thông số cột / Chiều cao",
+             "Thông số cột / Loại cột"),
+        ),
+        (
+            ["STT;Mã trạm;Tọa độ;;;;Chiều cao", ";;VN-2000;;WGS84;;", ";;X;Y;Vĩ độ;Kinh độ;"],
+            ("STT", "Mã trạm", "Tọa độ / VN-2000 / X", "Tọa độ / VN-2000 / Y",
+             "Tọa độ / WGS84 / Vĩ độ", "Tọa độ / WGS84 / Kinh độ", "Chiều cao"),
+        ),
+        (
+            # A group in a group of the same width, below more names than stand at the bottom.
+            ["STT;Mã trạm;Tên trạm;Chủ sở hữu;Tọa độ;;Ghi chú", ";;;;VN-2000;;", ";;;;X;Y;"],
+            ("STT", "Mã trạm", "Tên trạm", "Chủ sở hữu", "Tọa độ / VN-2000 / X",
+             "Tọa độ / VN-2000 / Y", "Ghi chú"),
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("numbers", ["", "(1);(2);(3);(4);(5);(6);(7)\n"])
+def test_headers_of_several_rows_are_joined_wherever_most_names_stand(
+    rows: list[str], names: tuple[str, ...], numbers: str
+) -> None:
+    titles = "SỞ KHOA HỌC VÀ CÔNG NGHỆ;;;;CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM;;\n;;;;;;\n"
+    content = titles + "\n".join(rows) + f"\n{numbers}1;A;a;b;c;d;45\n2;B;a;b;c;d;46\n"
+    headers, found, facts = read(content)
+    assert headers == names
+    assert [row.cells[1] for row in found] == ["A", "B"]
+    assert facts.header_row == 3
+
+
+def test_titles_right_above_the_headers_are_no_groups() -> None:
+    titles = "UBND TỈNH ĐỒNG THÁP;;;Mẫu số 01;\n"
+    headers, rows, facts = read(f"{titles};Mã trạm;Tên trạm;Vĩ độ;Kinh độ\n1;A;a;10,5;105,5\n")
+    assert headers == ("Column 1", "Mã trạm", "Tên trạm", "Vĩ độ", "Kinh độ")
+    assert (len(rows), facts.header_row) == (1, 2)
 
 
 def test_a_file_without_headers_has_numbered_columns() -> None:

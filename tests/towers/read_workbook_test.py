@@ -132,6 +132,19 @@ def test_an_empty_workbook_says_so() -> None:
         read(workbook(A=[], B=[]))
 
 
+@pytest.mark.parametrize("names", [["Coät Taân Hoäi", "Coät Myõ Thoï"], ["Cét ¨ng ten", "Tr¹m"]])
+def test_texts_for_an_old_font_are_warned_of(names: list[str]) -> None:
+    def notes(names: list[str]) -> list[str]:
+        rows = [(f"A{at}", name, 10, 105) for at, name in enumerate(names)]
+        with raw("list.xlsx", workbook(A=[HEAD, *rows])) as listing:
+            return [text for text, _ in listing.notes]
+
+    (text,) = notes(names)
+    assert "old Vietnamese font" in text
+    # One sign may be meant, and names of today have some of the same letters.
+    assert notes(["Viettel®", "Trạm ½", "Hoà Bình", "Quận Hoàn Kiếm", "Loïc"]) == []
+
+
 # Made to do harm, or broken
 
 

@@ -20,7 +20,7 @@ from towers.coordinate_systems import WGS84
 from towers.coordinate_texts import LATITUDE, LONGITUDE
 from towers.coordinates import NUMBER
 from towers.fields import BY_NAME, FIELDS, Field, Kind, Unreadable, read
-from towers.mapping import ColumnMapping, read_place, texts_of
+from towers.mapping import FORMULA_ERRORS, ColumnMapping, read_place, texts_of
 from towers.readers import MAX_CELL, Row
 from towers.rules import code_problem
 
@@ -29,6 +29,8 @@ NULL = r"\N"
 SPECIAL = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 NUL = N_("A text has a character that cannot be stored")
 TOO_LONG = N_("This text is too long")
+FORMULA_FAILED = N_("A formula of the sheet has failed here: mend it, or empty the cell")
+POSITION = frozenset((LATITUDE, LONGITUDE, "position", "system"))
 # So many different texts of a column are remembered.
 REMEMBERED = 20_000
 
@@ -83,6 +85,8 @@ class _Known(dict[str, str]):
         self.of, self.empty = of, empty
 
     def __missing__(self, text: str) -> str:
+        if text in FORMULA_ERRORS:
+            raise Unreadable(FORMULA_FAILED)
         empty = not text or text.lower() in self.empty
         made = NULL if empty else copied(read(self.of, text))
         if len(self) >= REMEMBERED:
@@ -95,6 +99,8 @@ def _line(of: Field, empty: frozenset[str]) -> Callable[[str], str]:
     def converted(text: str) -> str:
         if not text or (len(text) < 16 and text.lower() in empty):
             return NULL
+        if text[0] == "#" and text in FORMULA_ERRORS:
+            raise Unreadable(FORMULA_FAILED)
         if len(text) > of.longest or "\x00" in text:
             return copied(read(of, text))
         return text if text.isprintable() and "\\" not in text else text.translate(SPECIAL)
@@ -194,7 +200,12 @@ class RowReader:
                 bad(column, TOO_LONG, {})
             elif "\x00" in value:
                 bad(column, NUL, {})
-        reading, wrong = read_place(values, self.mapping, self.envelope)
+            elif value in FORMULA_ERRORS:
+                bad(column, FORMULA_FAILED, {})
+        failed = {column for column, value in values.items() if value in FORMULA_ERRORS}
+        reading, wrong = (
+            (None, []) if failed & POSITION else read_place(values, self.mapping, self.envelope)
+        )
         for column, message, facts in wrong:
             bad(column, message, facts)
         code, call_sign = values.get("code", ""), values.get("call_sign", "")
@@ -203,7 +214,7 @@ class RowReader:
             code = _made_code(call_sign, reading.position.latitude, reading.position.longitude)
         if not code and not (made and reading is None):
             bad("code", N_("The code is missing"), {})
-        elif code and (problem := code_problem(code)):
+        elif code and "code" not in failed and (problem := code_problem(code)):
             bad("call_sign" if made else "code", problem, {})
         texts = [str(row.number), original(row.cells), copied(code)]
         if reading is not None:
@@ -216,6 +227,8 @@ class RowReader:
                 bad("call_sign", TOO_LONG, {})
             texts += [copied(call_sign), "t" if made else "f"]
         for of in self.given:
+            if of.name in failed:
+                continue
             try:
                 text = values.get(of.name, "")
                 texts.append(copied(read(of, text)) if text else NULL)

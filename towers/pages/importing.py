@@ -20,8 +20,7 @@ from core.pages import large_body
 from core.policy import guard
 from core.problems import wants_json
 from core.words import N_
-from towers.column_forms import choices, given_mapping, shown_choice
-from towers.coordinate_systems import named_systems
+from towers.column_forms import choices, given_mapping, shown_choice, system_choices
 from towers.fields import VOCABULARIES
 from towers.import_jobs import uploads
 from towers.imports import batches, review, undoing
@@ -138,7 +137,7 @@ def batch_page(batch: ImportBatch, error: DomainError | None = None) -> str:
         chosen=[shown_choice(mapping, place) for place in range(len(mapping.headers))]
         if mapping
         else [],
-        systems=named_systems(),
+        systems=system_choices(mapping) if mapping else [],
         first=outcome.first(),
         notes=[translate(text, **facts) for text, facts in batch.facts.get("notes", ())],
         value_text=value_text,

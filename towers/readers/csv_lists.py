@@ -6,15 +6,16 @@ import contextlib
 import csv
 import io
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from core.errors import Invalid, TooLarge
 from core.words import N_
-from towers.readers.encodings import Encoding, find_encoding
-from towers.readers.headers import LOOKED_THROUGH, find_head, known_names
+from towers.readers.encodings import Encoding, find_encoding, notes_of_old_fonts
+from towers.readers.headers import LOOKED_THROUGH, NUMBER, find_head, known_names
 from towers.readers.listing import (
     MAX_BYTES,
     MAX_CELL,
@@ -35,6 +36,11 @@ SAMPLE = 256_000
 MAX_ROW = MAX_COLUMNS * MAX_CELL
 
 SURPLUS: Problem = ("_row", N_("The row has more cells than the header"), {}, "")
+SWALLOWED = N_(
+    "The quote that opens in line %(line)s closes in a later row only, which stands in its cell"
+)
+NOT_CLOSED = N_("The quote that opens in line %(row)s is not closed before the end of the file")
+BREAK = re.compile(r"\r\n?|\n")
 OTHER_LETTERS = N_(
     "The row is not in %(encoding)s as the rest of the file: save the whole file as UTF-8"
 )
@@ -60,15 +66,17 @@ def opened_csv(path: Path) -> Iterator[Listing]:
         if len(head.headers) > MAX_COLUMNS:
             raise Invalid(N_("The file has more than %(limit)s columns"), limit=MAX_COLUMNS)
         rows = itertools.chain(first[head.skipped :], numbered)
+        above = first[head.skipped - 1][0] if head.skipped else 0
         yield Listing(
             head.headers,
-            limited(_rows(rows, len(head.headers), encoding)),
+            limited(_rows(rows, len(head.headers), encoding, delimiter, above)),
             Facts(
                 "CSV",
                 encoding=encoding.name,
                 delimiter=delimiter,
                 header_row=None if head.row is None else first[head.row][0],
             ),
+            notes=notes_of_old_fonts(texts),
         )
 
 
@@ -83,6 +91,9 @@ class _Lines:
         self.file = file
         self.left = MAX_ROW
         self.number = 0
+        # Where the row begins that is being read, and whether the file ended in it.
+        self.begins = 1
+        self.ended = False
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -90,24 +101,33 @@ class _Lines:
     def __next__(self) -> str:
         line = self.file.readline(self.left + 1)
         if not line:
+            self.ended = True
             raise StopIteration
         self.left -= len(line)
         self.number += 1
         if self.left < 0:
             raise Invalid(
                 N_("The CSV has a row near line %(row)s that is longer than any list has"),
-                row=self.number,
+                row=self.begins,
             )
         return line
+
+    def end_row(self) -> None:
+        self.left = MAX_ROW
+        self.begins = self.number + 1
 
 
 def _numbered(file: IO[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """The rows of a file, each with the number of its last line."""
     lines = _Lines(file)
     reader = csv.reader(lines, delimiter=delimiter)
-    with _explained(reader):
+    with _explained(lines):
         for cells in reader:
-            lines.left = MAX_ROW
+            if lines.ended:
+                # Only a quote makes it ask for more than there is.
+                last = re.sub(r"(?:\r\n?|\n)\Z", "", cells[-1])
+                raise Invalid(NOT_CLOSED, row=_opened(lines.number, [last]))
+            lines.end_row()
             if len(cells) > MAX_COLUMNS:
                 # One more is enough to say that there are too many; of empty ones, none.
                 cells[MAX_COLUMNS:] = [cell for cell in cells[MAX_COLUMNS:] if cell][:1]
@@ -115,29 +135,68 @@ def _numbered(file: IO[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 
 @contextlib.contextmanager
-def _explained(reader: Any) -> Iterator[None]:
+def _explained(lines: _Lines) -> Iterator[None]:
     try:
         yield
     except csv.Error as error:
         raise Invalid(
             N_("The CSV cannot be read near row %(row)s: check its quotes and long cells"),
-            row=reader.line_num,
+            row=lines.begins,
         ) from error
 
 
-def _rows(rows: Iterator[tuple[int, list[str]]], width: int, encoding: Encoding) -> Iterator[Row]:
+def _rows(
+    rows: Iterator[tuple[int, list[str]]],
+    width: int,
+    encoding: Encoding,
+    delimiter: str,
+    above: int,
+) -> Iterator[Row]:
+    """The rows of a list; `above` is the last line before them."""
     for number, cells in rows:
+        lines, above = number - above, number
         if not any(cells):
             continue
         problems: tuple[Problem, ...] = ()
         if encoding.legacy:
             cells, problems = _told(cells, encoding)
+        if lines > 1:
+            problems += _swallowed(number, cells, width, delimiter)
         cells = clean(cells)
         if len(cells) != width:
             if any(cells[width:]):
                 problems += (SURPLUS,)
             cells = cells[:width] + [""] * (width - len(cells))
         yield Row(number, cells, problems)
+
+
+def _opened(number: int, cells: list[str]) -> int:
+    """The line where the first of these cells begins, the others behind it end in line `number`."""
+    return number - sum(len(BREAK.findall(cell)) for cell in cells)
+
+
+def _swallowed(number: int, cells: list[str], width: int, delimiter: str) -> tuple[Problem, ...]:
+    """What is wrong with a row of many lines where a cell holds the row behind it, or many."""
+    for place, cell in enumerate(cells):
+        if _holds_a_row(cell, width, delimiter):
+            facts = {"line": _opened(number, cells[place:])}
+            return (("_row", SWALLOWED, facts, cell[:200]),)
+    return ()
+
+
+def _holds_a_row(cell: str, width: int, delimiter: str) -> bool:
+    """Whether a cell has line breaks and, behind one, as many delimiters as a row of the list.
+
+    A quote that opens and closes in the same column takes the end of one row and the beginning of
+    another: together as many, with the numbers of a position between them.
+    """
+    if cell.count(delimiter) < width - 1 or width < 3 or not BREAK.search(cell):
+        return False
+    _, *behind = BREAK.split(cell)
+    if any(line.count(delimiter) >= width - 1 for line in behind):
+        return True
+    parts = re.split(f"[{re.escape(delimiter)}\r\n]", cell)
+    return sum(1 for part in parts if NUMBER.match(part.strip())) > 1
 
 
 def _told(cells: list[str], encoding: Encoding) -> tuple[list[str], tuple[Problem, ...]]:

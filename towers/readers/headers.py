@@ -12,6 +12,8 @@ from towers.readers.listing import numbered
 
 # Titles, dates and addresses of an office fill so many rows at most.
 LOOKED_THROUGH = 40
+# Names of groups, of groups in them, and of columns.
+MOST_ROWS = 3
 NUMBER = re.compile(r"[-+]?[\d.,' ]*\d[\d.,' ]*%?\Z", re.ASCII)
 NUMBERING = re.compile(r"[(\[]?(\d{1,3})[)\]]?\Z", re.ASCII)
 
@@ -31,8 +33,8 @@ class Head:
 def find_head(rows: Sequence[list[str]]) -> Head:
     """Where the columns are named in the first rows, `plain` texts.
 
-    Rows without anything in them count too. A second row of names below merged cells is joined to
-    the first with ` / `, a row that numbers the columns is skipped.
+    Rows without anything in them count too. Rows of names below merged cells are joined to those
+    above with ` / `, a row that numbers the columns is skipped.
     """
     rows = rows[:LOOKED_THROUGH]
     width = _usual_width(rows)
@@ -41,11 +43,10 @@ def find_head(rows: Sequence[list[str]]) -> Head:
         at = _looks_like_names(rows, width)
     if at is None:
         return Head(numbered(width), 0, None)
+    at, skipped = _rows_of_names(rows, at)
     names = [" ".join(cell.split()) for cell in rows[at]]
-    skipped = at + 1
-    if skipped < len(rows) and _continues(rows[at], rows[skipped]):
-        names = _joined(names, rows[skipped])
-        skipped += 1
+    for row in rows[at + 1 : skipped]:
+        names = _joined(names, row)
     if skipped < len(rows) and _numbers_columns(rows[skipped]):
         skipped += 1
     while len(names) > 1 and not names[-1] and len(names) > width:
@@ -99,6 +100,37 @@ def _looks_like_names(rows: Sequence[list[str]], width: int) -> int | None:
             return at
         return None
     return None
+
+
+def _rows_of_names(rows: Sequence[list[str]], at: int) -> tuple[int, int]:
+    """The first of the rows that name the columns with the best known one, and the row behind
+    the last.
+
+    Most names may stand in the upper row or below its merged cells.
+    """
+    for top in range(max(0, at - MOST_ROWS + 1), at):
+        upper = rows[top]
+        if len(_filled(upper)) > 1 and known_names(upper) and _spans(rows[top : at + 1]):
+            return top, at + 1
+    for end in range(min(len(rows), at + MOST_ROWS), at + 2, -1):
+        # A row of data may have a mark that is a name too.
+        if known_names(rows[end - 1]) > 1 and _spans(rows[at:end]):
+            return at, end
+    return at, at + 2 if _spans(rows[at : at + 2]) else at + 1
+
+
+def _spans(rows: Sequence[list[str]]) -> bool:
+    """Whether the rows below the first name together the parts of its merged cells."""
+    upper, *below = rows
+    if not below or any(not _filled(row) or _has_numbers(row) for row in rows):
+        return False
+    width = max(len(row) for row in below)
+    lower = ["".join(row[place] for row in below if place < len(row)) for place in range(width)]
+    return _continues(upper, lower)
+
+
+def _has_numbers(row: Sequence[str]) -> bool:
+    return any(NUMBER.match(cell) for cell in row)
 
 
 def _continues(upper: list[str], lower: list[str]) -> bool:

@@ -12,6 +12,7 @@ from core import confined
 from core.errors import Invalid, TooLarge
 from core.words import N_
 from towers.readers.csv_lists import SURPLUS
+from towers.readers.encodings import notes_of_old_fonts
 from towers.readers.headers import LOOKED_THROUGH, find_head, known_names
 from towers.readers.listing import Facts, Listing, Problem, Row, clean, limited
 
@@ -68,7 +69,8 @@ def opened_workbook(path: Path, part: str | None) -> Iterator[Listing]:
             return
         rows = (row for batch in answers for row in batch)
         first = list(itertools.islice(rows, LOOKED_THROUGH))
-        head = find_head([cells for _, cells in first])
+        texts = [cells for _, cells in first]
+        head = find_head(texts)
         if not head.headers:
             raise Invalid(N_("The file is empty"))
         yield Listing(
@@ -79,6 +81,7 @@ def opened_workbook(path: Path, part: str | None) -> Iterator[Listing]:
                 part=part or names[0],
                 header_row=None if head.row is None else first[head.row][0],
             ),
+            notes=notes_of_old_fonts(texts),
         )
 
 
