@@ -1,11 +1,11 @@
-"""Positions that cannot be right: outside every commune, or in another one than the list says.
+"""Positions that cannot be right: outside every commune, in another one than the list says, or far
+from where the register has the tower.
 
-The mistake is named whose undoing lands where the list says, as for a single tower.
+The mistake is named whose undoing lands where the list or the register says, as for a single tower.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 
 from sqlalchemy import bindparam, text
@@ -17,14 +17,16 @@ from areas.models import Area
 from areas.names import match_area
 from areas.rules import Level
 from core import store
-from core.geo import from_xy
+from core.geo import from_xy, metres_between
 from core.words import N_
 from towers.coordinate_systems import system
 from towers.coordinates import Reading
 from towers.fields import BY_NAME
 from towers.former import former_commune_id
 from towers.imports.rows import RowReader
+from towers.imports.shifts import MOVED, find_shifts
 from towers.mistakes import MISTAKES, Alternative, alternatives
+from towers.places import SAME_PLACE_M
 
 # So many different communes of a list are looked up, and the mistakes of so many rows named.
 MAX_STATED = 3_000
@@ -35,6 +37,8 @@ ELSEWHERE = N_("The position lies in %(found)s, the list says %(stated)s")
 AS_OTHER = N_("Read as %(system)s the position lies in %(commune)s")
 WITHOUT_IT = N_("Without this mistake the position lies in %(commune)s")
 NOT_THERE = N_("The position lies in no commune, the list says %(stated)s")
+STAYS_AS = N_("Read as %(system)s the position is that of the register")
+STAYS = N_("Without this mistake the position is that of the register")
 
 
 def suspect(session: Session, reader: RowReader) -> int:
@@ -43,33 +47,30 @@ def suspect(session: Session, reader: RowReader) -> int:
     session.execute(
         text(
             "CREATE TEMPORARY TABLE doubted"
-            " (line integer PRIMARY KEY, reasons jsonb, ids integer[]) ON COMMIT DROP"
+            " (line integer PRIMARY KEY, reasons jsonb, misplaced boolean NOT NULL DEFAULT false,"
+            " ids integer[]) ON COMMIT DROP"
         )
     )
     stated = look_up_stated(session, reader)
-    if not session.scalar(text("SELECT EXISTS (SELECT FROM area WHERE level = 'commune')")):
-        return 0
-    if stated:
-        session.execute(text(_elsewhere(reader)), {"else": ELSEWHERE, "none": NOT_THERE})
-    session.execute(
-        text(
-            """
-            INSERT INTO doubted
-            SELECT j.line, jsonb_build_array(jsonb_build_object('column', 'latitude',
-                'value', s.lat || ', ' || s.lon, 'message', cast(:nowhere AS text),
-                'facts', '{}'::jsonb)), NULL
-            FROM judged j JOIN staging s ON s.line = j.line
-            WHERE j.geom IS NOT NULL AND j.verdict IN ('new', 'changed')
-                AND NOT EXISTS (SELECT FROM located l WHERE l.line = j.line)
-            ON CONFLICT (line) DO NOTHING
-            """
-        ),
-        {"nowhere": NOWHERE},
-    )
-    number = session.scalar(text("SELECT count(*) FROM doubted")) or 0
-    if number:
-        _name_mistakes(session, reader)
-    return number
+    if session.scalar(text("SELECT EXISTS (SELECT FROM area WHERE level = 'commune')")):
+        if stated:
+            session.execute(text(_elsewhere(reader)), {"else": ELSEWHERE, "none": NOT_THERE})
+        session.execute(text(IN_NONE), {"nowhere": NOWHERE})
+    find_shifts(session)
+    _name_mistakes(session, reader)
+    return session.scalar(text("SELECT count(*) FROM doubted")) or 0
+
+
+IN_NONE = """
+    INSERT INTO doubted
+    SELECT j.line, jsonb_build_array(jsonb_build_object('column', 'latitude',
+        'value', s.lat || ', ' || s.lon, 'message', cast(:nowhere AS text),
+        'facts', '{}'::jsonb)), true, NULL
+    FROM judged j JOIN staging s ON s.line = j.line
+    WHERE j.geom IS NOT NULL AND j.verdict IN ('new', 'changed')
+        AND NOT EXISTS (SELECT FROM located l WHERE l.line = j.line)
+    ON CONFLICT (line) DO NOTHING
+"""
 
 
 def look_up_stated(session: Session, reader: RowReader) -> bool:
@@ -141,7 +142,7 @@ def _elsewhere(reader: RowReader) -> str:
     SELECT j.line, jsonb_build_array(jsonb_build_object('column', 'former_commune',
         'value', s.former_commune,
         'message', CASE WHEN a.id IS NULL THEN cast(:none AS text) ELSE :else END,
-        'facts', jsonb_build_object('found', a.name, 'stated', s.former_commune))), st.ids
+        'facts', jsonb_build_object('found', a.name, 'stated', s.former_commune))), true, st.ids
     FROM judged j JOIN staging s ON s.line = j.line {joined_stated(reader)}
         LEFT JOIN located l ON l.line = j.line LEFT JOIN area a ON a.id = l.commune_id
     WHERE j.geom IS NOT NULL AND j.verdict IN ('new', 'changed') AND st.ids <> '{{}}'
@@ -150,48 +151,70 @@ def _elsewhere(reader: RowReader) -> str:
 
 
 def _name_mistakes(session: Session, reader: RowReader) -> None:
-    """Add the likely mistake to the first doubtful rows, those with a stated commune first."""
+    """Add the likely mistake to the first doubtful rows, those with a stated commune first.
+
+    A tower that a mistake moves is doubted by it, also where it moves less far than is doubted.
+    """
     place = "s.srid, s.x, s.y" if reader.placed else "4326 AS srid, s.lon AS x, s.lat AS y"
     rows = session.execute(
         text(
             f"""
-            SELECT d.line, d.ids, s.lon, s.lat, {place}
-            FROM doubted d JOIN staging s ON s.line = d.line
-            ORDER BY d.ids IS NULL, d.line LIMIT :limit
+            SELECT line, d.ids, coalesce(d.misplaced, false) AS misplaced, s.lon, s.lat, {place},
+                m.code, m.metres, m.lon AS old_lon, m.lat AS old_lat
+            FROM staging s LEFT JOIN doubted d USING (line) LEFT JOIN shifted m USING (line)
+            WHERE line IN (SELECT line FROM doubted UNION SELECT line FROM shifted)
+            ORDER BY d.line IS NULL, d.ids IS NULL, line LIMIT :limit
             """  # noqa: S608 - our own columns
         ),
         {"limit": MAX_HINTED},
     ).all()
     envelope = store.envelope(session)
     owners: list[int] = []
-    others = []
-    for at, (_line, _ids, lon, lat, srid, x, y) in enumerate(rows):
-        reading = Reading(from_xy(lon, lat), system(srid), x, y)
+    others: list[Alternative] = []
+    hints: dict[int, list[dict[str, Any]]] = {}
+    for at, row in enumerate(rows):
+        reading = Reading(from_xy(row.lon, row.lat), system(row.srid), row.x, row.y)
+        known = None if row.code is None else from_xy(row.old_lon, row.old_lat)
         for one in alternatives(reading):
-            if envelope.contains(one.position):
+            if not envelope.contains(one.position):
+                continue
+            if known is not None and metres_between(one.position, known) <= SAME_PLACE_M:
+                hints.setdefault(at, _hint(one, None, row.srid))
+            elif row.misplaced:
                 owners.append(at)
                 others.append(one)
     communes = areas.communes_of(session, [one.position for one in others])
-    by_row: dict[int, list[tuple[Any, Any]]] = defaultdict(list)
     for at, one, commune in zip(owners, others, communes, strict=True):
-        if commune is not None:
-            by_row[at].append((one, commune))
-    hints = []
-    for at, row in enumerate(rows):
-        for one, commune in by_row.get(at, ()):
-            if row.ids is None or commune.id in row.ids:
-                hints.append({"line": row.line, "reasons": _hint(one, commune, row.srid)})
-                break
+        if commune is not None and (rows[at].ids is None or commune.id in rows[at].ids):
+            hints.setdefault(at, _hint(one, commune, rows[at].srid))
     if hints:
-        statement = text("UPDATE doubted SET reasons = reasons || :reasons WHERE line = :line")
-        session.execute(statement.bindparams(bindparam("reasons", type_=JSONB)), hints)
+        added = [
+            {
+                "line": row.line,
+                "reasons": hint,
+                "alone": [_reason(MOVED, code=row.code, metres=round(row.metres or 0)), *hint],
+            }
+            for row, hint in ((rows[at], hint) for at, hint in hints.items())
+        ]
+        statement = text(
+            "INSERT INTO doubted (line, reasons) VALUES (:line, :alone)"
+            " ON CONFLICT (line) DO UPDATE SET reasons = doubted.reasons || :reasons"
+        )
+        as_json = (bindparam(name, type_=JSONB) for name in ("reasons", "alone"))
+        session.execute(statement.bindparams(*as_json), added)
 
 
-def _hint(one: Alternative, commune: Area, srid: int) -> list[dict[str, Any]]:
-    """The mistake, and where the position lies without it."""
-    texts: list[tuple[str, dict[str, Any]]] = [(MISTAKES[one.mistake], {})]
-    if one.system.srid != srid:
-        texts.append((AS_OTHER, {"system": one.system.name, "commune": commune.name}))
+def _hint(one: Alternative, commune: Area | None, srid: int) -> list[dict[str, Any]]:
+    """The mistake, and where the position lies without it: where it was, or in a commune."""
+    other = one.system.srid != srid
+    if commune is None:
+        where = _reason(STAYS_AS, system=one.system.name) if other else _reason(STAYS)
+    elif other:
+        where = _reason(AS_OTHER, system=one.system.name, commune=commune.name)
     else:
-        texts.append((WITHOUT_IT, {"commune": commune.name}))
-    return [{"column": "", "value": "", "message": text, "facts": facts} for text, facts in texts]
+        where = _reason(WITHOUT_IT, commune=commune.name)
+    return [_reason(MISTAKES[one.mistake]), where]
+
+
+def _reason(message: str, **facts: Any) -> dict[str, Any]:
+    return {"column": "", "value": "", "message": message, "facts": facts}
