@@ -228,6 +228,7 @@ VOCABULARIES = {
         "position": N_("Position"),
         "system": N_("Coordinate system"),
         "call_sign": N_("Call sign"),
+        "stated_commune": N_("Commune (of today or before)"),
         "document": N_("Document"),
         "reason": N_("Reason"),
         "proposal": N_("Proposal"),

@@ -104,6 +104,11 @@ def test_the_same_messy_list_twice_changes_nothing(province: Session) -> None:
     assert kept(province) == before
 
 
+def test_a_stated_commune_of_today_is_only_compared_with_the_position(province: Session) -> None:
+    run(province, good_rows=True)
+    assert set(province.scalars(select(Tower.former_commune))) == {""}
+
+
 PLACED = "code,latitude,longitude"
 
 

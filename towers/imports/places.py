@@ -23,11 +23,12 @@ from towers.coordinate_systems import system
 from towers.coordinates import Reading
 from towers.fields import BY_NAME
 from towers.former import former_commune_id
-from towers.imports.rows import RowReader
+from towers.imports.rows import FORMER, RowReader
 from towers.imports.shifts import MOVED, find_shifts
 from towers.mistakes import MISTAKES, Alternative, alternatives
 from towers.places import SAME_PLACE_M
 
+DISTRICT = BY_NAME["former_district"]
 # So many different communes of a list are looked up, and the mistakes of so many rows named.
 MAX_STATED = 3_000
 MAX_HINTED = 500
@@ -76,14 +77,17 @@ IN_NONE = """
 def look_up_stated(session: Session, reader: RowReader) -> bool:
     """`stated`: the communes that the list names, which of today each may be, and which of before
     the reform it is; returns whether there are any."""
-    if BY_NAME["former_commune"] not in reader.given:
+    if FORMER not in reader.given:
         return False
+    commune, around = stated_of(reader)
     named = session.execute(
         text(
             f"""
-            SELECT DISTINCT s.former_commune, {around(reader)}
-            FROM staging s JOIN judged j ON j.line = s.line
-            WHERE s.former_commune IS NOT NULL AND j.verdict IN ('new', 'changed')
+            SELECT DISTINCT n.commune, n.around
+            FROM staging s JOIN judged j ON j.line = s.line CROSS JOIN LATERAL (
+                VALUES ({commune}, {around}), (s.former_commune, {district(reader)})
+            ) AS n(commune, around)
+            WHERE n.commune IS NOT NULL AND j.verdict IN ('new', 'changed')
             LIMIT :limit
             """  # noqa: S608 - our own columns
         ),
@@ -99,11 +103,11 @@ def look_up_stated(session: Session, reader: RowReader) -> bool:
     found = [
         {
             "commune": commune,
-            "around": district,
-            "ids": commune_ids(session, commune, district),
-            "former_id": former_commune_id(session, commune, district or ""),
+            "around": around,
+            "ids": commune_ids(session, commune, around),
+            "former_id": former_commune_id(session, commune, around or ""),
         }
-        for commune, district in named
+        for commune, around in named
     ]
     if found:
         values = "(:commune, :around, :ids, :former_id)"
@@ -112,16 +116,69 @@ def look_up_stated(session: Session, reader: RowReader) -> bool:
     return bool(found)
 
 
-def around(reader: RowReader) -> str:
-    """What lies around the stated commune of a row."""
-    return "s.former_district" if BY_NAME["former_district"] in reader.given else "NULL::text"
+def district(reader: RowReader) -> str:
+    """What lies around the former commune of a row."""
+    return "s.former_district" if DISTRICT in reader.given else "NULL::text"
 
 
-def joined_stated(reader: RowReader) -> str:
+def stated_of(reader: RowReader) -> tuple[str, str]:
+    """The commune in which a row says it lies, and what lies around that one.
+
+    Beside a column of former communes the other one has those of today, which have no district.
+    """
+    if reader.stated_at is None:
+        return "s.former_commune", district(reader)
+    if FORMER not in reader.written:
+        return "s.stated_commune", district(reader)
     return (
-        "LEFT JOIN stated st ON st.commune = s.former_commune"
-        f" AND st.around IS NOT DISTINCT FROM {around(reader)}"
+        "coalesce(s.stated_commune, s.former_commune)",
+        f"CASE WHEN s.stated_commune IS NULL THEN {district(reader)} END",
     )
+
+
+def joined_stated(commune: str, around: str) -> str:
+    return (
+        f"LEFT JOIN stated st ON st.commune = {commune} AND st.around IS NOT DISTINCT FROM {around}"
+    )
+
+
+def joined_former(reader: RowReader) -> str:
+    return joined_stated("s.former_commune", district(reader))
+
+
+def derive_former(session: Session, reader: RowReader) -> None:
+    """Take a stated commune for the former one of its row where it can be no other: beside a
+    district, which there are none of since the reform, or by a name that only ended ones bear."""
+    if reader.stated_at is None or FORMER in reader.written:
+        return
+    if DISTRICT in reader.given:
+        session.execute(
+            text(
+                "UPDATE staging SET former_commune = stated_commune"
+                " WHERE former_district IS NOT NULL"
+            )
+        )
+    named = session.scalars(
+        text(
+            "SELECT DISTINCT stated_commune FROM staging"
+            " WHERE stated_commune IS NOT NULL AND former_commune IS NULL LIMIT :limit"
+        ),
+        {"limit": MAX_STATED},
+    ).all()
+    ended = [name for name in named if _only_ended(session, name)]
+    if ended:
+        session.execute(
+            text(
+                "UPDATE staging SET former_commune = stated_commune"
+                " WHERE former_commune IS NULL AND stated_commune = ANY(:ended)"
+            ),
+            {"ended": ended},
+        )
+
+
+def _only_ended(session: Session, name: str) -> bool:
+    found = match_area(session, name, level=Level.COMMUNE).areas
+    return bool(found) and all(area.valid_to is not None for area in found)
 
 
 def commune_ids(session: Session, name: str, around: str | None) -> list[int]:
@@ -137,13 +194,15 @@ def commune_ids(session: Session, name: str, around: str | None) -> list[int]:
 
 
 def _elsewhere(reader: RowReader) -> str:
+    commune, around = stated_of(reader)
+    column = "former_commune" if reader.stated_at is None else "stated_commune"
     return f"""
     INSERT INTO doubted
-    SELECT j.line, jsonb_build_array(jsonb_build_object('column', 'former_commune',
-        'value', s.former_commune,
+    SELECT j.line, jsonb_build_array(jsonb_build_object('column', '{column}',
+        'value', {commune},
         'message', CASE WHEN a.id IS NULL THEN cast(:none AS text) ELSE :else END,
-        'facts', jsonb_build_object('found', a.name, 'stated', s.former_commune))), true, st.ids
-    FROM judged j JOIN staging s ON s.line = j.line {joined_stated(reader)}
+        'facts', jsonb_build_object('found', a.name, 'stated', {commune}))), true, st.ids
+    FROM judged j JOIN staging s ON s.line = j.line {joined_stated(commune, around)}
         LEFT JOIN located l ON l.line = j.line LEFT JOIN area a ON a.id = l.commune_id
     WHERE j.geom IS NOT NULL AND j.verdict IN ('new', 'changed') AND st.ids <> '{{}}'
         AND (l.commune_id = ANY (st.ids)) IS NOT TRUE

@@ -146,6 +146,7 @@ def _judge(
     counts.bad += staging.refuse_repeated(session) + staging.refuse_merged(session)
     if write:
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITING})
+    places.derive_former(session, reader)
     judging.name_organisations(session, reader)
     judging.judge(session, reader)
     watch.step("duplicates")

@@ -39,9 +39,11 @@ def create(session: Session, reader: RowReader) -> None:
         "y": "float8",
         "call_sign": "text",
         "made": "boolean",
+        "stated_commune": "text",
         **{of.name: SQL_TYPES[of.kind] for of in reader.given},
     }
-    columns = ", ".join(f"{name} {types[name]}" for name in reader.columns)
+    names = dict.fromkeys((*reader.columns, *(of.name for of in reader.given)))
+    columns = ", ".join(f"{name} {types[name]}" for name in names)
     session.execute(text(f"CREATE TEMPORARY TABLE staging ({columns}) ON COMMIT DROP"))
     session.execute(
         text(

@@ -115,7 +115,7 @@ def write_new(session: Session, reader: RowReader, origin: Origin) -> None:
                 {"st.former_id" if stated else "NULL"}, 'never', :now, :now
             FROM judged j JOIN staging s ON s.line = j.line
                 LEFT JOIN located l ON l.line = j.line {joined_organisations(reader)}
-                {places.joined_stated(reader) if stated else ""}
+                {places.joined_former(reader) if stated else ""}
             WHERE j.verdict = 'new'
             """  # noqa: S608 - our own columns
         ),
