@@ -320,7 +320,7 @@ def test_the_sample_shows_the_first_good_rows(session) -> None:
 
 
 def test_a_call_sign_makes_a_code_of_its_own_for_every_place(session) -> None:
-    for distance in ("duplicate_metres", "similar_metres"):
+    for distance in ("duplicate_metres", "similar_metres", "same_place_metres"):
         store.set_value(session, distance, 0, by=SYSTEM, now=NOW)
     header = "Call Sign,Overall Height of Structure,Latitude,Longitude"
     lines = ["K1,50,10.1,105.1", "K1,60,10.2,105.2", "K1,70,10.1,105.1", "K 2,80,10.1,105.1"]
