@@ -114,6 +114,31 @@ def test_a_neighbour_is_shown_before_a_second_is_registered(
     assert staff.post("/towers/new", data={**FORM, "confirmed": "1"}).status_code == 302
 
 
+def test_a_code_that_differs_in_case_or_marks_is_asked_about(
+    staff: FlaskClient, session: Session
+) -> None:
+    makers.tower(session, code="ĐT-0042", latitude=10.9)
+    makers.tower(session, code="DT-0043", latitude=10.8)
+    session.commit()
+    before = counts(session)
+    response = staff.post("/towers/new", data={**FORM, "code": "dt-0042"})
+    assert response.status_code == 409
+    assert "ĐT-0042" in response.get_data(as_text=True)
+    changed = {**FORM, "code": "Đt-0042", "latitude": "10.8", "version": "1"}
+    response = staff.post("/towers/DT-0043/edit", data=changed)
+    assert response.status_code == 409
+    assert "ĐT-0042" in response.get_data(as_text=True)
+    assert counts(session) == before
+    insisted = staff.post("/towers/new", data={**FORM, "code": "dt-0042", "confirmed": "1"})
+    assert insisted.status_code == 302
+    assert staff.post("/towers/DT-0043/edit", data={**changed, "confirmed": "1"}).status_code == 302
+    # A tower's own code may be written in other letters.
+    again = {**FORM, "code": "DT-0044", "latitude": "10.7"}
+    assert staff.post("/towers/new", data=again).status_code == 302
+    small = {**again, "code": "dt-0044", "version": "1"}
+    assert staff.post("/towers/DT-0044/edit", data=small).status_code == 302
+
+
 def test_an_untouched_form_changes_nothing(staff: FlaskClient, session: Session) -> None:
     tower = makers.tower(session, code="T-1", latitude=10.123456789, longitude=105.987654321)
     session.commit()
