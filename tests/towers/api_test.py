@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from accounts.models import Organisation
+from core import clock
 from core.audit import AuditEntry
 from tests import doors, makers
 from tests.doors import answered, counts, refused
@@ -257,6 +258,25 @@ def test_a_code_can_be_changed_but_not_to_a_known_one(staff: FlaskClient, sessio
     answered(staff.patch("/api/v1/towers/DT-2", json={"code": "DT-3"}, headers=tag), 200)
     refused(staff.get("/api/v1/towers/DT-2"), 404)
     assert answered(staff.get("/api/v1/towers/DT-3"), 200)["version"] == 2
+
+
+def test_a_new_life_cycle_counts_from_the_day_of_the_change(staff: FlaskClient) -> None:
+    """A tower that was active since 2010 is not dismantled since then."""
+    answered(staff.post("/api/v1/towers", json={**BODY, "lifecycle_since": "2010-01-01"}), 201)
+
+    def changed(version: int, **data: Any) -> tuple[str, str | None]:
+        tag = {"If-Match": f'"v{version}"'}
+        made = answered(staff.patch("/api/v1/towers/DT-0042", json=data, headers=tag), 200)
+        return made["lifecycle"], made["lifecycle_since"]
+
+    assert changed(1, note="khác") == ("active", "2010-01-01")
+    assert changed(2, lifecycle="inactive") == ("inactive", clock.today().isoformat())
+    assert changed(3, lifecycle="dismantled", lifecycle_since="2026-01-05") == (
+        "dismantled",
+        "2026-01-05",
+    )
+    assert changed(4, lifecycle="dismantled", note="nữa") == ("dismantled", "2026-01-05")
+    assert changed(5, lifecycle="active", lifecycle_since=None) == ("active", None)
 
 
 def test_a_moved_tower_changes_its_commune(staff: FlaskClient, session: Session) -> None:

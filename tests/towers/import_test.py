@@ -118,6 +118,20 @@ def test_the_history_says_what_changed(session, column, before, after) -> None:
     assert entry.before[key] != entry.after[key]
 
 
+def test_a_new_life_cycle_has_no_day_unless_the_list_says_one(session) -> None:
+    both = "code,latitude,longitude,lifecycle,lifecycle_since"
+    run(session, "A,10,105,active,2010-01-01", "B,10,106,active,2010-01-01", header=both)
+    only = run(session, "A,10,105,dismantled", "B,10,106,active", header=both.rpartition(",")[0])
+    assert counts(only) == (2, 0, 1, 1, 0)
+    assert only.changes[0]["after"] == {"lifecycle": "dismantled", "lifecycle_since": None}
+    assert tower(session, "A").lifecycle_since is None
+    assert tower(session, "B").lifecycle_since == date(2010, 1, 1)
+    run(session, "A,10,105,inactive,2026-01-05", "B,10,106,dismantled,", header=both)
+    assert tower(session, "A").lifecycle_since == date(2026, 1, 5)
+    assert tower(session, "B").lifecycle_since is None
+    assert counts(run(session, "A,10,105,inactive,", header=both)) == (1, 0, 0, 1, 0)
+
+
 def test_empty_cells_and_missing_columns_keep_what_is_known(session) -> None:
     run(session, *GOOD)
     report = run(session, "DT-001,,,,10.46,105.63,")

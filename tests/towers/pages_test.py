@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import clock
 from tests import doors, makers
 from tests.accounts.pages_test import wrong_fields
 from tests.doors import counts
@@ -137,6 +138,29 @@ def test_a_code_that_differs_in_case_or_marks_is_asked_about(
     assert staff.post("/towers/new", data=again).status_code == 302
     small = {**again, "code": "dt-0044", "version": "1"}
     assert staff.post("/towers/DT-0044/edit", data=small).status_code == 302
+
+
+def test_a_new_life_cycle_does_not_keep_the_day_of_the_old_one(
+    staff: FlaskClient, session: Session
+) -> None:
+    form = {**FORM, "lifecycle_since": "2010-01-01"}
+    assert staff.post("/towers/new", data=form).status_code == 302
+    page = html.unescape(staff.get("/towers/DT-0042/edit").get_data(as_text=True))
+    assert "lấy ngày thay đổi" in page
+
+    def changed(version: int, **data: str) -> str | None:
+        given = {**form, **data, "version": str(version)}
+        assert staff.post("/towers/DT-0042/edit", data=given).status_code == 302
+        session.commit()
+        since = session.scalars(select(Tower.lifecycle_since)).one()
+        return since and since.isoformat()
+
+    today = clock.today().isoformat()
+    assert changed(1, lifecycle="dismantled") == today
+    # Who means the old day says it once more.
+    assert changed(2, lifecycle="dismantled") == "2010-01-01"
+    given = {"lifecycle": "inactive", "lifecycle_since": "2026-01-05"}
+    assert changed(3, **given) == "2026-01-05"
 
 
 def test_an_untouched_form_changes_nothing(staff: FlaskClient, session: Session) -> None:

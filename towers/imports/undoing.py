@@ -227,8 +227,7 @@ def undo(session: Session, batch: ImportBatch, *, by: Actor, now: datetime) -> N
 
 
 def undo_or_say_why(session: Session, batch: ImportBatch, *, by: Actor, now: datetime) -> None:
-    """The same for a job: what is in the way, also for the database, becomes the error of the batch,
-    which stays done."""
+    """The same for a job: what is in the way becomes the error of the batch, which stays done."""
     try:
         with session.begin_nested():
             undo(session, batch, by=by, now=now)

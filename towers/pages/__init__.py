@@ -186,6 +186,10 @@ def update(code: str) -> Response | str | tuple[str, int]:
                         " compare it with the tower's page and save again"
                     )
                 )
+            # The form still shows the day of the old life cycle: nobody gave one of the new.
+            unsaid = values["lifecycle_since"] == tower.lifecycle_since
+            if unsaid and values["lifecycle"] != tower.lifecycle:
+                del values["lifecycle_since"]
             services.update_tower(
                 session,
                 tower,
@@ -195,6 +199,7 @@ def update(code: str) -> Response | str | tuple[str, int]:
                 ),
                 by=current_actor(),
                 now=clock.now(),
+                today=clock.today(),
             )
             code = tower.code
     except DomainError as error:

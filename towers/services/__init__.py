@@ -152,14 +152,18 @@ def update_tower(
     cause: Mapping[str, str] = NO_CAUSE,
     by: Actor,
     now: datetime,
+    today: date | None = None,
 ) -> Tower:
     """Change the given fields; the same values change nothing, not even the version.
 
     Takes and raises the same as `create_tower`; without a reading the tower stays where it is.
+    A new life cycle whose day is not given counts from `today`, or from no known day without it.
     """
     policy.require(by, "tower.edit", tower)
     before = snapshot(tower)
     values = _normal(values)
+    if values.get("lifecycle", tower.lifecycle) != tower.lifecycle:
+        values.setdefault("lifecycle_since", today)
     if "code" in values and values["code"] != tower.code:
         _require_new_code(session, values["code"], tower.code)
     _assign(tower, values)
