@@ -308,9 +308,9 @@ def test_a_code_that_left_is_not_given_to_another_tower(session, pair) -> None:
             session, reading=Reading.of(Position(10.5, 105.5)), values=values, by=SYSTEM, now=NOW
         )
     assert caught.value.facts["kept"] == "DT-1"
-    # Its own tower may take it back; then it leads there by itself.
+    # Its own tower may take it back; then it leads there by itself, and the other code too.
     update_tower(session, keep, values={"code": "DT-2"}, by=SYSTEM, now=NOW)
-    assert successors(session) == {}
+    assert successors(session) == {"DT-1": "DT-2"}
 
 
 def test_a_merge_wants_two_towers_known_fields_and_staff(session, pair) -> None:

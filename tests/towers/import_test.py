@@ -21,6 +21,7 @@ from tests import makers
 from tests.inspections.visits import inspected, published
 from tests.towers.imported import HEADER, Imported, load, load_lines
 from towers.models import Tower
+from towers.services import update_tower
 from towers.services.merge import merge_towers
 
 NOW = makers.NOW
@@ -411,3 +412,11 @@ def test_a_list_with_a_merged_duplicate_does_not_bring_it_back(session) -> None:
     assert [(cell.number, cell.column) for cell in report.wrong] == [(2, "code")]
     assert "A-1" in report.wrong[0].reason
     assert report.counts.bad == 1
+
+
+def test_a_list_with_the_code_of_before_does_not_make_a_second_tower(session) -> None:
+    made = makers.tower(session, code="A-2")
+    update_tower(session, made, values={"code": "A-22"}, by=SYSTEM, now=NOW)
+    report = run(session, "A-2,Hai,monopole,30,10.5,105.5,", "A-3,Ba,monopole,30,10.6,105.6,")
+    assert [(cell.number, cell.column) for cell in report.wrong] == [(2, "code")]
+    assert "A-22" in report.wrong[0].reason

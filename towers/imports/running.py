@@ -143,7 +143,7 @@ def _judge(
 ) -> None:
     watch.step("judging")
     staging.number_made_codes(session, reader)
-    counts.bad += staging.refuse_repeated(session) + staging.refuse_merged(session)
+    counts.bad += staging.refuse_repeated(session) + staging.refuse_left(session)
     if write:
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITING})
     places.derive_former(session, reader)
