@@ -65,9 +65,9 @@ class Conflict(DomainError):
 
 
 class Moved(DomainError):
-    """What stood here was found to be another thing; `to` names it as the address did."""
+    """What stood here is found elsewhere; `to` names it as the address did."""
 
-    status, code, title = 410, "moved", N_("This was merged into another record")
+    status, code, title = 410, "moved", N_("This was merged into another record or renamed")
 
     def __init__(self, **to: str) -> None:
         super().__init__(to=to)

@@ -178,7 +178,10 @@ def undo_import(batch_id: uuid.UUID) -> None:
     with explained(), transaction() as session:
         batch = batches.batch_by_id(session, SYSTEM, batch_id)
         for one in undoing.obstacles(session, batch) if batch.state == State.DONE else ():
-            click.echo(f"{one.kind}: {one.number} ({', '.join(one.codes)})", err=True)
+            names = one.codes
+            if one.kept:
+                names = tuple(f"{old} -> {kept}" for old, kept in zip(names, one.kept, strict=True))
+            click.echo(f"{one.kind}: {one.number} ({', '.join(names)})", err=True)
         undoing.undo(session, batch, by=SYSTEM, now=clock.now())
     click.echo(f"Import {batch.id}: {batch.state}")
 

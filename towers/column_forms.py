@@ -19,6 +19,7 @@ OTHERS = {
     "position": N_("Both coordinates in one text"),
     "system": N_("Coordinate system of the row"),
     "call_sign": N_("Call sign"),
+    "stated_commune": N_("Commune (of today or before)"),
 }
 PARTS = {
     Part.DEGREES: N_("%(coordinate)s: degrees"),

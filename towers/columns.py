@@ -37,7 +37,8 @@ class Meaning:
     """A field and which part of it; `paper` for X and Y, `srid` where the header names a system.
 
     Beside those of the register, the fields are `position` (both coordinates in one text),
-    `system` (the coordinate system of each row) and `call_sign`.
+    `system` (the coordinate system of each row), `call_sign`, and `stated_commune`: headers that do
+    not say whether they mean the communes of today or those of before the reform.
     """
 
     field: str
@@ -58,6 +59,12 @@ OTHERS = {
         "he toa do", "he quy chieu", "he toa do goc", "kinh tuyen truc", "ktt", "srid", "epsg",
         "crs", "coordinate system", "source_srid", "datum",
         "coordinate system of the source (epsg)",
+    ),
+    "stated_commune": (
+        "xa", "xa, phuong", "phuong/xa", "xa/phuong", "xa phuong", "phuong, xa", "phuong xa",
+        "xa, phuong (hien nay hoac truoc day)", "xa moi", "xa, phuong moi", "xa/phuong moi",
+        "phuong/xa moi", "xa hien nay", "xa, phuong hien nay", "xa/phuong hien nay",
+        "phuong/xa hien nay", "stated_commune", "commune (of today or before)",
     ),
 }  # fmt: skip
 ELSE = {header: field for field, headers in OTHERS.items() for header in headers}

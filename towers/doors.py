@@ -55,7 +55,8 @@ def effective(tower: Tower | Row[Any], today: date) -> tuple[str, str | None]:
 def the_tower(code: str) -> Tower:
     """The tower with a code in the reader's territory.
 
-    Raises `NotFound`, and `Moved` where it was merged into another one that the reader sees.
+    Raises `NotFound`, and `Moved` where it was merged into another one that the reader sees, or has
+    another code by now.
     """
     session, actor = current_session(), current_actor()
     found = None if "\x00" in code else queries.by_code(session, actor, code)

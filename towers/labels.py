@@ -155,6 +155,7 @@ VOCABULARIES: dict[str, dict[str, str]] = {
     },
     "import_obstacle": {
         "changed": N_("Towers that were changed later"),
+        "merged": N_("Towers that were merged into others since"),
         "inspection": N_("Towers with inspections"),
         "violation": N_("Towers with violations"),
         "load_assessment": N_("Towers with load-safety assessments"),

@@ -27,7 +27,7 @@ from towers.fields import BY_NAME
 from towers.readers.listing import Facts, Listing, Row
 
 # What a mapping can name beside the fields of the register.
-OTHER_FIELDS = ("position", "system", "call_sign")
+OTHER_FIELDS = ("position", "system", "call_sign", "stated_commune")
 FIELDS = (*BY_NAME, *OTHER_FIELDS)
 # What lists write where they have nothing; the long ones are sentinels of registers.
 EMPTY = ("-", "–", "—", "n/a", "#n/a", "null", "none", "999999999", "-9999")

@@ -350,6 +350,20 @@ class TowerMerge(Merged, Base):
     by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
 
 
+class TowerLeftCode(Base):
+    """A code that a tower left for another one: evidence, only ever added.
+
+    The tower may have been merged into another one since.
+    """
+
+    __tablename__ = "tower_left_code"
+
+    old_code: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    tower_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+
+
 class TowerProposal(Base):
     """What somebody outside the department found: a tower that is missing, or a mistake.
 

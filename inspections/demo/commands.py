@@ -239,8 +239,9 @@ def load_papers(seed: int) -> None:
 # With every table that refers to one of these.
 TABLES = (
     "assignment", "campaign", "violation_event", "violation", "answer", "photo", "submission",
-    "load_assessment", "inspection", "tower", "tower_merge", "organisation_merge", "notice",
-    "notice_number", "declared_photo", "upload", "receipt", "review_item",
+    "load_assessment", "inspection", "tower", "tower_merge", "tower_left_code",
+    "organisation_merge", "notice", "notice_number", "declared_photo", "upload", "receipt",
+    "review_item",
 )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from tests.conftest import Note
 EVIDENCE = (
     "audit_entry", "audit_seal", "submission", "violation_event", "photo", "document",
     "notice_document", "notice_reply", "notice_reply_file", "signature", "tower_merge",
-    "organisation_merge", "receipt",
+    "organisation_merge", "tower_left_code", "receipt",
 )  # fmt: skip
 
 
@@ -195,6 +195,8 @@ def test_the_application_cannot_change_evidence(
     as_application: psycopg.Connection, table: str, statement: str
 ) -> None:
     column = "old_id" if table.endswith("_merge") else "id"
+    if table == "tower_left_code":
+        column = "old_code"
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         as_application.execute(statement.format(table=table, column=column))
 
@@ -304,6 +306,7 @@ def test_every_table_is_granted_what_the_list_says(as_application: psycopg.Conne
         "tower_due": all_four,
         "tower_overview": all_four,
         "tower_fold": {"SELECT", "UPDATE"},
+        "tower_left_code": {"INSERT", "SELECT"},
         "tower_merge": {"INSERT", "SELECT"},
         "tower_past": {"DELETE", "INSERT", "SELECT"},
         "tower_proposal": {"INSERT", "SELECT", "UPDATE"},

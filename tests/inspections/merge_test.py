@@ -5,11 +5,13 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from geoalchemy2 import WKTElement
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.audit import AuditEntry
 from core.errors import Conflict, Forbidden, Invalid
+from core.geo import SRID
 from core.policy import SYSTEM
 from inspections.models import Inspection, LoadAssessment, Violation, ViolationEvent
 from inspections.queries import lists
@@ -35,6 +37,7 @@ from tests.inspections.visits import (
     visit,
 )
 from towers.models import Document, GuyAnchor, Tower, TowerMerge
+from towers.queries import parts
 from towers.queries.merges import successors, with_predecessors
 from towers.services.merge import merge_towers
 
@@ -98,6 +101,43 @@ def test_fields_are_chosen_one_by_one_and_the_row_that_left_is_kept(session, pai
     assert (record.snapshot["latitude"], record.snapshot["condition"]) == (10.4602, "unchecked")
     assert successors(session) == {"DT-2": "DT-1"}
     assert set(with_predecessors(session, keep)) == {keep.id, old}
+
+
+GROUND = "POLYGON((105.63 10.46, 105.6301 10.46, 105.6301 10.4601, 105.63 10.46))"
+
+
+def test_the_ground_of_the_tower_that_leaves_is_taken_where_the_other_has_none(
+    session, pair
+) -> None:
+    keep, drop = pair
+    drop.footprint = WKTElement(GROUND, srid=SRID)
+    session.flush()
+    old = merged(session, keep, drop)
+    ground = parts.footprint(session, keep.id)
+    assert ground is not None and ground["type"] == "Polygon"
+    assert session.get_one(TowerMerge, old).snapshot["footprint"] == ground
+    entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "tower.merge")).one()
+    assert entry.after["footprint"] == ground
+
+
+def test_its_own_ground_stays_and_the_other_is_kept_with_the_row_that_left(session, pair) -> None:
+    keep, drop = pair
+    keep.footprint = WKTElement(GROUND, srid=SRID)
+    drop.footprint = WKTElement(GROUND.replace("105.6301", "105.6302"), srid=SRID)
+    own = parts.footprint(session, keep.id)
+    old = merged(session, keep, drop)
+    assert parts.footprint(session, keep.id) == own
+    left = session.get_one(TowerMerge, old).snapshot["footprint"]
+    assert [105.6302, 10.46] in left["coordinates"][0]
+
+
+def test_the_day_of_a_life_cycle_goes_with_it(session, pair) -> None:
+    keep, drop = pair
+    keep.lifecycle_since = TODAY - days(900)
+    drop.lifecycle, drop.lifecycle_since = "dismantled", TODAY - days(9)
+    session.flush()
+    merged(session, keep, drop, take=["lifecycle"])
+    assert (keep.lifecycle, keep.lifecycle_since) == ("dismantled", TODAY - days(9))
 
 
 def test_the_same_defect_goes_on_once_with_both_histories(session, pair, inspector) -> None:
@@ -268,9 +308,9 @@ def test_a_code_that_left_is_not_given_to_another_tower(session, pair) -> None:
             session, reading=Reading.of(Position(10.5, 105.5)), values=values, by=SYSTEM, now=NOW
         )
     assert caught.value.facts["kept"] == "DT-1"
-    # Its own tower may take it back; then it leads there by itself.
+    # Its own tower may take it back; then it leads there by itself, and the other code too.
     update_tower(session, keep, values={"code": "DT-2"}, by=SYSTEM, now=NOW)
-    assert successors(session) == {}
+    assert successors(session) == {"DT-1": "DT-2"}
 
 
 def test_a_merge_wants_two_towers_known_fields_and_staff(session, pair) -> None:

@@ -12,9 +12,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from accounts.models import Organisation
+from core import clock
 from core.audit import AuditEntry
+from core.policy import SYSTEM
 from tests import doors, makers
 from tests.doors import answered, counts, refused
+from tests.makers import NOW
+from towers.models import Tower
+from towers.services.merge import merge_towers
 
 BODY: dict[str, Any] = {
     "code": "DT-0042",
@@ -255,8 +260,61 @@ def test_a_code_can_be_changed_but_not_to_a_known_one(staff: FlaskClient, sessio
     refused(staff.patch("/api/v1/towers/DT-2", json={"code": "DT-0042"}, headers=tag), 409)
     assert counts(session) == before
     answered(staff.patch("/api/v1/towers/DT-2", json={"code": "DT-3"}, headers=tag), 200)
-    refused(staff.get("/api/v1/towers/DT-2"), 404)
+    gone = refused(staff.get("/api/v1/towers/DT-2"), 410)
+    assert gone["facts"]["to"] == {"code": "DT-3"}
     assert answered(staff.get("/api/v1/towers/DT-3"), 200)["version"] == 2
+
+
+def test_a_code_that_a_tower_left_leads_to_it(staff: FlaskClient, session: Session) -> None:
+    """A sign with the old code still hangs at the site."""
+    for code in ("DT-2", "DT-3"):
+        answered(staff.post("/api/v1/towers", json={**BODY, "code": code}), 201)
+
+    def recoded(code: str, new: str, version: int) -> None:
+        tag = {"If-Match": f'"v{version}"'}
+        answered(staff.patch(f"/api/v1/towers/{code}", json={"code": new}, headers=tag), 200)
+
+    recoded("DT-2", "DT-22", 1)
+    recoded("DT-22", "DT-222", 2)
+    for old in ("DT-2", "DT-22"):
+        assert refused(staff.get(f"/api/v1/towers/{old}"), 410)["facts"]["to"] == {"code": "DT-222"}
+        page = staff.get(f"/towers/{old}")
+        assert (page.status_code, page.headers["Location"]) == (301, "/towers/DT-222")
+    # No new tower hangs up the same sign, but two towers may exchange their codes.
+    problem = refused(staff.post("/api/v1/towers", json={**BODY, "code": "DT-2"}), 409)
+    assert "DT-222" in problem["detail"]
+    recoded("DT-3", "DT-2", 1)
+    recoded("DT-222", "DT-3", 3)
+    assert answered(staff.get("/api/v1/towers/DT-2"), 200)["version"] == 2
+    assert answered(staff.get("/api/v1/towers/DT-3"), 200)["version"] == 4
+    assert refused(staff.get("/api/v1/towers/DT-22"), 410)["facts"]["to"] == {"code": "DT-3"}
+    # Also once the tower has become another one.
+    session.commit()
+    keep, drop = (
+        session.scalars(select(Tower).where(Tower.code == code)).one() for code in ("DT-2", "DT-3")
+    )
+    merge_towers(session, keep, drop, by=SYSTEM, now=NOW, today=NOW.date())
+    session.commit()
+    assert refused(staff.get("/api/v1/towers/DT-22"), 410)["facts"]["to"] == {"code": "DT-2"}
+
+
+def test_a_new_life_cycle_counts_from_the_day_of_the_change(staff: FlaskClient) -> None:
+    """A tower that was active since 2010 is not dismantled since then."""
+    answered(staff.post("/api/v1/towers", json={**BODY, "lifecycle_since": "2010-01-01"}), 201)
+
+    def changed(version: int, **data: Any) -> tuple[str, str | None]:
+        tag = {"If-Match": f'"v{version}"'}
+        made = answered(staff.patch("/api/v1/towers/DT-0042", json=data, headers=tag), 200)
+        return made["lifecycle"], made["lifecycle_since"]
+
+    assert changed(1, note="khác") == ("active", "2010-01-01")
+    assert changed(2, lifecycle="inactive") == ("inactive", clock.today().isoformat())
+    assert changed(3, lifecycle="dismantled", lifecycle_since="2026-01-05") == (
+        "dismantled",
+        "2026-01-05",
+    )
+    assert changed(4, lifecycle="dismantled", note="nữa") == ("dismantled", "2026-01-05")
+    assert changed(5, lifecycle="active", lifecycle_since=None) == ("active", None)
 
 
 def test_a_moved_tower_changes_its_commune(staff: FlaskClient, session: Session) -> None:

@@ -16,6 +16,7 @@ from tests.areas.provinces import dong_thap
 from tests.towers.imported import load
 from towers.coordinates import Reading
 from towers.former import link_former_communes
+from towers.mapping import ColumnMapping
 from towers.models import Tower
 from towers.services import create_tower, update_tower
 
@@ -84,6 +85,63 @@ def test_an_imported_list_is_linked(province) -> None:
     load(province, "list.csv", content)
     assert linked(province, "A") == "Phường 5, Thành phố Gò Công, Tỉnh Tiền Giang"
     assert linked(province, "B") is None
+
+
+AMBIGUOUS = "Mã trạm;Vĩ độ;Kinh độ;Phường/Xã"
+
+
+def said(session, code: str) -> str:
+    return session.scalars(select(Tower.former_commune).where(Tower.code == code)).one()
+
+
+@pytest.mark.parametrize(
+    ("commune", "expected"),
+    [
+        # Several of before the reform, and none since.
+        ("Phường 5", "Phường 5"),
+        ("Phường Cao Lãnh", ""),
+        ("Xã Mỹ Thọ", ""),
+        ("Thị trấn Lấp Vò", "Thị trấn Lấp Vò"),
+        ("Xã Không Có", ""),
+    ],
+)
+def test_a_stated_commune_is_the_former_one_where_it_can_be_no_other(
+    province, commune, expected
+) -> None:
+    load(province, "list.csv", f"{AMBIGUOUS}\nA;10.46;105.63;{commune}\n".encode())
+    assert said(province, "A") == expected
+    assert (linked(province, "A") is not None) == (commune == "Thị trấn Lấp Vò")
+
+
+def test_beside_a_district_a_stated_commune_is_the_former_one(province) -> None:
+    content = (
+        f"{AMBIGUOUS};Quận/Huyện\n"
+        "A;10.46;105.63;Xã Mỹ Thọ;Huyện Cao Lãnh\n"
+        "B;10.46;105.64;Xã Mỹ Thọ;\n"
+    ).encode()
+    load(province, "list.csv", content)
+    assert (said(province, "A"), said(province, "B")) == ("Xã Mỹ Thọ", "")
+    assert linked(province, "A") == "Xã Mỹ Thọ, Huyện Cao Lãnh, Tỉnh Đồng Tháp"
+    assert load(province, "list.csv", content).short == (2, 0, 0, 2, 0)
+
+
+def test_a_list_may_have_the_communes_of_today_beside_the_former_ones(province) -> None:
+    content = (
+        "Mã trạm;Vĩ độ;Kinh độ;Xã (cũ);Huyện cũ;Xã, phường mới\n"
+        "A;10.46;105.63;Phường 5;Mỹ Tho;Phường Cao Lãnh\n"
+    ).encode()
+    made = load(province, "list.csv", content)
+    assert made.ignored == ()
+    assert said(province, "A") == "Phường 5"
+    assert linked(province, "A") == "Phường 5, Thành phố Mỹ Tho, Tỉnh Tiền Giang"
+
+
+def test_a_saved_mapping_of_before_goes_on_meaning_former_communes(province) -> None:
+    headers = tuple(AMBIGUOUS.split(";"))
+    columns = {"code": (0,), "latitude": (1,), "longitude": (2,), "former_commune": (3,)}
+    content = f"{AMBIGUOUS}\nA;10.46;105.63;Phường Cao Lãnh\n".encode()
+    load(province, "list.csv", content, mapping=ColumnMapping(headers, columns))
+    assert said(province, "A") == "Phường Cao Lãnh"
 
 
 def test_the_reform_links_what_was_there_before_it(session, app) -> None:

@@ -66,10 +66,72 @@ def test_what_counts_as_a_duplicate(session, code, name, metres, owner, held) ->
     assert (counts.new, counts.duplicate) == ((0, 1) if held else (1, 0))
 
 
+@pytest.mark.parametrize("code", ["dtp-0012", "ĐTP-0012", "Dtp-0012"])
+def test_a_code_that_differs_in_case_or_marks_is_asked_about_at_any_distance(session, code) -> None:
+    tower = known(session)
+    row = line(code, "Khác hẳn", 40_000, "VNPT")
+    made = load_lines(session, row)
+    assert (made.counts.new, made.counts.duplicate) == (0, 1)
+    assert [one["tower_id"] for one in of_row(session, made).candidates] == [str(tower.id)]
+    assert "DTP-0012" in made.duplicate[0].reason
+    assert load_lines(session, row).counts.same == 1
+
+
+def test_a_code_that_differs_in_case_within_a_list_is_asked_about(session) -> None:
+    made = load_lines(
+        session,
+        line("A-1", "Một", 0, "VNPT"),
+        line("a-1", "Hai", 40_000, "Viettel"),
+        line("Á-1", "Ba", 60_000, "MobiFone"),
+        line("A1", "Bốn", 80_000, "VNPT"),
+    )
+    assert (made.counts.new, made.counts.duplicate) == (2, 2)
+    assert {cell.number for cell in made.duplicate} == {3, 4}
+    # A known code goes on being known, whatever its neighbours in the alphabet are.
+    again = load_lines(session, line("A-1", "Một", 0, "VNPT"), line("A1", "Bốn", 80_000, "VNPT"))
+    assert again.counts.same == 2
+
+
+def test_a_pair_that_is_found_in_two_ways_is_named_once(session) -> None:
+    known(session)
+    made = load_lines(session, line("dtp-0012", "Trạm Tân Thuận 12", 20, "Viettel"))
+    assert len(of_row(session, made).candidates) == 1
+
+
+@pytest.mark.parametrize(
+    ("metres", "owner", "held"), [(0, "VNPT", True), (8, "VNPT", True), (12, "VNPT", False)]
+)
+def test_two_structures_at_one_place_are_asked_about_whoever_owns_them(
+    session, metres, owner, held
+) -> None:
+    known(session)
+    row = line("X-1", "Khác hẳn", metres, owner)
+    made = load_lines(session, row)
+    assert (made.counts.new, made.counts.duplicate) == ((0, 1) if held else (1, 0))
+    if held:
+        assert "cùng chủ" not in made.duplicate[0].reason
+    within = load_lines(
+        session,
+        line("R-1", "Mái một", 500 + metres, "Viettel"),
+        line("R-2", "Mái hai", 500, owner),
+    )
+    assert (within.counts.new, within.counts.duplicate) == ((1, 1) if held else (2, 0))
+
+
+def test_masts_of_several_owners_on_one_roof_are_decided_once(session) -> None:
+    rows = (line("R-1", "Mái một", 0, "Viettel"), line("R-2", "Mái hai", 2, "VNPT"))
+    made = load_lines(session, *rows)
+    review.decide(session, of_row(session, made), "registered", by=SYSTEM, now=NOW)
+    before = kept(session)
+    again = load_lines(session, *rows).counts
+    assert (again.new, again.duplicate, again.same) == (0, 0, 2)
+    assert kept(session) == before
+
+
 def test_the_distances_are_settings(session) -> None:
     known(session)
     row = line("X-1", "Khác hẳn", 20, "Viettel")
-    for key in ("duplicate_metres", "similar_metres"):
+    for key in ("duplicate_metres", "similar_metres", "same_place_metres"):
         store.set_value(session, key, 0, by=SYSTEM, now=NOW)
         with pytest.raises(Invalid):
             store.set_value(session, key, 5000, by=SYSTEM, now=NOW)

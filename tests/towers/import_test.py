@@ -23,6 +23,7 @@ from tests import makers
 from tests.inspections.visits import inspected, published
 from tests.towers.imported import HEADER, Imported, load, load_lines
 from towers.models import Tower
+from towers.services import update_tower
 from towers.services.merge import merge_towers
 
 NOW = makers.NOW
@@ -118,6 +119,20 @@ def test_the_history_says_what_changed(session, column, before, after) -> None:
     entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "tower.edit")).one()
     key = "owner_id" if column == "owner" else column
     assert entry.before[key] != entry.after[key]
+
+
+def test_a_new_life_cycle_has_no_day_unless_the_list_says_one(session) -> None:
+    both = "code,latitude,longitude,lifecycle,lifecycle_since"
+    run(session, "A,10,105,active,2010-01-01", "B,10,106,active,2010-01-01", header=both)
+    only = run(session, "A,10,105,dismantled", "B,10,106,active", header=both.rpartition(",")[0])
+    assert counts(only) == (2, 0, 1, 1, 0)
+    assert only.changes[0]["after"] == {"lifecycle": "dismantled", "lifecycle_since": None}
+    assert tower(session, "A").lifecycle_since is None
+    assert tower(session, "B").lifecycle_since == date(2010, 1, 1)
+    run(session, "A,10,105,inactive,2026-01-05", "B,10,106,dismantled,", header=both)
+    assert tower(session, "A").lifecycle_since == date(2026, 1, 5)
+    assert tower(session, "B").lifecycle_since is None
+    assert counts(run(session, "A,10,105,inactive,", header=both)) == (1, 0, 0, 1, 0)
 
 
 def test_empty_cells_and_missing_columns_keep_what_is_known(session) -> None:
@@ -360,7 +375,7 @@ def test_the_sample_shows_the_first_good_rows(session) -> None:
 
 
 def test_a_call_sign_makes_a_code_of_its_own_for_every_place(session) -> None:
-    for distance in ("duplicate_metres", "similar_metres"):
+    for distance in ("duplicate_metres", "similar_metres", "same_place_metres"):
         store.set_value(session, distance, 0, by=SYSTEM, now=NOW)
     header = "Call Sign,Overall Height of Structure,Latitude,Longitude"
     lines = ["K1,50,10.1,105.1", "K1,60,10.2,105.2", "K1,70,10.1,105.1", "K 2,80,10.1,105.1"]
@@ -437,3 +452,11 @@ def test_a_list_with_a_merged_duplicate_does_not_bring_it_back(session) -> None:
     assert [(cell.number, cell.column) for cell in report.wrong] == [(2, "code")]
     assert "A-1" in report.wrong[0].reason
     assert report.counts.bad == 1
+
+
+def test_a_list_with_the_code_of_before_does_not_make_a_second_tower(session) -> None:
+    made = makers.tower(session, code="A-2")
+    update_tower(session, made, values={"code": "A-22"}, by=SYSTEM, now=NOW)
+    report = run(session, "A-2,Hai,monopole,30,10.5,105.5,", "A-3,Ba,monopole,30,10.6,105.6,")
+    assert [(cell.number, cell.column) for cell in report.wrong] == [(2, "code")]
+    assert "A-22" in report.wrong[0].reason

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from accounts.models import Organisation
+from accounts.services.organisations import merge_organisations
 from core.audit import AuditEntry
 from core.errors import Conflict
 from core.policy import SYSTEM
@@ -21,6 +23,7 @@ from towers import services
 from towers.imports import undoing
 from towers.imports.models import ImportBatch
 from towers.models import Tower
+from towers.services.merge import merge_towers
 
 LATER = NOW + timedelta(hours=1)
 HEADER = "code,name,structure_type,height_m,latitude,longitude,owner,services,note"
@@ -41,6 +44,10 @@ def finished(session: Session, made: Imported) -> ImportBatch:
     batch.state, batch.counts = "done", made.counts.as_json()
     session.flush()
     return batch
+
+
+def tower_of(session: Session, code: str) -> Tower:
+    return session.scalars(select(Tower).where(Tower.code == code)).one()
 
 
 def test_everything_is_as_it_was_before(session: Session) -> None:
@@ -91,6 +98,62 @@ def test_a_tower_that_was_changed_later_stands_in_the_way(session: Session) -> N
     with pytest.raises(Conflict):
         undoing.undo(session, batch, by=SYSTEM, now=LATER)
     assert whole(session) == before
+
+
+def test_a_tower_that_was_merged_away_stands_in_the_way(session: Session) -> None:
+    load_lines(session, "B,X,,30,10.6,105.6,")
+    made = load_lines(session, "A,X,,,10.5,105.5,", "B,X,,31,10.6,105.6,", "C,X,,,10.7,105.7,")
+    batch = finished(session, made)
+    first, second = (tower_of(session, code) for code in "AB")
+    keep = makers.tower(session, code="KEEP")
+    later = makers.tower(session, code="LATER")
+    for one in (first, second):
+        merge_towers(session, keep, one, by=SYSTEM, now=LATER, today=LATER.date())
+    merge_towers(session, later, keep, by=SYSTEM, now=LATER, today=LATER.date())
+    (found,) = undoing.obstacles(session, batch)
+    assert (found.kind, found.number, found.codes) == ("merged", 2, ("A", "B"))
+    assert found.kept == ("LATER", "LATER")
+    with pytest.raises(Conflict):
+        undoing.undo(session, batch, by=SYSTEM, now=LATER)
+    assert tower_of(session, "C")
+
+
+def test_an_organisation_that_was_merged_away_is_the_one_that_was_kept(session: Session) -> None:
+    header = "code,latitude,longitude,owner,manager"
+    load_lines(session, "A,10.5,105.5,Chủ cũ,Quản lý cũ", header=header)
+    made = load_lines(session, "A,10.5,105.5,Chủ mới,Quản lý mới", header=header)
+    batch = finished(session, made)
+    for old in ("Chủ cũ", "Quản lý cũ"):
+        for name in ("giữ", "mãi"):
+            keep = makers.organisation(session, f"{old} {name}")
+            gone = session.scalars(select(Organisation).where(Organisation.name == old)).one()
+            merge_organisations(session, keep, gone, by=SYSTEM, now=LATER, today=LATER.date())
+            old = keep.name
+    assert undoing.obstacles(session, batch) == []
+    undoing.undo(session, batch, by=SYSTEM, now=LATER)
+    session.expire_all()
+    tower = tower_of(session, "A")
+    assert (tower.owner.name, tower.manager.name) == ("Chủ cũ giữ mãi", "Quản lý cũ giữ mãi")
+    entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "tower.undo")).one()
+    assert entry.after["owner_id"] == str(tower.owner_id)
+
+
+def test_what_the_database_refuses_ends_a_job_with_the_reason(session: Session) -> None:
+    made = load_lines(session, "A,X,,,10.5,105.5,")
+    batch = finished(session, made)
+    batch.state = "undoing"
+    tower = tower_of(session, "A")
+    session.execute(
+        insert(AuditEntry).values(
+            at=tower.updated_at, actor="", action="tower.edit", kind="tower",
+            object_id=str(tower.id), before={"owner_id": str(uuid.uuid4())}, after={},
+            batch=batch.id,
+        )
+    )  # fmt: skip
+    undoing.undo_or_say_why(session, batch, by=SYSTEM, now=LATER)
+    assert batch.state == "done"
+    assert batch.error is not None and batch.error["message"]
+    assert tower_of(session, "A")
 
 
 def test_an_inspection_of_a_new_tower_stands_in_the_way(session: Session) -> None:

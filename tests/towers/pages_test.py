@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import clock
 from tests import doors, makers
 from tests.accounts.pages_test import wrong_fields
 from tests.doors import counts
@@ -112,6 +113,54 @@ def test_a_neighbour_is_shown_before_a_second_is_registered(
     assert "DA-CO" in response.get_data(as_text=True)
     assert counts(session) == before
     assert staff.post("/towers/new", data={**FORM, "confirmed": "1"}).status_code == 302
+
+
+def test_a_code_that_differs_in_case_or_marks_is_asked_about(
+    staff: FlaskClient, session: Session
+) -> None:
+    makers.tower(session, code="ĐT-0042", latitude=10.9)
+    makers.tower(session, code="DT-0043", latitude=10.8)
+    session.commit()
+    before = counts(session)
+    response = staff.post("/towers/new", data={**FORM, "code": "dt-0042"})
+    assert response.status_code == 409
+    assert "ĐT-0042" in response.get_data(as_text=True)
+    changed = {**FORM, "code": "Đt-0042", "latitude": "10.8", "version": "1"}
+    response = staff.post("/towers/DT-0043/edit", data=changed)
+    assert response.status_code == 409
+    assert "ĐT-0042" in response.get_data(as_text=True)
+    assert counts(session) == before
+    insisted = staff.post("/towers/new", data={**FORM, "code": "dt-0042", "confirmed": "1"})
+    assert insisted.status_code == 302
+    assert staff.post("/towers/DT-0043/edit", data={**changed, "confirmed": "1"}).status_code == 302
+    # A tower's own code may be written in other letters.
+    again = {**FORM, "code": "DT-0044", "latitude": "10.7"}
+    assert staff.post("/towers/new", data=again).status_code == 302
+    small = {**again, "code": "dt-0044", "version": "1"}
+    assert staff.post("/towers/DT-0044/edit", data=small).status_code == 302
+
+
+def test_a_new_life_cycle_does_not_keep_the_day_of_the_old_one(
+    staff: FlaskClient, session: Session
+) -> None:
+    form = {**FORM, "lifecycle_since": "2010-01-01"}
+    assert staff.post("/towers/new", data=form).status_code == 302
+    page = html.unescape(staff.get("/towers/DT-0042/edit").get_data(as_text=True))
+    assert "lấy ngày thay đổi" in page
+
+    def changed(version: int, **data: str) -> str | None:
+        given = {**form, **data, "version": str(version)}
+        assert staff.post("/towers/DT-0042/edit", data=given).status_code == 302
+        session.commit()
+        since = session.scalars(select(Tower.lifecycle_since)).one()
+        return since and since.isoformat()
+
+    today = clock.today().isoformat()
+    assert changed(1, lifecycle="dismantled") == today
+    # Who means the old day says it once more.
+    assert changed(2, lifecycle="dismantled") == "2010-01-01"
+    given = {"lifecycle": "inactive", "lifecycle_since": "2026-01-05"}
+    assert changed(3, **given) == "2026-01-05"
 
 
 def test_an_untouched_form_changes_nothing(staff: FlaskClient, session: Session) -> None:

@@ -312,6 +312,7 @@ def change(code: str, data: dict[str, Any]) -> Response:
             values=values,
             by=current_actor(),
             now=clock.now(),
+            today=clock.today(),
         )
         code = tower.code
     return answer(the_tower(code))

@@ -158,7 +158,13 @@ class Upsert:
         else:
             before = tower.version
             services.update_tower(
-                self.session, tower, reading=reading, values=values, by=by, now=now
+                self.session,
+                tower,
+                reading=reading,
+                values=values,
+                by=by,
+                now=now,
+                today=clock.today(),
             )
             same = tower.version == before
             item.outcome = Outcome.UNCHANGED if same else Outcome.CHANGED

@@ -192,7 +192,13 @@ class ProposalDecision(MethodView):
                 if reading is not None:
                     added |= services.plain_position(reading)
                 services.accept(
-                    session, found, values=added, leave_out=data["leave_out"], by=actor, now=now
+                    session,
+                    found,
+                    values=added,
+                    leave_out=data["leave_out"],
+                    by=actor,
+                    now=now,
+                    today=clock.today(),
                 )
         return answer(proposal_id)
 

@@ -1,8 +1,10 @@
 """New rows that are probably a structure that is known already, under another code.
 
-Near and of the same owner, or of an unknown one; or somewhat farther away with a similar code or
-name and the same numbers in it: a datum that was ignored moves a tower by 226 m. Such rows go to a
-review list, never into the register by themselves.
+Near and of the same owner, or of an unknown one; at the same place, whoever owns it; or somewhat
+farther away with a similar code or name and the same numbers in it: a datum that was ignored moves
+a tower by 226 m. At any distance where codes differ in case or marks alone. Such rows go to a
+review list, never into the register by themselves; masts of several owners on one roof are decided
+there once.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ def find_duplicates(session: Session) -> int:
     facts = {
         "near": float(store.value_of(session, "duplicate_metres")),
         "alike": float(store.value_of(session, "similar_metres")),
+        "same": float(store.value_of(session, "same_place_metres")),
         "likeness": LIKENESS,
         "looked_at": LOOKED_AT,
         "named": NAMED,
@@ -59,13 +62,16 @@ def find_duplicates(session: Session) -> int:
     session.execute(text(CROWDED), facts)
     session.execute(text("ANALYZE pg_temp.crowded"))
     if session.scalar(text("SELECT EXISTS (SELECT FROM tower)")):
-        session.execute(text(_near(KNOWN, "greatest(:near, :alike)", ALIKE)), facts)
+        session.execute(text(_near(KNOWN, "greatest(:near, :alike, :same)", ALIKE)), facts)
     crowded = "n.line IN (SELECT line FROM crowded WHERE near)"
-    session.execute(text(_near(ARRIVED, ":near", "false", only=crowded)), facts)
+    session.execute(text(_near(ARRIVED, "greatest(:near, :same)", "false", only=crowded)), facts)
     common = "n.line IN (SELECT line FROM crowded WHERE NOT near)"
     session.execute(text(_near(ARRIVED, ":alike", ALIKE, only=common)), facts)
     for numbers in NUMBERS:
         session.execute(text(_alike_by(numbers)), facts)
+    session.execute(text("DROP TABLE IF EXISTS pg_temp.coded"))
+    for statement in CODED:
+        session.execute(text(statement))
     session.execute(text(ONCE))
     session.execute(text("ANALYZE pg_temp.suspect"))
     return session.execute(
@@ -76,9 +82,9 @@ def find_duplicates(session: Session) -> int:
     ).rowcount  # type: ignore[attr-defined]
 
 
-# The new rows that are worth a look at their neighbours. Two points as near as `near` lie in one
-# strip of land of twice that height, or else in one of those in between; and in their strip the
-# next point to the east or west is as near at least. Also those whose numbers are none, or many
+# The new rows that are worth a look at their neighbours. Two points as near as `near` or `same` lie
+# in one strip of land of twice that height, or else in one of those in between; and in their strip
+# the next point to the east or west is as near at least. Also those whose numbers are none, or many
 # others'.
 CROWDED = f"""
     CREATE TEMPORARY TABLE crowded ON COMMIT DROP AS
@@ -86,8 +92,9 @@ CROWDED = f"""
         SELECT line, ST_X(geom) AS x, ST_Y(geom) AS y, code_digits, name_digits
         FROM judged WHERE verdict = 'new'
     ), size AS MATERIALIZED (
-        SELECT greatest(:near, 1) / 110574 AS height,
-            greatest(:near, 1) / 110574 / cos(radians(least(max(abs(y)), 89))) AS width FROM new
+        SELECT greatest(:near, :same, 1) / 110574 AS height,
+            greatest(:near, :same, 1) / 110574 / cos(radians(least(max(abs(y)), 89))) AS width
+        FROM new
     ), beside AS (
         SELECT line, width, x - lag(x) OVER one AS west, lead(x) OVER one - x AS east
         FROM new CROSS JOIN size
@@ -146,7 +153,8 @@ ALIKE = f"m.metres < :alike AND {ALIKENESS} >= :likeness"
 
 
 def _near(candidates: str, reach: str, alike: str, *, only: str = "true") -> str:
-    """Keep for each new row the nearest candidates of its owner, or those that are alike."""
+    """Keep for each new row the nearest candidates of its owner or at its place, or those that are
+    alike."""
     return f"""
     INSERT INTO suspect
     SELECT n.line, found.tower_id, found.other_line, found.metres, found.likeness, found.near
@@ -157,7 +165,7 @@ def _near(candidates: str, reach: str, alike: str, *, only: str = "true") -> str
                 m.metres < :near AND {SAME_OWNER} AS near
             FROM ({candidates}) c
             CROSS JOIN LATERAL (SELECT ST_DistanceSphere(c.geom, n.geom) AS metres OFFSET 0) m
-            WHERE m.metres < :near AND {SAME_OWNER} OR {alike}
+            WHERE m.metres < :near AND {SAME_OWNER} OR m.metres < :same OR {alike}
             LIMIT :looked_at
         ) alike ORDER BY metres, other_line LIMIT :named
     ) found
@@ -178,9 +186,31 @@ def _alike_by(numbers: str) -> str:
     """  # noqa: S608 - our own columns
 
 
+# Codes that are the same but for case and marks, however far apart their structures are.
+CODED = (
+    """
+    CREATE TEMPORARY TABLE coded ON COMMIT DROP AS
+    SELECT line, geom, search_form(code) AS form FROM judged
+    WHERE verdict = 'new' AND search_form(code) <> ''
+    """,
+    "ANALYZE pg_temp.coded",
+    """
+    INSERT INTO suspect
+    SELECT n.line, t.id, NULL, ST_DistanceSphere(t.geom, n.geom), 1, false
+    FROM coded n JOIN tower t ON search_form(t.code) = n.form
+    """,
+    """
+    INSERT INTO suspect
+    SELECT n.line, NULL, c.line, ST_DistanceSphere(c.geom, n.geom), 1, false
+    FROM (SELECT form, min(line) AS line FROM coded GROUP BY form HAVING count(*) > 1) first
+        JOIN coded c ON c.line = first.line
+        JOIN coded n ON n.form = first.form AND n.line > first.line
+    """,
+)
 # The same pair may be found in two ways.
 ONCE = """
     DELETE FROM suspect one USING suspect other
-    WHERE one.line = other.line AND one.other_line = other.other_line
+    WHERE one.line = other.line AND one.other_line IS NOT DISTINCT FROM other.other_line
+        AND one.tower_id IS NOT DISTINCT FROM other.tower_id
         AND (other.near AND NOT one.near OR other.near = one.near AND other.ctid < one.ctid)
 """

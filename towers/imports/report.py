@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from core.i18n import N_, translate
+from towers.imports.duplicates import LIKENESS
 from towers.imports.rows import RowReader
 
 # So many rows of each kind are shown on the page; the workbook has them all.
@@ -36,8 +37,10 @@ RESULTS = {
     SUSPICIOUS: N_("To be checked"),
 }
 NEAR = N_("%(metres)s m from %(code)s, which has the same owner or none")
+AT_PLACE = N_("%(metres)s m from %(code)s, which has another owner: one structure or two?")
 ALIKE = N_("%(metres)s m from %(code)s, whose code or name is similar")
 NEAR_ROW = N_("%(metres)s m from row %(line)s, which has the same owner or none")
+AT_PLACE_ROW = N_("%(metres)s m from row %(line)s, which has another owner: one structure or two?")
 ALIKE_ROW = N_("%(metres)s m from row %(line)s, whose code or name is similar")
 
 
@@ -177,8 +180,10 @@ def _judged(session: Session) -> Iterator[tuple[int, bytes]]:
                 SELECT p.line, jsonb_agg(jsonb_build_object('column', '', 'value', '',
                     'message', CASE
                         WHEN p.tower_id IS NULL AND p.near THEN cast(:near_row AS text)
-                        WHEN p.tower_id IS NULL THEN :alike_row
-                        WHEN p.near THEN :near ELSE :alike END,
+                        WHEN p.tower_id IS NULL AND p.likeness >= :likeness THEN :alike_row
+                        WHEN p.tower_id IS NULL THEN :at_place_row
+                        WHEN p.near THEN :near
+                        WHEN p.likeness >= :likeness THEN :alike ELSE :at_place END,
                     'facts', jsonb_build_object('metres', round(p.metres),
                         'code', t.code, 'line', p.other_line)) ORDER BY p.metres) AS reasons
                 FROM suspect p LEFT JOIN tower t ON t.id = p.tower_id GROUP BY p.line
@@ -189,7 +194,15 @@ def _judged(session: Session) -> Iterator[tuple[int, bytes]]:
             ORDER BY line
             """
         ),
-        {"near": NEAR, "alike": ALIKE, "near_row": NEAR_ROW, "alike_row": ALIKE_ROW},
+        {
+            "near": NEAR,
+            "alike": ALIKE,
+            "at_place": AT_PLACE,
+            "near_row": NEAR_ROW,
+            "alike_row": ALIKE_ROW,
+            "at_place_row": AT_PLACE_ROW,
+            "likeness": LIKENESS,
+        },
         execution_options={"yield_per": 1000},
     )
     for number, cells, result, reasons in rows:

@@ -48,6 +48,7 @@ SQL_TYPES = {
     Kind.FLAG: "boolean",
     Kind.ORGANISATION: "text",
 }
+FORMER = BY_NAME["former_commune"]
 STAGED = tuple(field for field in FIELDS if field.kind is not Kind.COORDINATE)
 
 
@@ -113,6 +114,8 @@ class RowReader:
 
     `columns` are those of the staging table, in the order of what `read` gives; `placed` says
     whether rows have coordinates of their own beside the position, in a system of their own.
+    `given` are the fields that the list says something about: those of its columns, and the former
+    commune that `places.derive_former` makes of a stated one.
     """
 
     def __init__(self, mapping: ColumnMapping, envelope: Envelope) -> None:
@@ -122,10 +125,15 @@ class RowReader:
         self.places: dict[str, int] = {n: p for n, p in places.items() if p is not None}
         self.code_at = self.places.get("code")
         self.call_sign_at = self.places.get("call_sign")
-        self.given = tuple(
+        self.stated_at = self.places.get("stated_commune")
+        self.written = tuple(
             of for of in STAGED if of.name in self.places and of.kind is not Kind.CODE
         )
-        self.converters = [(self.places[of.name], self._converter(of)) for of in self.given]
+        derived = (FORMER,) if self.stated_at is not None and FORMER not in self.written else ()
+        self.given = (*self.written, *derived)
+        self.converters = [(self.places[of.name], self._converter(of)) for of in self.written]
+        if self.stated_at is not None:
+            self.converters.insert(0, (self.stated_at, self._converter(FORMER)))
         self.placed = (
             mapping.srid != WGS84.srid or "system" in self.places or "position" in self.places
         )
@@ -137,7 +145,8 @@ class RowReader:
             "line", "cells", "code", "lon", "lat",
             *(("srid", "x", "y") if self.placed else ()),
             *(("call_sign", "made") if self.call_sign_at is not None else ()),
-            *(of.name for of in self.given),
+            *(("stated_commune",) if self.stated_at is not None else ()),
+            *(of.name for of in self.written),
         )  # fmt: skip
 
     def _converter(self, of: Field) -> Callable[[str], str]:
@@ -226,14 +235,15 @@ class RowReader:
             if len(call_sign) > BY_NAME["name"].longest:
                 bad("call_sign", TOO_LONG, {})
             texts += [copied(call_sign), "t" if made else "f"]
-        for of in self.given:
-            if of.name in failed:
+        stated = (("stated_commune", FORMER),) if self.stated_at is not None else ()
+        for name, of in (*stated, *((of.name, of) for of in self.written)):
+            if name in failed:
                 continue
             try:
-                text = values.get(of.name, "")
+                text = values.get(name, "")
                 texts.append(copied(read(of, text)) if text else NULL)
             except Unreadable as error:
-                bad(of.name, error.text, error.facts)
+                bad(name, error.text, error.facts)
         return ("" if problems else "\t".join(texts) + "\n"), problems
 
     @staticmethod

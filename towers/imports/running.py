@@ -143,9 +143,10 @@ def _judge(
 ) -> None:
     watch.step("judging")
     staging.number_made_codes(session, reader)
-    counts.bad += staging.refuse_repeated(session) + staging.refuse_merged(session)
+    counts.bad += staging.refuse_repeated(session) + staging.refuse_left(session)
     if write:
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITING})
+    places.derive_former(session, reader)
     judging.name_organisations(session, reader)
     judging.judge(session, reader)
     watch.step("duplicates")

@@ -39,9 +39,11 @@ def create(session: Session, reader: RowReader) -> None:
         "y": "float8",
         "call_sign": "text",
         "made": "boolean",
+        "stated_commune": "text",
         **{of.name: SQL_TYPES[of.kind] for of in reader.given},
     }
-    columns = ", ".join(f"{name} {types[name]}" for name in reader.columns)
+    names = dict.fromkeys((*reader.columns, *(of.name for of in reader.given)))
+    columns = ", ".join(f"{name} {types[name]}" for name in names)
     session.execute(text(f"CREATE TEMPORARY TABLE staging ({columns}) ON COMMIT DROP"))
     session.execute(
         text(
@@ -146,16 +148,20 @@ def refuse_repeated(session: Session) -> int:
     ).rowcount  # type: ignore[attr-defined]
 
 
-MERGED = N_("%(code)s was merged into %(kept)s: change that tower instead")
+LEFT = N_("%(code)s is now the tower %(kept)s: change that one instead")
 
 
-def refuse_merged(session: Session) -> int:
-    """Take every row out whose code was left behind by a merge: the list would bring it back.
+def refuse_left(session: Session) -> int:
+    """Take every row out whose code was left behind, by a merge or for another code: the list
+    would bring it back.
 
     Returns how many.
     """
     codes = session.scalars(
-        text("SELECT code FROM staging WHERE code IN (SELECT old_code FROM tower_merge)")
+        text(
+            "SELECT code FROM staging WHERE code IN"
+            " (SELECT old_code FROM tower_merge UNION SELECT old_code FROM tower_left_code)"
+        )
     ).all()
     kept = successors(session, codes) if codes else {}
     if not kept:
@@ -175,5 +181,5 @@ def refuse_merged(session: Session) -> int:
             FROM taken
             """
         ),
-        {"codes": list(kept), "kept": list(kept.values()), "message": MERGED},
+        {"codes": list(kept), "kept": list(kept.values()), "message": LEFT},
     ).rowcount  # type: ignore[attr-defined]

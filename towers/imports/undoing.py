@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core import audit, policy
 from core.db import allow_long_statements
-from core.errors import Conflict
+from core.errors import Conflict, DomainError
 from core.policy import Actor
+from core.problems import as_domain_error
 from core.words import N_
 from towers import services
 from towers.fields import KEPT, ORGANISATIONS
@@ -31,12 +33,15 @@ COLUMNS = (
 class Obstacle:
     """What stands in the way of undoing: so many towers, the first of them, and why.
 
-    `kind` is `changed` for towers that were changed later, else the table that refers to them.
+    `kind` is `changed` for towers that were changed later, `merged` for those that were merged into
+    others since, else the table that refers to them. `kept` are the codes of the towers into which
+    the merged ones went, in the order of `codes`.
     """
 
     kind: str
     number: int
     codes: tuple[str, ...]
+    kept: tuple[str, ...] = ()
 
 
 def obstacles(session: Session, batch: ImportBatch) -> list[Obstacle]:
@@ -48,7 +53,8 @@ def obstacles(session: Session, batch: ImportBatch) -> list[Obstacle]:
             session,
             "changed",
             "SELECT e.code FROM undone e WHERE e.changed_later",
-        )
+        ),
+        _merged(session, batch),
     ]
     for table, column in _referring(session, "tower"):
         found.append(
@@ -60,6 +66,32 @@ def obstacles(session: Session, batch: ImportBatch) -> list[Obstacle]:
             )
         )
     return [one for one in found if one.number]
+
+
+def _merged(session: Session, batch: ImportBatch) -> Obstacle:
+    """The towers of an import that were merged into others since, however often."""
+    rows = session.execute(
+        text(
+            """
+            WITH RECURSIVE gone AS (
+                SELECT m.old_code, m.into_id FROM tower_merge m
+                WHERE m.old_id IN (
+                    SELECT object_id::uuid FROM audit_entry
+                    WHERE batch = :batch AND kind = 'tower'
+                        AND action IN ('tower.create', 'tower.edit')
+                )
+                UNION
+                SELECT g.old_code, m.into_id FROM gone g JOIN tower_merge m ON m.old_id = g.into_id
+            )
+            SELECT g.old_code, t.code, count(*) OVER () AS number
+            FROM gone g JOIN tower t ON t.id = g.into_id ORDER BY g.old_code LIMIT :limit
+            """
+        ),
+        {"batch": batch.id, "limit": NAMED},
+    ).all()
+    number = rows[0].number if rows else 0
+    old, kept = ((row[0] for row in rows), (row[1] for row in rows))
+    return Obstacle("merged", number, tuple(old), tuple(kept))
 
 
 def _referring(session: Session, table: str) -> list[tuple[str, str]]:
@@ -83,7 +115,8 @@ def _referring(session: Session, table: str) -> list[tuple[str, str]]:
 def _entries(session: Session, batch: ImportBatch) -> None:
     """`undone`: the towers that an import added or changed, and what they were before.
 
-    A tower was changed since when its last change is not that of the import.
+    A tower was changed since when its last change is not that of the import. An organisation of
+    before that was merged into another one since is that one.
     """
     session.execute(text("DROP TABLE IF EXISTS pg_temp.undone"))
     session.execute(
@@ -99,7 +132,21 @@ def _entries(session: Session, batch: ImportBatch) -> None:
         ),
         {"batch": batch.id},
     )
+    for column in (field.column for field in ORGANISATIONS):
+        session.execute(text(FOLLOWED), {"column": column})
     session.execute(text("ANALYZE pg_temp.undone"))
+
+
+FOLLOWED = """
+    WITH RECURSIVE merged AS (
+        SELECT old_id, into_id FROM organisation_merge
+        UNION
+        SELECT m.old_id, n.into_id FROM merged m JOIN organisation_merge n ON n.old_id = m.into_id
+    )
+    UPDATE undone u SET before = u.before || jsonb_build_object(cast(:column AS text), o.id)
+    FROM merged m JOIN organisation o ON o.id = m.into_id
+    WHERE u.before->>cast(:column AS text) = m.old_id::text
+"""
 
 
 def _obstacle(session: Session, kind: str, codes: str) -> Obstacle:
@@ -184,9 +231,10 @@ def undo_or_say_why(session: Session, batch: ImportBatch, *, by: Actor, now: dat
     try:
         with session.begin_nested():
             undo(session, batch, by=by, now=now)
-    except Conflict as error:
+    except (DomainError, IntegrityError) as error:
         session.refresh(batch)
-        batch.state, batch.error = State.DONE, {"message": error.message, "facts": {}}
+        message = as_domain_error(error).message
+        batch.state, batch.error = State.DONE, {"message": message, "facts": {}}
         batch.version += 1
         session.flush()
 

@@ -115,7 +115,7 @@ def write_new(session: Session, reader: RowReader, origin: Origin) -> None:
                 {"st.former_id" if stated else "NULL"}, 'never', :now, :now
             FROM judged j JOIN staging s ON s.line = j.line
                 LEFT JOIN located l ON l.line = j.line {joined_organisations(reader)}
-                {places.joined_stated(reader) if stated else ""}
+                {places.joined_former(reader) if stated else ""}
             WHERE j.verdict = 'new'
             """  # noqa: S608 - our own columns
         ),
@@ -143,6 +143,21 @@ def write_new(session: Session, reader: RowReader, origin: Origin) -> None:
     )
 
 
+LIFE, SINCE = BY_NAME["lifecycle"], BY_NAME["lifecycle_since"]
+
+
+def brought(reader: RowReader) -> dict[str, str]:
+    """What a changed tower gets in each column: what its row says, else what it has.
+
+    Since when it is in another life cycle nobody knows whose row does not say it.
+    """
+    found = {of.column: f"coalesce({said(of)}, t.{of.column})" for of in reader.given}
+    if LIFE in reader.given:
+        kept = "CASE WHEN s.lifecycle <> t.lifecycle THEN NULL ELSE t.lifecycle_since END"
+        found[SINCE.column] = f"coalesce({said(SINCE)}, {kept})" if SINCE in reader.given else kept
+    return found
+
+
 # What a moved tower gets beside its position.
 PLACE = ("geom", "commune_id", "commune_distance_m", "source_srid", "source_x", "source_y")
 
@@ -150,8 +165,8 @@ PLACE = ("geom", "commune_id", "commune_distance_m", "source_srid", "source_x", 
 def compare(session: Session, reader: RowReader) -> None:
     """`altered`: what the changed rows change, as history keeps it: before and after."""
     session.execute(text("DROP TABLE IF EXISTS pg_temp.altered"))
-    old = [f"'{of.column}', t.{of.column}" for of in reader.given]
-    new = [f"'{of.column}', coalesce({said(of)}, t.{of.column})" for of in reader.given]
+    old = [f"'{column}', t.{column}" for column in brought(reader)]
+    new = [f"'{column}', {value}" for column, value in brought(reader).items()]
     srid, x, y = original(reader)
     moved = {
         "latitude": ("ST_Y(t.geom)", "s.lat"),
@@ -193,7 +208,7 @@ def _typed(reader: RowReader) -> bool:
 def write_changed(session: Session, reader: RowReader, origin: Origin) -> None:
     """Bring the changed towers up to date; `compare` was called before."""
     srid, x, y = original(reader)
-    kept = [f"{of.column} = coalesce({said(of)}, t.{of.column})" for of in reader.given]
+    kept = [f"{column} = {value}" for column, value in brought(reader).items()]
     for name, value in zip(PLACE, ("j.geom", "l.commune_id", "l.metres", srid, x, y), strict=True):
         kept.append(f"{name} = CASE WHEN j.geom IS NULL THEN t.{name} ELSE {value} END")
     session.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -80,12 +81,20 @@ def doubts_before_saving(
     return doubts_about(checked_place(reading, stated, tower), stated) or None
 
 
+def alike_codes(given: dict[str, Any], code: str, tower: Tower | None = None) -> Sequence[Tower]:
+    """The towers that a new code may mean; none where it is not new, or was confirmed."""
+    if given["confirmed"] or (tower is not None and code == tower.code):
+        return ()
+    return queries.alike_codes(current_session(), current_actor(), code, but=tower)
+
+
 def form(
     tower: Tower | None,
     given: dict[str, Any],
     *,
     errors: Any = None,
     near: Any = (),
+    alike: Any = (),
     doubts: Doubts | None = None,
 ) -> str:
     return render_template(
@@ -94,6 +103,7 @@ def form(
         given=given,
         errors=errors,
         near=near,
+        alike=alike,
         doubts=doubts,
         confirmation=confirmation_of(given) if doubts else "",
         communes=areas.commune_choices(current_session()),
@@ -126,9 +136,10 @@ def create() -> Response | str | tuple[str, int]:
             current_session(), current_actor(), reading.position, metres=DUPLICATE_METRES
         )
         near = () if given["confirmed"] else near
+        alike = alike_codes(given, values["code"])
         doubts = doubts_before_saving(given, reading, None)
-        if near or doubts:
-            return form(None, given, near=near, doubts=doubts), 409
+        if near or alike or doubts:
+            return form(None, given, near=near, alike=alike, doubts=doubts), 409
         with transaction() as session:
             made = services.create_tower(
                 session,
@@ -162,9 +173,10 @@ def update(code: str) -> Response | str | tuple[str, int]:
         # The form shows rounded coordinates; an untouched position must not move the tower.
         if is_untouched(tower, given):
             reading = None
+        alike = alike_codes(given, values["code"], tower)
         doubts = doubts_before_saving(given, reading, tower)
-        if doubts:
-            return form(tower, given, doubts=doubts), 409
+        if alike or doubts:
+            return form(tower, given, alike=alike, doubts=doubts), 409
         with transaction() as session:
             services.hold(session, tower.id)
             if request.form.get("version", "") != str(tower.version):
@@ -174,6 +186,10 @@ def update(code: str) -> Response | str | tuple[str, int]:
                         " compare it with the tower's page and save again"
                     )
                 )
+            # The form still shows the day of the old life cycle: nobody gave one of the new.
+            unsaid = values["lifecycle_since"] == tower.lifecycle_since
+            if unsaid and values["lifecycle"] != tower.lifecycle:
+                del values["lifecycle_since"]
             services.update_tower(
                 session,
                 tower,
@@ -183,6 +199,7 @@ def update(code: str) -> Response | str | tuple[str, int]:
                 ),
                 by=current_actor(),
                 now=clock.now(),
+                today=clock.today(),
             )
             code = tower.code
     except DomainError as error:

@@ -356,7 +356,13 @@ def decide(proposal_id: uuid.UUID) -> Response | tuple[str, int]:
                 if POSITION in left:
                     left = (left - {POSITION}) | PLACE
                 tower = proposals.accept(
-                    session, found, values=added, leave_out=left, by=actor, now=now
+                    session,
+                    found,
+                    values=added,
+                    leave_out=left,
+                    by=actor,
+                    now=now,
+                    today=clock.today(),
                 )
                 code = tower.code
             elif decision == "refuse":

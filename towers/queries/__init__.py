@@ -309,6 +309,23 @@ def by_code(session: Session, actor: Actor, code: str) -> Tower | None:
     )
 
 
+def alike_codes(
+    session: Session, actor: Actor, code: str, *, but: Tower | None = None, limit: int = 5
+) -> Sequence[Tower]:
+    """The towers whose codes differ from a code in case or marks alone."""
+    return session.scalars(
+        select(Tower)
+        .where(
+            policy.visible(actor, "tower"),
+            func.search_form(Tower.code) == func.search_form(code),
+            Tower.code != code,
+            *([Tower.id != but.id] if but is not None else []),
+        )
+        .order_by(Tower.code)
+        .limit(limit)
+    ).all()
+
+
 def one_code(session: Session, actor: Actor, text: str) -> str | None:
     """The code that a text is, whatever its case and marks; `None` for none and for several."""
     found = session.scalars(

@@ -23,7 +23,7 @@ from core.policy import Actor
 from towers.coordinates import Reading
 from towers.fields import KEPT, ORGANISATIONS
 from towers.former import link_former_communes
-from towers.models import Tower
+from towers.models import Tower, TowerLeftCode
 from towers.queries.merges import successors
 from towers.rules import StructureType
 
@@ -152,16 +152,21 @@ def update_tower(
     cause: Mapping[str, str] = NO_CAUSE,
     by: Actor,
     now: datetime,
+    today: date | None = None,
 ) -> Tower:
     """Change the given fields; the same values change nothing, not even the version.
 
     Takes and raises the same as `create_tower`; without a reading the tower stays where it is.
+    A new life cycle whose day is not given counts from `today`, or from no known day without it.
     """
     policy.require(by, "tower.edit", tower)
     before = snapshot(tower)
     values = _normal(values)
+    if values.get("lifecycle", tower.lifecycle) != tower.lifecycle:
+        values.setdefault("lifecycle_since", today)
     if "code" in values and values["code"] != tower.code:
         _require_new_code(session, values["code"], tower.code)
+    left = tower.code
     _assign(tower, values)
     if reading is not None and reading.position != to_position(tower.geom):
         require_inside_envelope(session, reading.position)
@@ -174,6 +179,8 @@ def update_tower(
     tower.updated_at = now
     session.flush()
     changed = {key for key in after if after[key] != before[key]}
+    if "code" in changed:
+        session.add(TowerLeftCode(old_code=left, tower_id=tower.id, at=now, by_id=by.id))
     if changed & {"former_commune", "former_district"}:
         _link_former_commune(session, tower)
     if "structure_type" in changed:
@@ -192,13 +199,17 @@ def update_tower(
 
 
 def _require_new_code(session: Session, code: str, present: str | None = None) -> None:
-    """Raise `Conflict` for a code that stands for a tower, but not for one that `present` left."""
+    """Raise `Conflict` for a code that stands for a tower.
+
+    Not for one that the tower with the code `present` left, nor where it takes one that another
+    left without a merge: two towers may have each other's codes.
+    """
     if session.scalar(select(Tower.id).where(Tower.code == code)):
         message = N_("The code %(code)s is already in the register")
         raise Conflict(message, fields={"code": [message]}, code=code)
-    kept = successors(session, [code]).get(code)
+    kept = successors(session, [code], recoded=present is None).get(code)
     if kept is not None and kept != present:
-        message = N_("%(code)s was merged into %(kept)s: change that tower instead")
+        message = N_("%(code)s is now the tower %(kept)s: change that one instead")
         raise Conflict(message, fields={"code": [message]}, code=code, kept=kept)
 
 

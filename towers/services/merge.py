@@ -29,14 +29,14 @@ from towers.models import (
     TowerMerge,
     TowerProposal,
 )
-from towers.queries.parts import plain_parts
+from towers.queries.parts import footprint, plain_parts
 from towers.rules import StructureType
 
 # Where a tower stands is one choice, whatever its coordinates are written in.
 POSITION = "position"
 # The code is that of the tower that stays: who wants the other one keeps the other tower.
 CHOICES = (POSITION, *(field.name for field in (*KEPT, *ORGANISATIONS) if field.name != "code"))
-# Columns of a tower that its snapshot leaves out: derived by the database, or read as others.
+# Columns of a tower that its row as JSON leaves out: derived by the database, or read as others.
 NOT_KEPT = {"geom", "geom_3857", "search", "footprint"}
 
 
@@ -73,8 +73,9 @@ def merge_towers(
 ) -> Tower:
     """Make one tower of two; `take` names the choices whose value comes from `drop`.
 
-    Everything that refers to `drop` refers to `keep` afterwards. The row of `drop` leaves, its
-    code leads to `keep`, its values stay in `tower_merge`. Raises `Conflict` for one and the same
+    Everything that refers to `drop` refers to `keep` afterwards, and where `keep` has no footprint
+    it takes that of `drop`. The row of `drop` leaves, its code leads to `keep`, its values stay in
+    `tower_merge`. Raises `Conflict` for one and the same
     tower and `Invalid` for a choice that there is not.
     """
     policy.require(by, "tower.merge", keep)
@@ -88,7 +89,11 @@ def merge_towers(
     merge = Merge(keep=keep.id, drop=drop.id, by=by, now=now, today=today)
     reading = reading_of(drop) if POSITION in take else None
     values = {name: getattr(drop, name) for name in take if name != POSITION}
-    code, left = drop.code, whole(drop)
+    if "lifecycle" in values:
+        # Its day goes with it.
+        values.setdefault("lifecycle_since", drop.lifecycle_since)
+    code, left = drop.code, {**whole(drop), "footprint": footprint(session, drop.id)}
+    ground = drop.footprint if keep.footprint is None else keep.footprint
     session.add(
         TowerMerge(
             old_id=drop.id, old_code=code, into_id=keep.id, at=now, by_id=by.id, snapshot=left
@@ -100,6 +105,7 @@ def merge_towers(
     session.delete(drop)
     session.flush()
     services.update_tower(session, keep, reading=reading, values=values, by=by, now=now)
+    keep.footprint = ground
     # What the numbers of violations say has changed even where no field has.
     keep.version += 1
     keep.updated_at = now

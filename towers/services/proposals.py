@@ -250,6 +250,7 @@ def accept(
     leave_out: Collection[str] = (),
     by: Actor,
     now: datetime,
+    today: date,
 ) -> Tower:
     """Take a proposal into the register; returns the tower that was made or changed.
 
@@ -273,7 +274,14 @@ def accept(
             raise Invalid(N_("Take at least one field, or refuse the proposal"))
         tower = services.hold(session, proposal.tower.id)
         services.update_tower(
-            session, tower, reading=reading, values=changes, cause=cause, by=by, now=now
+            session,
+            tower,
+            reading=reading,
+            values=changes,
+            cause=cause,
+            by=by,
+            now=now,
+            today=today,
         )
     else:
         assert proposal.position is not None
