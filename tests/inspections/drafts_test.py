@@ -85,7 +85,7 @@ def test_staff_of_one_commune_do_not_edit_what_all_are_inspected_by(
     session: Session, staff: Actor
 ) -> None:
     here = makers.actor(session, "staff", territories=[makers.commune(session)])
-    with pytest.raises(Invalid):
+    with pytest.raises(Forbidden):
         drafts.begin(session, 1, by=here, now=NOW)
 
 
