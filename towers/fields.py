@@ -357,7 +357,7 @@ def _choices(field: Field, text: str) -> list[str]:
     found: list[str] = []
     for part in re.split(r"[,;|+/\r\n]", text):
         # The name of one may have an `and` in it: `Phát thanh và truyền hình`.
-        found += [part] if plain(part) in known else re.split(r"(?i:\s+và\s+)", part)
+        found += [part] if plain(part) in known else plain(part).split(" va ")
     return sorted({_choice_of(field, part) for part in found if part.strip()})
 
 
