@@ -107,6 +107,7 @@ BY_TOKEN = select(
     User.organisation_id,
     ROLES.label("roles"),
     tokens.NUMBER.label("token"),
+    tokens.PHONE.label("phone"),
 ).where(tokens.OPENS)
 
 
@@ -120,7 +121,9 @@ def actor_by_token(session: Session, token: str) -> Actor | None:
         return None
     g.via = f"token {found.token}"
     territory = select(user_territory.c.area_id).where(user_territory.c.user_id == found.id)
-    return _actor(session, found, found.roles or (), territory)
+    # Whoever finds a phone administers no accounts with it.
+    roles = set(found.roles or ()) - ({"admin"} if found.phone else set())
+    return _actor(session, found, roles, territory)
 
 
 def _shut_out(session: Session, token: str) -> Actor | None:

@@ -21,6 +21,12 @@ from core.words import N_
 PREFIX = "tc_"
 # Which token was shown, for the audit.
 NUMBER = select(AccessToken.id).where(AccessToken.hash == bindparam("token_hash")).scalar_subquery()
+# Of which phone it is, none for a program.
+PHONE = (
+    select(AccessToken.device_id)
+    .where(AccessToken.hash == bindparam("token_hash"))
+    .scalar_subquery()
+)
 # Of which user a live token is held, if they may sign in; one statement that is never made anew.
 OPENS = and_(
     User.active,

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from accounts.models import AccessToken, Device
+from accounts.models import AccessToken, Device, Role
 from core import clock
 from core.audit import AuditEntry
 from tests import doors, makers
@@ -84,6 +84,17 @@ def test_only_its_person_and_administrators_revoke_a_phone(
     ).one() == (world.people["admin"].email)
     # Again is no error, and says nothing new.
     assert admin.post(f"/devices/{own.id}/revoke").status_code == 302
+
+
+def test_a_phone_administers_no_accounts(app: Flask, session: Session, world: doors.World) -> None:
+    person = makers.user(session, "inspector")
+    person.roles.append(session.scalars(select(Role).where(Role.name == "admin")).one())
+    session.commit()
+    client = doors.client_of(app, session, person)
+    assert client.get("/users").status_code == 200
+    own = phone(app, client)
+    assert own.client.get("/users").status_code == 403
+    assert own.client.get("/api/v1/field/work").status_code == 200
 
 
 def test_ones_own_phones_stand_on_a_page(app: Flask, session: Session, world: doors.World) -> None:
