@@ -37,8 +37,7 @@ from towers.vocabularies import meanings
 HEADERS = Path(__file__).resolve().parent / "data" / "headers.yaml"
 # A number as people write it, with a decimal point or comma; never 1e5 or Infinity.
 NUMBER = re.compile(r"[+-]?\d{1,12}(?:[.,]\d{1,12})?\Z", re.ASCII)
-# A column of numbers with gaps has 2015.0 for 2015.
-YEAR = re.compile(r"([0-9]{4})(?:\.0)?\Z")
+YEAR = re.compile(r"[0-9]{4}\Z")
 DAYS = (
     (re.compile(r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})(?:[T ]00:00(?::00)?)?\Z", re.ASCII)),
     (
@@ -321,8 +320,7 @@ def _whole(field: Field, text: str) -> int:
 
 
 def _year(field: Field, text: str) -> int:
-    match = YEAR.match(text)
-    year = int(match[1]) if match else 0
+    year = int(text) if YEAR.match(text) else 0
     if not field.least <= year <= field.most:
         raise Unreadable(N_("A year lies between 1900 and 2200"))
     return year

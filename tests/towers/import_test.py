@@ -236,6 +236,14 @@ def test_a_code_twice_names_the_row_of_the_first(session) -> None:
     assert tower(session, "DT-001").name == "Trạm Cao Lãnh"
 
 
+def test_years_of_a_column_of_numbers_with_gaps_go_in(session) -> None:
+    header = "code,latitude,longitude,built_year"
+    lines = ["A,10.46,105.63,2015.0", "B,10°30',105°30',1998.0", "C,10.6,105.6,", "D,10,105,98.0"]
+    report = run(session, *lines, header=header, good_rows=True)
+    assert [(one.number, one.value) for one in report.wrong] == [(5, "98.0")]
+    assert [tower(session, code).built_year for code in "ABC"] == [2015, 1998, None]
+
+
 ERRORS = ("#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!")
 
 

@@ -78,6 +78,11 @@ def copied(value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
+def _read(of: Field, text: str) -> Any:
+    """As `read`; a column of numbers with gaps, as programs write it, has 2015.0 for a year."""
+    return read(of, text.removesuffix(".0") if of.kind is Kind.YEAR else text)
+
+
 class _Known(dict[str, str]):
     """The texts of a column that were read already, as COPY takes their values."""
 
@@ -89,7 +94,7 @@ class _Known(dict[str, str]):
         if text in FORMULA_ERRORS:
             raise Unreadable(FORMULA_FAILED)
         empty = not text or text.lower() in self.empty
-        made = NULL if empty else copied(read(self.of, text))
+        made = NULL if empty else copied(_read(self.of, text))
         if len(self) >= REMEMBERED:
             self.clear()
         self[text] = made
@@ -241,7 +246,7 @@ class RowReader:
                 continue
             try:
                 text = values.get(name, "")
-                texts.append(copied(read(of, text)) if text else NULL)
+                texts.append(copied(_read(of, text)) if text else NULL)
             except Unreadable as error:
                 bad(name, error.text, error.facts)
         return ("" if problems else "\t".join(texts) + "\n"), problems
