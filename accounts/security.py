@@ -319,8 +319,9 @@ class TokenAwareCSRF(CSRFProtect):
         if request.headers.get("Authorization", "").lower().startswith("bearer "):
             return
         if not current_user.is_authenticated and (
-            request.path.startswith("/api/")
-            or route_action(current_app, request.endpoint or "", request.method) != PUBLIC
+            request.endpoint is None
+            or request.path.startswith("/api/")
+            or route_action(current_app, request.endpoint, request.method) != PUBLIC
         ):
             return
         super().protect(*args, **kwargs)

@@ -157,6 +157,15 @@ def test_a_form_that_is_too_large_is_a_page(app: Flask, session: Session) -> Non
     assert response.status_code == 413
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/xyz", "/api/xyz", "/static/xyz.js"])
+def test_an_address_that_is_none_is_told_to_strangers_too(
+    app: Flask, path: str, method: str
+) -> None:
+    answer = app.test_client().open(path, method=method)
+    assert answer.status_code in {404, 405}
+
+
 class Watched(io.BytesIO):
     """A body with a large file, and how much of it was read."""
 

@@ -18,10 +18,18 @@ from tests.maps.tiles import all_numbers, all_towers
 
 @pytest.fixture
 def campaign(world: doors.World, session: Session) -> uuid.UUID:
-    """The campaign of the tower here, beside which another tower stands."""
+    """A campaign of the tower here, beside which another tower stands."""
     makers.tower(session, code="TRU-beside", longitude=105.51, commune=world.here.commune)
     session.commit()
-    return world.here.campaign
+    # That of the world has had the tower there, too.
+    number, staff = uuid.uuid4(), world["staff"]
+    days = {"begins_on": "2030-01-01", "ends_on": "2030-01-31"}
+    body = {"id": str(number), "name": f"Đợt {world.here.words}", "kind": "campaign", **days}
+    choice = {"codes": [world.here.tower.code]}
+    answered(staff.post("/api/v1/campaigns", json={**body, "choice": choice}), 201)
+    path, tag = f"/api/v1/campaigns/{number}/state", {"If-Match": "*"}
+    answered(staff.post(path, json={"state": "running"}, headers=tag), 200)
+    return number
 
 
 def codes(world: doors.World, role: str, **query: Any) -> set[str]:

@@ -208,7 +208,9 @@ def test_a_changed_code_leads_to_the_new_page(staff: FlaskClient) -> None:
     staff.post("/towers/new", data=FORM)
     response = staff.post("/towers/DT-0042/edit", data={**FORM, "code": "MOI", "version": "1"})
     assert response.headers["Location"] == "/towers/MOI"
-    assert staff.get("/towers/DT-0042").status_code == 404
+    # The sign at the site still has the old one.
+    old = staff.get("/towers/DT-0042")
+    assert (old.status_code, old.headers["Location"]) == (301, "/towers/MOI")
 
 
 def test_the_history_is_on_the_page(staff: FlaskClient) -> None:
