@@ -7,6 +7,7 @@ would show only if the other form were missing too is asked here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -87,6 +88,13 @@ ACTIONS = {
     "tower.determine": {"staff", "inspector"},
     "violation.claim": {"staff", "owner_by_link", "owner_by_account"},
 }
+# What counts everywhere: who has it, as far as they see the whole register.
+WHOLE = {
+    "checklist.edit": {"staff"},
+    "checklist.publish": {"staff"},
+    "notice.template": {"admin", "staff"},
+    "organisation.merge": {"admin", "staff"},
+}
 
 
 def wrong(bench: Bench, kinds: Iterable[str] = (*THINGS, *COUNTED)) -> Iterator[Wrong]:
@@ -107,6 +115,12 @@ def wrong(bench: Bench, kinds: Iterable[str] = (*THINGS, *COUNTED)) -> Iterator[
         for action, roles in ACTIONS.items():
             if policy.allows(actor, action) != (not actor.roles.isdisjoint(roles)):
                 yield Wrong(role, "may", action, "the roles are others")
+        for action, roles in WHOLE.items():
+            everywhere, somewhere = (replace(actor, communes=of) for of in (None, frozenset({1})))
+            if policy.allows(everywhere, action) != (not actor.roles.isdisjoint(roles)):
+                yield Wrong(role, "may", action, "the roles are others")
+            if policy.allows(somewhere, action):
+                yield Wrong(role, "may", action, "a territory is enough")
 
 
 def _thing(

@@ -121,6 +121,15 @@ def mutants(app: Flask) -> list[Mutant]:
                     kind,
                 )
             )
+        for verb in rule_.whole:
+            found.append(
+                Mutant(
+                    f"{kind}.{verb}: whole",
+                    lambda one=kind, left=rule_.whole - {verb}: rule_changed(one, whole=left),
+                    of_action.get(f"{kind}.{verb}", ()),
+                    kind,
+                )
+            )
         for verb, roles in rule_.actions.items():
             if roles >= EVERYBODY:
                 continue
