@@ -174,14 +174,10 @@ def test_land_and_sea_are_told_apart_where_coasts_cross_180_degrees(walk, provin
 def test_a_page_that_comes_after_its_map_has_the_count_too(walk, province):
     """The map is a document of its own: under load it may tell before anybody listens."""
     one = walk(province, "vi", signed_in="staff@example.org")
-    page, held = one.page, []
-    page.route("**/maps-page.js*", lambda route: held.append(route))
-    with page.expect_response("**/tiles/towers/counts.json?*") as told:
-        page.goto(f"{province.url}/map#9/10.45/105.95", wait_until="commit")
-    told.value.finished()
+    page, place = one.page, "/map#9/10.45/105.95"
+    script = one.open_without("**/maps-page.js*", place, until="**/tiles/towers/counts.json?*")
     page.frame_locator("#map").locator(SIGNS).first.wait_for()
     expect(page.locator("#map-count")).not_to_have_text(re.compile(r"\d"))
-    (script,) = held
     script.continue_()
     expect(page.locator("#map-count")).to_have_text(re.compile(r"\d"))
     counted = page.locator("[data-count]")

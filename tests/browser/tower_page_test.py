@@ -76,14 +76,10 @@ def test_a_position_is_checked_while_it_is_typed(walk, province, language, phone
 def test_a_form_that_comes_after_its_map_shows_the_position_too(walk, province):
     """The map may be ready before the script of the form listens."""
     one = walk(province, "vi", signed_in="staff@example.org")
-    page, held = one.page, []
-    page.route("**/towers-form.js*", lambda route: held.append(route))
-    with page.expect_response("**/map/extent.json*") as ready:
-        page.goto(f"{province.url}/towers/DT-00003/edit", wait_until="commit")
-    ready.value.finished()
+    page, place = one.page, "/towers/DT-00003/edit"
+    script = one.open_without("**/towers-form.js*", place, until="**/map/extent.json*")
     sign = page.frame_locator("#picker").locator(".leaflet-marker-icon svg.sign")
     page.frame_locator("#picker").locator(".leaflet-control-zoom-in").wait_for()
     expect(sign).to_have_count(0)
-    (script,) = held
     script.continue_()
     expect(sign).to_have_count(1)

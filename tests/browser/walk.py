@@ -20,6 +20,7 @@ from playwright.sync_api import (
     Page,
     Request,
     Response,
+    Route,
     ViewportSize,
     expect,
 )
@@ -166,6 +167,20 @@ class Walk:
 
     def open(self, path: str) -> None:
         self.page.goto(self.server.url + path)
+
+    def open_without(self, script: str, path: str, *, until: str) -> Route:
+        """Open a page, and hold one of its scripts until this address has been answered.
+
+        Returns the request for it, to let it go on: a document inside the page was quicker.
+        """
+        held: list[Route] = []
+        self.page.route(script, lambda route: held.append(route))
+        with self.page.expect_response(until) as told, self.page.expect_request(script):
+            self.page.goto(self.server.url + path, wait_until="commit")
+        told.value.finished()
+        while not held:
+            self.page.wait_for_timeout(20)
+        return held[0]
 
     def sign_in(self, email: str) -> None:
         """Sign in by the form, in this walk's language."""
